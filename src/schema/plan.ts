@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { json, sha256Hex } from './common.ts';
+import { evalTasks, exportFormats, learnRules, loraModules, schedules, sourceFormats } from './recipe.ts';
+
+export const originKinds = ['recipe', 'flag', 'default', 'derived', 'model'] as const;
+
+/** A number that could be predicted, or the word `unknown` where a fact was missing. */
+const prediction = z.union([z.number(), z.literal('unknown')]);
+
+/** Every value that decides the result, with nothing left to a default. */
+export const planValues = z
+  .strictObject({
+    name: z.string().describe('The name of all artefacts.'),
+    base: z.array(z.string()).min(1).describe('Base model addresses, tried in order.'),
+    method: z
+      .strictObject({
+        name: z.string().describe('The method.'),
+        parameters: z.record(z.string(), json).describe('Its parameters, all of them.'),
+      })
+      .describe('How the model learns.'),
+    data: z
+      .strictObject({
+        sources: z
+          .array(
+            z.strictObject({
+              from: z.string().describe('Absolute file, or feedback address.'),
+              format: z.enum(sourceFormats).describe('How rows are written.'),
+              limit: z.number().int().nullable().describe('Rows taken; null for all.'),
+              madeBy: z.array(z.string()).nullable().describe('Makers taken; null for all.'),
+              licence: z.string().nullable().describe('Licence where rows do not say.'),
+            }),
+          )
+          .describe('Where rows come from.'),
+        split: z
+          .strictObject({
+            by: z.string().nullable().describe('Column that decides; null for the row itself.'),
+            heldOut: z.array(z.string()).nullable().describe('Values held out; null when a share is.'),
+            share: z.number().nullable().describe('Share held out; null when values are.'),
+          })
+          .describe('What is held out.'),
+        budget: z
+          .strictObject({
+            dropped: z.number().describe('Share that may be lost.'),
+            truncated: z.number().describe('Share that may be cut.'),
+          })
+          .describe('What may be lost.'),
+      })
+      .describe('The rows.'),
+    render: z
+      .strictObject({
+        template: z.string().describe('`model` or a file.'),
+        learn: z.enum(learnRules).describe('Turns that are learned.'),
+        system: z.string().nullable().describe('System message for rows without one.'),
+        lengthTokens: z.number().int().describe('Longest row.'),
+        overflow: z.enum(['refuse', 'drop', 'truncate-prompt']).describe('What happens to longer ones.'),
+      })
+      .describe('From messages to tokens.'),
+    adapter: z
+      .discriminatedUnion('kind', [
+        z.strictObject({
+          kind: z.literal('lora').describe('Low-rank adapters.'),
+          rank: z.number().int().describe('Width.'),
+          alpha: z.number().describe('Scale is alpha / rank.'),
+          dropout: z.number().describe('Share of adapter inputs zeroed.'),
+          targets: z.array(z.enum(loraModules)).describe('Layers adapted.'),
+        }),
+        z.strictObject({ kind: z.literal('full').describe('Every weight is trained.') }),
+      ])
+      .describe('What is trained.'),
+    train: z
+      .strictObject({
+        epochs: z.number().describe('Passes.'),
+        maxSteps: z.number().int().nullable().describe('Step limit; null for none.'),
+        rowsPerStep: z.number().int().describe('Rows a step.'),
+        learningRate: z.number().describe('Peak learning rate.'),
+        schedule: z.enum(schedules).describe('How it falls.'),
+        warmup: z.number().describe('Share of steps it rises over.'),
+        minLearningRate: z.number().describe('Where it ends.'),
+        weightDecay: z.number().describe('AdamW decay.'),
+        betas: z.tuple([z.number(), z.number()]).describe('AdamW moment decay rates.'),
+        epsilon: z.number().describe('AdamW epsilon.'),
+        clipNorm: z.number().describe('Largest gradient norm; 0 for none.'),
+        seed: z.number().int().describe('Seed of everything random.'),
+      })
+      .describe('The optimisation.'),
+    eval: z
+      .strictObject({
+        tasks: z.array(z.enum(evalTasks)).describe('What is measured.'),
+        rows: z.number().int().describe('Rows answered.'),
+        maxTokens: z.number().int().describe('Longest answer.'),
+      })
+      .describe('The measurement.'),
+    export: z
+      .strictObject({
+        formats: z.array(z.enum(exportFormats)).describe('What is written.'),
+        tolerance: z.number().describe('Largest logit difference allowed.'),
+        certifyRows: z.number().int().describe('Rows compared.'),
+      })
+      .describe('The model that leaves.'),
+  })
+  .describe('What decides the result.');
+
+/** What decides only where and how fast. */
+export const planExecution = z
+  .strictObject({
+    engine: z.enum(['embedded', 'torch']).describe('Who trains.'),
+    engineReason: z.string().describe('Why.'),
+    threads: z.union([z.number().int(), z.literal('unknown')]).describe('Threads.'),
+    memoryGiB: prediction.describe('Memory the run may take.'),
+    packTokens: z.number().int().describe('Tokens computed at once.'),
+    checkpointEvery: z.union([z.number().int(), z.literal('unknown')]).describe('Steps between checkpoints.'),
+    keepCheckpoints: z.number().int().describe('Checkpoints kept.'),
+    evalEvery: z.number().int().nullable().describe('Steps between held-out losses; null for never.'),
+  })
+  .describe('Where and how fast; never part of the hash.');
+
+export const planPredictions = z
+  .strictObject({
+    rows: prediction.describe('Rows that will be trained on.'),
+    tokens: prediction.describe('Tokens in one pass.'),
+    learnedTokens: prediction.describe('Tokens learned in one pass.'),
+    steps: prediction.describe('Optimiser steps.'),
+    trainableParameters: prediction.describe('Numbers that change.'),
+    peakMemoryGiB: prediction.describe('Most memory at once.'),
+    trainSeconds: prediction.describe('Time in training.'),
+  })
+  .describe('What to expect.');
+
+/** The recipe fully resolved: a pure function of recipe and facts. */
+export const plan = z
+  .strictObject({
+    schema: z.literal('plan/1').describe('Document kind and version.'),
+    hash: sha256Hex.describe('Fingerprint of `values` and `loss`: equal hashes, equal results.'),
+    values: planValues,
+    loss: json.describe("The method's loss as an expression, so that every engine computes the same one."),
+    execution: planExecution,
+    predictions: planPredictions,
+    origins: z
+      .record(
+        z.string(),
+        z.strictObject({
+          origin: z.enum(originKinds).describe('Where the value came from.'),
+          reason: z.string().optional().describe('Why, when it was derived.'),
+        }),
+      )
+      .describe('For each value, by dotted path, where it came from.'),
+    warnings: z.array(z.string()).describe('What is odd but allowed.'),
+    notes: json.optional().describe('The notes of the recipe.'),
+  })
+  .describe('A plan: the recipe fully resolved.');
+
+export type Plan = z.infer<typeof plan>;
+export type PlanValues = z.infer<typeof planValues>;
+export type PlanExecution = z.infer<typeof planExecution>;
+export type PlanPredictions = z.infer<typeof planPredictions>;
+export type Origin = (typeof originKinds)[number];

@@ -1,0 +1,5 @@
+/** Small true things to test against: a random model, a tokenizer, an engine session without a process. */
+export * from './fake-engine.ts';
+export * from './fake-session.ts';
+export * from './tiny-model.ts';
+export * from './tiny-tokenizer.ts';
