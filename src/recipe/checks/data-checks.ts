@@ -1,0 +1,88 @@
+import { type Check, error, warning } from './check.ts';
+
+export const heldOutNeedsColumn: Check = ({ values: { data } }) =>
+  data.split.heldOut !== null && data.split.by === null
+    ? [
+        error({
+          code: 'held-out-without-column',
+          path: ['data', 'split', 'heldOut'],
+          message: 'Values are held out, but of no column.',
+          fix: 'Name the column in data.split.by.',
+        }),
+      ]
+    : [];
+
+export const heldOutOrShare: Check = ({ values: { data }, given }) =>
+  data.split.heldOut !== null && given.has('data.split.share')
+    ? [
+        error({
+          code: 'held-out-twice',
+          path: ['data', 'split', 'share'],
+          message: 'Both values and a share are held out.',
+          expected: 'heldOut or share',
+          fix: 'Remove one of them.',
+        }),
+      ]
+    : [];
+
+export const somethingToTrain: Check = ({ values: { data }, facts }) => {
+  if (data.split.share === 1)
+    return [
+      error({
+        code: 'nothing-to-train',
+        path: ['data', 'split', 'share'],
+        message: 'All rows are held out.',
+        expected: 'a share below 1',
+      }),
+    ];
+  if (facts.rows?.train === 0)
+    return [
+      error({
+        code: 'nothing-to-train',
+        path: ['data'],
+        message: 'No row is left to train on.',
+        fix: 'See the ledger of the dataset for what became of them.',
+      }),
+    ];
+  return [];
+};
+
+/** Whether any row is held out: false only when it is certain that none is. */
+function mayHoldOut({ values: { data }, facts }: Parameters<Check>[0]): boolean {
+  const { heldOut, share } = data.split;
+  return heldOut?.length !== 0 && (heldOut !== null || share !== 0) && facts.rows?.heldout !== 0;
+}
+
+export const measuringNeedsHeldOut: Check = (context) => {
+  const { values, execution } = context;
+  const uses = [
+    ...(values.eval.tasks.length > 0 ? ['eval.tasks'] : []),
+    ...(values.export.formats.length > 0 ? ['export.certifyRows'] : []),
+    ...(execution.evalEvery !== null ? ['train.evalEvery'] : []),
+  ];
+  if (uses.length === 0 || mayHoldOut(context)) return [];
+  const { heldOut } = values.data.split;
+  return [
+    error({
+      code: 'nothing-held-out',
+      path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
+      message: `No row is held out, and ${uses.join(', ')} need${uses.length === 1 ? 's' : ''} such rows.`,
+      expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows',
+    }),
+  ];
+};
+
+export const sourcesOnce: Check = ({ values: { data } }) =>
+  data.sources.flatMap((source, index) => {
+    const first = data.sources.findIndex(({ from }) => from === source.from);
+    return first < index
+      ? [
+          warning({
+            code: 'source-twice',
+            path: ['data', 'sources', index, 'from'],
+            message: `The same source as data.sources[${first}]: its rows count as duplicates.`,
+            fix: 'Remove it; to learn rows more often, raise train.epochs.',
+          }),
+        ]
+      : [];
+  });

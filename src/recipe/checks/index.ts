@@ -1,0 +1,53 @@
+import type { Check } from './check.ts';
+import {
+  heldOutNeedsColumn,
+  heldOutOrShare,
+  measuringNeedsHeldOut,
+  somethingToTrain,
+  sourcesOnce,
+} from './data-checks.ts';
+import { wordsOnce } from './list-checks.ts';
+import {
+  adapterExportNeedsAdapter,
+  answersWithinModel,
+  engineKnowsModel,
+  ggufNeedsKnownArchitecture,
+  lengthWithinModel,
+  machineSuffices,
+  memorySuffices,
+  rowsWithinLength,
+} from './model-checks.ts';
+import {
+  constantEndsNowhere,
+  evalWithinRun,
+  fullLearnsSlowly,
+  learningRateFalls,
+  packHoldsRow,
+  stepsHoldRows,
+  warmupLeavesSteps,
+} from './train-checks.ts';
+
+/** What the fields of a recipe have to agree on, among themselves and with the facts. */
+export const checks: readonly Check[] = [
+  heldOutNeedsColumn,
+  heldOutOrShare,
+  somethingToTrain,
+  measuringNeedsHeldOut,
+  sourcesOnce,
+  wordsOnce,
+  lengthWithinModel,
+  answersWithinModel,
+  rowsWithinLength,
+  adapterExportNeedsAdapter,
+  ggufNeedsKnownArchitecture,
+  engineKnowsModel,
+  memorySuffices,
+  machineSuffices,
+  learningRateFalls,
+  constantEndsNowhere,
+  warmupLeavesSteps,
+  fullLearnsSlowly,
+  stepsHoldRows,
+  evalWithinRun,
+  packHoldsRow,
+];

@@ -1,0 +1,95 @@
+import { type Check, error, warning } from './check.ts';
+
+export const learningRateFalls: Check = ({ values: { train } }) =>
+  train.minLearningRate > train.learningRate
+    ? [
+        error({
+          code: 'learning-rate-rises',
+          path: ['train', 'minLearningRate'],
+          message: `The schedule ends at ${train.minLearningRate}, above its peak.`,
+          expected: `at most train.learningRate, ${train.learningRate}`,
+        }),
+      ]
+    : [];
+
+export const constantEndsNowhere: Check = ({ values: { train } }) =>
+  train.schedule === 'constant' && train.minLearningRate > 0
+    ? [
+        warning({
+          code: 'no-effect',
+          path: ['train', 'minLearningRate'],
+          message: 'A constant schedule does not fall.',
+          fix: 'Remove it, or write cosine or linear for train.schedule.',
+        }),
+      ]
+    : [];
+
+export const warmupLeavesSteps: Check = ({ values: { train }, predictions: { steps } }) => {
+  const path = ['train', 'warmup'];
+  if (train.warmup === 1)
+    return [
+      error({
+        code: 'only-warmup',
+        path,
+        message: 'The learning rate rises until the last step and is never used at its peak.',
+        expected: 'a share below 1',
+      }),
+    ];
+  const rising = typeof steps === 'number' ? Math.round(steps * train.warmup) : 0;
+  return rising > 0 && typeof steps === 'number' && rising >= steps
+    ? [
+        warning({
+          code: 'only-warmup',
+          path,
+          message: `${rising} of ${steps} steps are warm-up.`,
+          fix: 'Write 0, or train longer.',
+        }),
+      ]
+    : [];
+};
+
+export const fullLearnsSlowly: Check = ({ values: { adapter, train } }) =>
+  adapter.kind === 'full' && train.learningRate > 2e-4
+    ? [
+        warning({
+          code: 'learning-rate-high',
+          path: ['train', 'learningRate'],
+          message: `${train.learningRate} is a rate for adapters; with every weight trained it usually destroys the model.`,
+          expected: 'about 1e-5',
+        }),
+      ]
+    : [];
+
+export const stepsHoldRows: Check = ({ values: { train }, facts: { rows } }) =>
+  rows && rows.train > 0 && train.rowsPerStep > rows.train
+    ? [
+        warning({
+          code: 'step-larger-than-data',
+          path: ['train', 'rowsPerStep'],
+          message: `A step takes ${train.rowsPerStep} rows where there are ${rows.train}.`,
+        }),
+      ]
+    : [];
+
+export const evalWithinRun: Check = ({ execution: { evalEvery }, predictions: { steps } }) =>
+  evalEvery !== null && typeof steps === 'number' && evalEvery > steps
+    ? [
+        warning({
+          code: 'no-effect',
+          path: ['train', 'evalEvery'],
+          message: `The run has ${steps} steps: the held-out loss is never measured while it trains.`,
+        }),
+      ]
+    : [];
+
+export const packHoldsRow: Check = ({ execution: { packTokens }, facts: { tokens }, given }) =>
+  tokens && given.has('train.packTokens') && packTokens < tokens.longest
+    ? [
+        warning({
+          code: 'pack-smaller-than-row',
+          path: ['train', 'packTokens'],
+          message: `The longest row has ${tokens.longest} tokens and is computed whole.`,
+          expected: `at least ${tokens.longest}`,
+        }),
+      ]
+    : [];

@@ -1,0 +1,111 @@
+import type { PlanExecution, PlanValues } from '../schema/plan.ts';
+import type { Recipe } from '../schema/recipe.ts';
+import type { Facts } from './facts.ts';
+import { peakBytes } from './predict.ts';
+
+/** A default that depends on something else, and why it is what it is. */
+export interface Derived<T> {
+  readonly value: T;
+  readonly reason: string;
+  /** `model` when the model's own value was taken as it is. */
+  readonly origin?: 'derived' | 'model';
+}
+
+type AdapterKind = Recipe['adapter']['kind'];
+
+/** Model architectures the embedded engine knows: dense decoders of Llama's kind, which differ by flags. */
+export const embeddedArchitectures = [
+  'LlamaForCausalLM',
+  'MistralForCausalLM',
+  'Qwen2ForCausalLM',
+  'Qwen3ForCausalLM',
+] as const;
+
+/** The embedded engine is picked by itself up to this size; beyond it a processor is too slow to be a good default. */
+export const embeddedParameters = 1.1e9;
+
+export function deriveAlpha(rank: number): Derived<number> {
+  return { value: 2 * rank, reason: 'twice the rank' };
+}
+
+export function deriveLearningRate(kind: AdapterKind): Derived<number> {
+  return kind === 'full'
+    ? { value: 1e-5, reason: 'every weight is trained' }
+    : { value: 2e-4, reason: 'an adapter is trained' };
+}
+
+export function deriveShare(heldOut: readonly string[] | undefined): Derived<number | null> {
+  return heldOut
+    ? { value: null, reason: 'heldOut names what is held out' }
+    : { value: 0.05, reason: 'heldOut is absent' };
+}
+
+export function deriveLengthTokens(model: Facts['model']): Derived<number> {
+  const most = 2048;
+  if (!model) return { value: most, reason: 'the model is not known yet' };
+  const limit = model.max_position_embeddings;
+  if (limit <= most) return { value: limit, reason: "the model's own limit", origin: 'model' };
+  return { value: most, reason: `the model allows ${limit}` };
+}
+
+export function deriveFormats(formats: Recipe['export']['formats']): Derived<Recipe['export']['formats']> {
+  return { value: formats.filter((format) => format !== 'adapter'), reason: 'full fine-tuning makes no adapter' };
+}
+
+/** A tenth of the run, at most 100 steps. */
+export function deriveCheckpointEvery(steps: number | 'unknown'): Derived<number | 'unknown'> {
+  if (steps === 'unknown') return { value: 'unknown', reason: 'a tenth of the run, which is not known yet' };
+  return { value: Math.min(100, Math.max(1, Math.ceil(steps / 10))), reason: `a tenth of ${steps} steps, at most 100` };
+}
+
+export interface PackRequest {
+  readonly lengthTokens: number;
+  readonly adapter: PlanValues['adapter'];
+  readonly memoryGiB: number | 'unknown';
+  readonly facts: Facts;
+}
+
+/**
+ * From about 512 tokens on, matrix products run at full speed; more only saves calls and costs memory. A pack also holds
+ * the longest row, which is never cut.
+ */
+export function derivePackTokens({ lengthTokens, adapter, memoryGiB, facts }: PackRequest): Derived<number> {
+  const { model, tokens } = facts;
+  const longest = Math.min(tokens?.longest ?? 0, lengthTokens);
+  const plenty = 768;
+  if (longest > plenty) return { value: Math.ceil(longest / 64) * 64, reason: `the longest row has ${longest} tokens` };
+  const tight =
+    model && memoryGiB !== 'unknown' && peakBytes({ model, adapter, packTokens: plenty }) > (memoryGiB * 2 ** 30) / 2;
+  return tight
+    ? { value: Math.max(512, Math.ceil(longest / 64) * 64), reason: `keeps close to half of ${memoryGiB} GiB` }
+    : { value: plenty, reason: 'fills the processor; more would only cost memory' };
+}
+
+/** Who trains when the recipe says `auto`. */
+export function deriveEngine(facts: Facts): Derived<PlanExecution['engine']> {
+  const { model, machine } = facts;
+  if (machine?.accelerator) return { value: 'torch', reason: `there is an accelerator: ${machine.accelerator}` };
+  if (!model) return { value: 'embedded', reason: 'no accelerator; the model is not known yet' };
+  if (!isEmbeddedArchitecture(model.architecture))
+    return { value: 'torch', reason: `the embedded engine does not know ${model.architecture}` };
+  const size = `${(model.parameters / 1e9).toPrecision(2)} B parameters`;
+  return model.parameters > embeddedParameters
+    ? { value: 'torch', reason: `${size} are too many for the embedded engine on a processor` }
+    : { value: 'embedded', reason: `no accelerator; dense ${model.architecture} of ${size}` };
+}
+
+export function isEmbeddedArchitecture(architecture: string): boolean {
+  return embeddedArchitectures.some((known) => known === architecture);
+}
+
+export function deriveThreads(machine: Facts['machine']): Derived<number | 'unknown'> {
+  return machine
+    ? { value: machine.cores, reason: 'all physical cores' }
+    : { value: 'unknown', reason: 'the machine is not known' };
+}
+
+export function deriveMemoryGiB(machine: Facts['machine']): Derived<number | 'unknown'> {
+  return machine
+    ? { value: machine.memoryGiB, reason: 'what the machine has' }
+    : { value: 'unknown', reason: 'the machine is not known' };
+}

@@ -1,0 +1,10 @@
+/** From what a person writes to what is done: a recipe is read, checked, and resolved with facts into a plan. */
+export { type CheckRequest, checkRecipe, type ReadRecipe } from './check-recipe.ts';
+export { embeddedArchitectures, isEmbeddedArchitecture } from './derive.ts';
+export type { Facts } from './facts.ts';
+export { documentJsonSchema, recipeJsonSchema, type SchemaNode } from './json-schema.ts';
+export type { Origins, Path, Place, Places } from './places.ts';
+export { countSteps, flopsPerToken, peakBytes, savesActivations, trainableParameters } from './predict.ts';
+export { type ReadRequest, readRecipe } from './read-recipe.ts';
+export { planHash, type ResolveRequest, resolvePlan } from './resolve-plan.ts';
+export { isFeedback } from './resolve-values.ts';

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+import { formatIssue, type Issue } from '../core/issue.ts';
+import { sft } from '../methods/sft.ts';
+import type { Plan } from '../schema/plan.ts';
+import type { Facts } from './facts.ts';
+import { readRecipe } from './read-recipe.ts';
+import { planHash, resolvePlan } from './resolve-plan.ts';
+import { exampleFacts, smallModel } from './testing/example-facts.ts';
+
+const plain = 'name: a\nbase: hf:org/model\ndata: {sources: [{from: rows.jsonl}]}\n';
+
+function resolve(flags: readonly string[], facts: Facts = {}, text = plain) {
+  const read = readRecipe({ text, file: 'recipe.yaml', flags });
+  if (!read.ok) throw new Error(read.issues.map(formatIssue).join('\n'));
+  return resolvePlan({ ...read.value, facts, resolvePath: (path) => `/recipes/${path}` });
+}
+
+function planWith(flags: readonly string[], facts: Facts = {}): Plan {
+  const plan = resolve(flags, facts);
+  if (!plan.ok) throw new Error(plan.issues.map(formatIssue).join('\n'));
+  return plan.value;
+}
+
+function issuesWith(flags: readonly string[], facts: Facts = {}): readonly Issue[] {
+  const plan = resolve(flags, facts);
+  return plan.ok ? plan.warnings : plan.issues;
+}
+
+const codes = (issues: readonly Issue[]): readonly string[] =>
+  issues.map(({ code, severity }) => `${severity} ${code}`);
+
+describe('values', () => {
+  test('paths become absolute, addresses stay', () => {
+    const plan = planWith(['base=[hf:a/b, pypi:c, models/d, e.gguf]', 'data.sources[1].from=feedback/desk@3']);
+    expect(plan.values.base).toEqual(['hf:a/b', 'pypi:c', '/recipes/models/d', '/recipes/e.gguf']);
+    expect(plan.values.data.sources.map(({ from }) => from)).toEqual(['/recipes/rows.jsonl', 'feedback/desk@3']);
+    expect(planWith(['render.template=chat.jinja']).values.render.template).toBe('/recipes/chat.jinja');
+    expect(planWith([]).values.render.template).toBe('model');
+  });
+
+  test('defaults that depend on others say on what', () => {
+    const lora = planWith(['adapter.rank=8']);
+    expect(lora.values.adapter).toMatchObject({ rank: 8, alpha: 16 });
+    expect(lora.values.train.learningRate).toBe(2e-4);
+    expect(lora.origins['adapter.alpha']).toEqual({ origin: 'derived', reason: 'twice the rank' });
+    const full = planWith(['adapter.kind=full']);
+    expect(full.values.train.learningRate).toBe(1e-5);
+    expect(full.values.export.formats).toEqual(['safetensors']);
+    expect(full.origins['export.formats']).toEqual({ origin: 'derived', reason: 'full fine-tuning makes no adapter' });
+    const held = planWith(['data.split={by: year, heldOut: ["2024"]}']);
+    expect(held.values.data.split).toEqual({ by: 'year', heldOut: ['2024'], share: null });
+  });
+
+  test('length is the model limit, at most 2048', () => {
+    const short = { model: { ...smallModel, max_position_embeddings: 512 } };
+    expect(planWith([], short).values.render.lengthTokens).toBe(512);
+    expect(planWith([], short).origins['render.lengthTokens']?.origin).toBe('model');
+    expect(planWith([], { model: smallModel }).values.render.lengthTokens).toBe(2048);
+    expect(planWith([]).origins['render.lengthTokens']).toMatchObject({ origin: 'derived' });
+  });
+
+  test('the loss is the method, as data', () => {
+    const plan = planWith([]);
+    expect(plan.loss).toEqual(sft.loss({}));
+    expect(plan.hash).toBe(planHash(JSON.parse(JSON.stringify(plan)) as Plan));
+  });
+});
+
+describe('execution', () => {
+  const engine = (facts: Facts, ...flags: string[]): string => {
+    const { execution } = planWith(flags, facts);
+    return `${execution.engine}: ${execution.engineReason}`;
+  };
+
+  test('the engine is picked by what it can do, and says why', () => {
+    expect(engine(exampleFacts)).toBe('embedded: no accelerator; dense LlamaForCausalLM of 0.13 B parameters');
+    expect(engine({})).toBe('embedded: no accelerator; the model is not known yet');
+    expect(engine({ model: { ...smallModel, parameters: 7e9 } })).toMatch(/^torch: 7.0 B parameters are too many/);
+    expect(engine({ model: { ...smallModel, architecture: 'MixtralForCausalLM' } })).toMatch(
+      /^torch: .*MixtralForCausalLM/,
+    );
+    const machine = { cores: 8, memoryGiB: 64, platform: 'linux-x64', accelerator: 'NVIDIA H100' };
+    expect(engine({ model: smallModel, machine })).toBe('torch: there is an accelerator: NVIDIA H100');
+    expect(engine({ model: smallModel, machine }, 'execution.engine=embedded')).toBe('embedded: asked for');
+  });
+
+  test('a pack holds the longest row, within half of the memory', () => {
+    const pack = (facts: Facts, ...flags: string[]): number => planWith(flags, facts).execution.packTokens;
+    const rows = (longest: number): Facts => ({ ...exampleFacts, tokens: { train: 1e5, learned: 1e4, longest } });
+    expect(pack({})).toBe(768);
+    expect(pack(rows(230))).toBe(768);
+    expect(pack(rows(1900))).toBe(1920);
+    const tight = { cores: 2, memoryGiB: 2.5, platform: 'linux-x64' };
+    expect(pack({ model: smallModel, machine: tight })).toBe(512);
+    expect(pack({ ...rows(600), machine: tight })).toBe(640);
+    expect(pack(rows(700), 'train.packTokens=900')).toBe(900);
+  });
+
+  test('checkpoints come ten times a run, at most 100 steps apart', () => {
+    const every = (rows: number): unknown =>
+      planWith([], { rows: { train: rows, heldout: 9 } }).execution.checkpointEvery;
+    expect(every(16)).toBe(1);
+    expect(every(384)).toBe(3);
+    expect(every(1e6)).toBe(100);
+    expect(planWith([]).execution.checkpointEvery).toBe('unknown');
+  });
+});
+
+describe('predictions', () => {
+  test('with all facts, all are known', () => {
+    const { predictions } = planWith([], exampleFacts);
+    expect(predictions).toMatchObject({ rows: 384, steps: 24, tokens: 76_800, learnedTokens: 25_000 });
+    expect(predictions.trainableParameters).toBe(4_884_480);
+    expect(predictions.trainSeconds).toBeGreaterThan(200);
+    expect(predictions.trainSeconds).toBeLessThan(300);
+  });
+
+  test('time follows passes, and a limit on steps', () => {
+    const seconds = (...flags: string[]): number => Number(planWith(flags, exampleFacts).predictions.trainSeconds);
+    expect(seconds('train.epochs=2') / seconds()).toBeCloseTo(2, 6);
+    expect(seconds('train.maxSteps=12') / seconds()).toBeCloseTo(0.5, 6);
+  });
+
+  test('memory of an engine that was never measured is unknown', () => {
+    expect(planWith(['execution.engine=torch'], exampleFacts).predictions.peakMemoryGiB).toBe('unknown');
+  });
+});
+
+describe('what facts forbid', () => {
+  const model = (changes: Partial<typeof smallModel>): Facts => ({
+    ...exampleFacts,
+    model: { ...smallModel, ...changes },
+  });
+
+  test.each<[string, readonly string[], Facts, readonly string[]]>([
+    ['rows longer than the model', ['render.lengthTokens=9000'], exampleFacts, ['error longer-than-model']],
+    ['answers longer than the model', ['eval.maxTokens=8192'], exampleFacts, ['warning longer-than-model']],
+    ['a row that does not fit', ['render.lengthTokens=100'], exampleFacts, ['error row-too-long']],
+    ['a row that may be dropped', ['render.lengthTokens=100', 'render.overflow=drop'], exampleFacts, []],
+    [
+      'an architecture that cannot be GGUF',
+      ['export.formats=[gguf]'],
+      model({ architecture: 'MixtralForCausalLM' }),
+      ['error gguf-unsupported'],
+    ],
+    [
+      'an engine that does not know the model',
+      ['execution.engine=embedded'],
+      model({ architecture: 'MixtralForCausalLM' }),
+      ['error engine-unsupported'],
+    ],
+    ['no row to train on', [], { rows: { train: 0, heldout: 5 } }, ['error nothing-to-train']],
+    [
+      'no row held out',
+      [],
+      { rows: { train: 5, heldout: 0 } },
+      ['warning step-larger-than-data', 'error nothing-held-out'],
+    ],
+    [
+      'no row held out, and none needed',
+      ['eval.tasks=[]', 'export.formats=[]'],
+      { rows: { train: 50, heldout: 0 } },
+      [],
+    ],
+    ['too little memory', ['execution.memoryGiB=0.5'], exampleFacts, ['warning memory-short']],
+    ['more than the machine has', ['execution.memoryGiB=99'], exampleFacts, ['warning more-memory-than-there-is']],
+    ['more threads than cores', ['execution.threads=9'], exampleFacts, ['warning more-threads-than-cores']],
+    ['a pack smaller than a row', ['train.packTokens=100'], exampleFacts, ['warning pack-smaller-than-row']],
+    ['measuring after the end', ['train.evalEvery=25'], exampleFacts, ['warning no-effect']],
+    ['only warm-up', ['train.warmup=0.99', 'train.maxSteps=3'], exampleFacts, ['warning only-warmup']],
+    [
+      'an end that a constant schedule never reaches',
+      ['train.schedule=constant', 'train.minLearningRate=1e-5'],
+      {},
+      ['warning no-effect'],
+    ],
+  ])('%s', (_, flags, facts, expected) => {
+    expect(codes(issuesWith(flags, facts))).toEqual(expected);
+  });
+
+  test('warnings are kept in the plan, with their place', () => {
+    const [warning] = planWith(['execution.threads=9'], exampleFacts).warnings;
+    expect(warning).toBe(
+      '--set:1:19 execution.threads: 9 threads on 2 cores run slower than 2. [more-threads-than-cores]',
+    );
+  });
+});

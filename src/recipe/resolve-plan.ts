@@ -1,0 +1,92 @@
+import { fingerprint } from '../core/fingerprint.ts';
+import { type Checked, formatIssue, type Issue } from '../core/issue.ts';
+import { methodNamed } from '../methods/index.ts';
+import type { Json } from '../schema/common.ts';
+import type { Plan, PlanExecution, PlanValues } from '../schema/plan.ts';
+import type { Recipe } from '../schema/recipe.ts';
+import { inOrder, type ReadRecipe } from './check-recipe.ts';
+import { checks } from './checks/index.ts';
+import { deriveCheckpointEvery, deriveEngine, deriveMemoryGiB, derivePackTokens, deriveThreads } from './derive.ts';
+import type { Facts } from './facts.ts';
+import { noteOrigins, type OriginNotes } from './origin-notes.ts';
+import { predict } from './predict.ts';
+import { resolveValues } from './resolve-values.ts';
+import { placed } from './schema-issues.ts';
+
+export interface ResolveRequest extends ReadRecipe {
+  readonly facts: Facts;
+  /** Makes a path of the recipe absolute: relative ones start at the recipe's folder. */
+  readonly resolvePath: (path: string) => string;
+}
+
+/** Recipe and facts to a plan: a pure function. A missing fact makes predictions `unknown` and refuses nothing. */
+export function resolvePlan({ recipe, origins: given, places, facts, resolvePath }: ResolveRequest): Checked<Plan> {
+  const notes = noteOrigins(given);
+  const values = resolveValues({ recipe, given, facts, resolvePath, notes });
+  const execution = resolveExecution({ recipe, facts, values, notes });
+  const predictions = predict({ values, ...execution, facts });
+  const checkpointEvery = notes.orDerive<number | 'unknown'>(
+    ['train', 'checkpointEvery'],
+    recipe.train.checkpointEvery,
+    () => deriveCheckpointEvery(predictions.steps),
+    ['execution', 'checkpointEvery'],
+  );
+  const draft = { values, execution: { ...execution, checkpointEvery }, predictions };
+
+  const found = checks.flatMap((check) => check({ ...draft, recipe, given, facts }));
+  const issues = inOrder(found.map((issue): Issue => ({ ...issue, ...placed(places, issue.path, 'value') })));
+  if (issues.some(({ severity }) => severity === 'error')) return { ok: false, issues };
+  const loss = lossOf(values.method);
+  const plan: Plan = {
+    schema: 'plan/1',
+    hash: planHash({ values, loss }),
+    ...draft,
+    loss,
+    origins: notes.origins,
+    warnings: issues.map(formatIssue),
+    ...(recipe.notes !== undefined && { notes: recipe.notes }),
+  };
+  return { ok: true, value: plan, warnings: issues };
+}
+
+/** What an engine recomputes from the plan it was given: values and loss decide the result, nothing else does. */
+export function planHash({ values, loss }: Pick<Plan, 'values' | 'loss'>): string {
+  return fingerprint({ values, loss });
+}
+
+function lossOf({ name, parameters }: PlanValues['method']): Json {
+  const method = methodNamed(name);
+  // An expression is plain data by definition; its type has no index signature.
+  return method.loss(method.parameters.parse(parameters)) as unknown as Json;
+}
+
+interface ExecutionRequest {
+  readonly recipe: Recipe;
+  readonly facts: Facts;
+  readonly values: PlanValues;
+  readonly notes: OriginNotes;
+}
+
+function resolveExecution({ recipe, facts, values, notes }: ExecutionRequest): Omit<PlanExecution, 'checkpointEvery'> {
+  const { take, orNull, orDerive } = notes;
+  const { engine: asked, threads, memoryGiB: limit } = recipe.execution;
+  const picked = deriveEngine(facts);
+  const engine = orDerive(['execution', 'engine'], asked === 'auto' ? undefined : asked, () => picked);
+  const memoryGiB = orDerive<number | 'unknown'>(['execution', 'memoryGiB'], limit, () =>
+    deriveMemoryGiB(facts.machine),
+  );
+  return {
+    engine,
+    engineReason: asked === 'auto' ? picked.reason : 'asked for',
+    threads: orDerive<number | 'unknown'>(['execution', 'threads'], threads, () => deriveThreads(facts.machine)),
+    memoryGiB,
+    packTokens: orDerive(
+      ['train', 'packTokens'],
+      recipe.train.packTokens,
+      () => derivePackTokens({ lengthTokens: values.render.lengthTokens, adapter: values.adapter, memoryGiB, facts }),
+      ['execution', 'packTokens'],
+    ),
+    keepCheckpoints: take(['train', 'keepCheckpoints'], recipe.train.keepCheckpoints, ['execution', 'keepCheckpoints']),
+    evalEvery: orNull(['train', 'evalEvery'], recipe.train.evalEvery, ['execution', 'evalEvery']),
+  };
+}

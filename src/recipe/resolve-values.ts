@@ -1,0 +1,142 @@
+import type { Json } from '../schema/common.ts';
+import type { PlanValues } from '../schema/plan.ts';
+import { loraModules, type Recipe } from '../schema/recipe.ts';
+import { deriveAlpha, deriveFormats, deriveLearningRate, deriveLengthTokens, deriveShare } from './derive.ts';
+import type { Facts } from './facts.ts';
+import type { OriginNotes } from './origin-notes.ts';
+import type { Origins } from './places.ts';
+
+export interface ResolveValuesRequest {
+  readonly recipe: Recipe;
+  readonly given: Origins;
+  readonly facts: Facts;
+  readonly resolvePath: (path: string) => string;
+  readonly notes: OriginNotes;
+}
+
+/** Every value that decides the result, with its origin noted. */
+export function resolveValues(request: ResolveValuesRequest): PlanValues {
+  const { recipe, notes } = request;
+  const { take, orNull, orDerive } = notes;
+  const { render, train } = recipe;
+  const evaluation = recipe.eval;
+  return {
+    name: take(['name'], recipe.name),
+    base: take(
+      ['base'],
+      [recipe.base].flat().map((address) => baseAddress(address, request.resolvePath)),
+    ),
+    method: resolveMethod(request),
+    data: resolveData(request),
+    render: {
+      template: take(
+        ['render', 'template'],
+        render.template === 'model' ? 'model' : request.resolvePath(render.template),
+      ),
+      learn: take(['render', 'learn'], render.learn),
+      system: orNull(['render', 'system'], render.system),
+      lengthTokens: orDerive(['render', 'lengthTokens'], render.lengthTokens, () =>
+        deriveLengthTokens(request.facts.model),
+      ),
+      overflow: take(['render', 'overflow'], render.overflow),
+    },
+    adapter: resolveAdapter(request),
+    train: {
+      epochs: take(['train', 'epochs'], train.epochs),
+      maxSteps: orNull(['train', 'maxSteps'], train.maxSteps),
+      rowsPerStep: take(['train', 'rowsPerStep'], train.rowsPerStep),
+      learningRate: orDerive(['train', 'learningRate'], train.learningRate, () =>
+        deriveLearningRate(recipe.adapter.kind),
+      ),
+      schedule: take(['train', 'schedule'], train.schedule),
+      warmup: take(['train', 'warmup'], train.warmup),
+      minLearningRate: take(['train', 'minLearningRate'], train.minLearningRate),
+      weightDecay: take(['train', 'weightDecay'], train.weightDecay),
+      betas: take(['train', 'betas'], train.betas),
+      epsilon: take(['train', 'epsilon'], train.epsilon),
+      clipNorm: take(['train', 'clipNorm'], train.clipNorm),
+      seed: take(['train', 'seed'], train.seed),
+    },
+    eval: {
+      tasks: take(['eval', 'tasks'], evaluation.tasks),
+      rows: take(['eval', 'rows'], evaluation.rows),
+      maxTokens: take(['eval', 'maxTokens'], evaluation.maxTokens),
+    },
+    export: {
+      formats: resolveFormats(request),
+      tolerance: take(['export', 'tolerance'], recipe.export.tolerance),
+      certifyRows: take(['export', 'certifyRows'], recipe.export.certifyRows),
+    },
+  };
+}
+
+function resolveMethod({ recipe, notes }: ResolveValuesRequest): PlanValues['method'] {
+  const section = typeof recipe.method === 'string' ? { name: recipe.method } : recipe.method;
+  const { name, ...parameters } = section;
+  return {
+    name: notes.take(['method', 'name'], name),
+    parameters: Object.fromEntries(
+      Object.entries(parameters).map(([key, value]) => [
+        key,
+        notes.take(['method', key], value as Json, ['method', 'parameters', key]),
+      ]),
+    ),
+  };
+}
+
+function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): PlanValues['data'] {
+  const { take, orNull, orDerive } = notes;
+  const { sources, split, budget } = recipe.data;
+  return {
+    sources: sources.map((source, index) => {
+      const at = ['data', 'sources', index] as const;
+      return {
+        from: take([...at, 'from'], isFeedback(source.from) ? source.from : resolvePath(source.from)),
+        format: take([...at, 'format'], source.format),
+        limit: orNull([...at, 'limit'], source.limit),
+        madeBy: orNull([...at, 'madeBy'], source.madeBy),
+        licence: orNull([...at, 'licence'], source.licence),
+      };
+    }),
+    split: {
+      by: orNull(['data', 'split', 'by'], split.by),
+      heldOut: orNull(['data', 'split', 'heldOut'], split.heldOut),
+      share: orDerive<number | null>(['data', 'split', 'share'], split.share, () => deriveShare(split.heldOut)),
+    },
+    budget: {
+      dropped: take(['data', 'budget', 'dropped'], budget.dropped),
+      truncated: take(['data', 'budget', 'truncated'], budget.truncated),
+    },
+  };
+}
+
+function resolveAdapter({
+  recipe: { adapter },
+  notes: { take, orDerive },
+}: ResolveValuesRequest): PlanValues['adapter'] {
+  const kind = take(['adapter', 'kind'], adapter.kind);
+  if (adapter.kind === 'full' || kind === 'full') return { kind: 'full' };
+  return {
+    kind,
+    rank: take(['adapter', 'rank'], adapter.rank),
+    alpha: orDerive(['adapter', 'alpha'], adapter.alpha, () => deriveAlpha(adapter.rank)),
+    dropout: take(['adapter', 'dropout'], adapter.dropout),
+    targets: take(['adapter', 'targets'], adapter.targets === 'all-linear' ? [...loraModules] : adapter.targets),
+  };
+}
+
+/** The default formats hold the adapter, which full fine-tuning does not make. */
+function resolveFormats({ recipe, given, notes }: ResolveValuesRequest): PlanValues['export']['formats'] {
+  const { formats } = recipe.export;
+  const written = given.has('export.formats') || recipe.adapter.kind !== 'full';
+  return notes.orDerive(['export', 'formats'], written ? formats : undefined, () => deriveFormats(formats));
+}
+
+export function isFeedback(from: string): boolean {
+  return /^feedback\/.+@\d+$/.test(from);
+}
+
+/** An address with a scheme (`hf:`, `pypi:` ...) stands as it is; anything else is a folder or a file. */
+function baseAddress(address: string, resolvePath: (path: string) => string): string {
+  return /^[a-z]{2,}:/i.test(address) ? address : resolvePath(address);
+}
