@@ -1,0 +1,189 @@
+import { issuesError } from '../core/error.ts';
+import type { Issue } from '../core/issue.ts';
+import type { Tokenizer } from '../spec/tokenizer.ts';
+import { type EncodedText, encodeText, type Lookalike } from './encode-text.ts';
+import { TEMPLATE } from './jinja/text.ts';
+import { type LearnRule, learnedTurns, messageWeights, type Turn } from './learn.ts';
+import { prepareMessages } from './prepare.ts';
+import { type RawRendering, type RenderInput, renderRaw, type Span, spansOf } from './template.ts';
+
+export interface EncodeRequest extends RenderInput {
+  readonly tokenizer: Tokenizer;
+  readonly learn: LearnRule;
+  /** Ids a generation ends at; the first one behind an answer is learned with it. */
+  readonly stopTokens: readonly number[];
+  /** Longest row; a longer one is an issue. Absent: any length. */
+  readonly lengthTokens?: number | undefined;
+}
+
+/** For display: written by the template, given as context, or learned. */
+export type TokenOrigin = 'template' | 'prompt' | 'learned';
+
+/** A learned turn in tokens. */
+export interface EncodedTurn extends Turn {
+  /** The first learned token. */
+  readonly firstToken: number;
+  /** Behind the last learned token. */
+  readonly endToken: number;
+  /** Whether the last learned token is one that generation stops at. */
+  readonly stopLearned: boolean;
+}
+
+export interface EncodedSample {
+  readonly ids: Uint32Array;
+  /** How strongly each token is learned; 0 for context. */
+  readonly weights: Float32Array;
+  /** Two numbers a token: its range in `text`, in UTF-16 units. */
+  readonly offsets: Uint32Array;
+  readonly origins: readonly TokenOrigin[];
+  readonly text: string;
+  readonly spans: readonly Span[];
+  readonly turns: readonly EncodedTurn[];
+  readonly learnedTokens: number;
+  /** Content that spells special tokens, encoded as ordinary text. */
+  readonly lookalikes: readonly Lookalike[];
+  /** Ends of prompts where the tokenizer, given the whole text, would have merged prompt and answer. */
+  readonly cutSeams: readonly number[];
+}
+
+export type EncodeResult =
+  | { readonly ok: true; readonly value: EncodedSample }
+  | { readonly ok: false; readonly issues: readonly Issue[] };
+
+/**
+ * A conversation as token ids, and for each how strongly it is learned. The mask falls out of provenance: what a learned
+ * message says, what the model must write around it, and the stop token behind it; never another message's text.
+ * Special tokens come from the template alone: content that spells one is encoded as ordinary text. Added tokens that are
+ * not special (`<think>`, `<tool_call>`) are the model's vocabulary and stay what they are.
+ */
+export function encodeSample(request: EncodeRequest): EncodeResult {
+  const input: RenderInput = { ...request, messages: prepareMessages(request.messages), addGenerationPrompt: false };
+  const rendering = renderRaw(input);
+  if (!rendering.ok) return { ok: false, issues: [rendering.issue] };
+  const weights = messageWeights(request.messages, request.learn);
+  const { turns, issues } = learnedTurns({
+    input,
+    rendering,
+    weights:
+      request.learn === 'all' ? weights.map((weight, index) => (isAnswer(request, index) ? weight : 0)) : weights,
+  });
+  if (issues.length > 0) return { ok: false, issues };
+  const seams = turns.filter((turn) => turn.promptMatches).map((turn) => turn.start);
+  const encoded = encodeText(rendering, request.tokenizer, seams);
+  const tokens = encoded.ids.length;
+  if (request.lengthTokens !== undefined && tokens > request.lengthTokens)
+    return { ok: false, issues: [tooLong(tokens, request.lengthTokens)] };
+  return { ok: true, value: weighted({ request, rendering, encoded, turns, messageWeights: weights }) };
+}
+
+function isAnswer({ messages }: EncodeRequest, index: number): boolean {
+  return messages[index]?.role === 'assistant';
+}
+
+function tooLong(tokens: number, allowed: number): Issue {
+  return {
+    code: 'too-long',
+    severity: 'error',
+    path: [],
+    message: `the row has ${tokens} tokens`,
+    expected: `at most ${allowed}`,
+    fix: `Set render.lengthTokens: ${tokens}, or choose another render.overflow.`,
+  };
+}
+
+interface WeightRequest {
+  readonly request: EncodeRequest;
+  readonly rendering: Extract<RawRendering, { ok: true }>;
+  readonly encoded: EncodedText;
+  readonly turns: readonly Turn[];
+  readonly messageWeights: readonly number[];
+}
+
+function weighted({ request, rendering, encoded, turns, messageWeights }: WeightRequest): EncodedSample {
+  const { ids, offsets, lookalikes, cutSeams } = encoded;
+  const { text, sources } = rendering;
+  const sourceOf = tokenSources(rendering, offsets);
+  const weights = new Float32Array(ids.length);
+  if (request.learn === 'all')
+    ids.forEach((_, index) => {
+      const source = sources[sourceOf[index] as number];
+      weights[index] = source?.kind === 'message' ? (messageWeights[source.index] ?? 1) : 1;
+    });
+  const stops = new Set(request.stopTokens);
+  const encodedTurns = turns.map((turn): EncodedTurn => {
+    const firstToken = firstAt(offsets, turn.start);
+    const bodyEnd = Math.max(firstToken, firstAt(offsets, turn.end));
+    let stop = bodyEnd;
+    while (stop < ids.length && sourceOf[stop] === TEMPLATE && !stops.has(ids[stop] as number)) stop++;
+    const stopLearned = stop < ids.length && sourceOf[stop] === TEMPLATE;
+    const endToken = stopLearned ? stop + 1 : bodyEnd;
+    weights.fill(turn.weight, firstToken, endToken);
+    return { ...turn, firstToken, endToken, stopLearned };
+  });
+  return {
+    ids: Uint32Array.from(ids),
+    weights,
+    offsets: Uint32Array.from(offsets),
+    origins: ids.map(
+      (_, index): TokenOrigin =>
+        (weights[index] ?? 0) > 0 ? 'learned' : sourceOf[index] === TEMPLATE ? 'template' : 'prompt',
+    ),
+    text,
+    spans: spansOf(rendering),
+    turns: encodedTurns,
+    learnedTokens: weights.reduce((count, weight) => count + (weight > 0 ? 1 : 0), 0),
+    lookalikes,
+    cutSeams,
+  };
+}
+
+/** Index of the first token that starts at a position or behind it. */
+function firstAt(offsets: readonly number[], position: number): number {
+  let low = 0;
+  let high = offsets.length / 2;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((offsets[middle * 2] as number) < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The source of each token's characters: the first that is not the template, where it holds several. */
+function tokenSources({ runs }: { readonly runs: readonly number[] }, offsets: readonly number[]): Int32Array {
+  const result = new Int32Array(offsets.length / 2).fill(TEMPLATE);
+  let run = 0;
+  for (let i = 0; i < result.length; i++) {
+    const start = offsets[i * 2] as number;
+    const end = Math.max(start + 1, offsets[i * 2 + 1] as number);
+    while (run + 3 < runs.length && (runs[run + 3] as number) <= start) run += 3;
+    for (let at = run; at < runs.length && (runs[at] as number) < end && result[i] === TEMPLATE; at += 3)
+      result[i] = runs[at + 1] as number;
+  }
+  return result;
+}
+
+export interface PromptRequest extends RenderInput {
+  readonly tokenizer: Tokenizer;
+}
+
+export interface EncodedPrompt {
+  readonly text: string;
+  readonly ids: Uint32Array;
+  readonly lookalikes: readonly Lookalike[];
+}
+
+/**
+ * A conversation and its generation prompt as a serving engine sees it: the same ids that a training row starts with.
+ * @throws MartletError `invalid-input` when the template refuses the conversation
+ */
+export function encodePrompt(request: PromptRequest): EncodedPrompt {
+  const rendering = renderRaw({
+    addGenerationPrompt: true,
+    ...request,
+    messages: prepareMessages(request.messages),
+  });
+  if (!rendering.ok) throw issuesError('the conversation', [rendering.issue]);
+  const { ids, lookalikes } = encodeText(rendering, request.tokenizer, []);
+  return { text: rendering.text, ids: Uint32Array.from(ids), lookalikes };
+}

@@ -1,0 +1,236 @@
+import { call, callMethod, getAttribute, getItem } from './access.ts';
+import type { Arguments, CompareOperator, Expr, FilterNode } from './ast.ts';
+import { contains, equal, order } from './compare.ts';
+import { TemplateError, typeError } from './error.ts';
+import { type Frame, reader, softFrame } from './frame.ts';
+import { type Filter, filters, type Test, tests } from './library.ts';
+import { negate } from './number.ts';
+import { binary, slice, tilde } from './operators.ts';
+import type { Env, Evaluate } from './runtime.ts';
+import { isStr, textOf } from './text.ts';
+import { Dict, type Kwargs, noKwargs, Tuple, toArray, truthy, typeName, Undefined, type Value } from './value.ts';
+
+/** An expression as a closure over the environment. */
+export function compileExpression(node: Expr, frame: Frame): Evaluate {
+  switch (node.type) {
+    case 'const': {
+      const { value } = node;
+      return () => value;
+    }
+    case 'name': {
+      const { name } = node;
+      const ref = frame.symbols.find(name);
+      if (!ref) throw new TemplateError('syntax', `'${name}' is not known here`, node.line);
+      const read = reader(frame.scope, ref);
+      return (env) => {
+        const value = read(env);
+        return value === undefined ? new Undefined(`'${name}' is undefined`) : value;
+      };
+    }
+    case 'list': {
+      const items = compileAll(node.items, frame);
+      return (env) => items.map((item) => item(env));
+    }
+    case 'tuple': {
+      const items = compileAll(node.items, frame);
+      return (env) => new Tuple(items.map((item) => item(env)));
+    }
+    case 'dict': {
+      const pairs = node.pairs.map(
+        ([key, value]) => [compileExpression(key, frame), compileExpression(value, frame)] as const,
+      );
+      return (env) => Dict.of(pairs.map(([key, value]) => [key(env), value(env)] as const));
+    }
+    case 'getattr': {
+      const object = compileExpression(node.object, frame);
+      const { name } = node;
+      return (env) => getAttribute(object(env), name);
+    }
+    case 'getitem':
+      return compileItem(node.object, node.index, frame);
+    case 'call':
+      return compileCall(node.callee, node.call, frame);
+    case 'filter':
+      return compileFilter(node, frame);
+    case 'test':
+      return compileTest(node, frame);
+    case 'not': {
+      const operand = compileExpression(node.operand, frame);
+      return (env) => !truthy(operand(env));
+    }
+    case 'sign':
+      return compileSign(node.sign, compileExpression(node.operand, frame));
+    case 'binary': {
+      const left = compileExpression(node.left, frame);
+      const right = compileExpression(node.right, frame);
+      const { operator } = node;
+      return (env) => binary(operator, left(env), right(env));
+    }
+    case 'logic': {
+      const left = compileExpression(node.left, frame);
+      const right = compileExpression(node.right, frame);
+      const stop = node.operator === 'or';
+      return (env) => {
+        const value = left(env);
+        return truthy(value) === stop ? value : right(env);
+      };
+    }
+    case 'compare':
+      return compileCompare(node, frame);
+    case 'concat': {
+      const items = compileAll(node.items, frame);
+      return (env) => tilde(items.map((item) => item(env)));
+    }
+    case 'cond': {
+      const soft = softFrame(frame);
+      const test = compileExpression(node.test, soft);
+      const yes = compileExpression(node.yes, soft);
+      const otherwise = node.no && compileExpression(node.no, soft);
+      const nothing = new Undefined(`the inline if-expression on line ${node.line} evaluated to false and has no else`);
+      return (env) => (truthy(test(env)) ? yes(env) : otherwise ? otherwise(env) : nothing);
+    }
+    case 'slice':
+    case 'nsref':
+      throw new TemplateError('syntax', `a ${node.type} cannot stand here`, node.line);
+  }
+}
+
+function compileAll(nodes: readonly Expr[], frame: Frame): Evaluate[] {
+  return nodes.map((node) => compileExpression(node, frame));
+}
+
+function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evaluate {
+  const object = compileExpression(objectNode, frame);
+  if (index.type !== 'slice') {
+    if (index.type === 'const' && typeof index.value === 'string') {
+      const name = index.value;
+      return (env) => {
+        const value = object(env);
+        const item = value instanceof Dict ? value.getText(name) : undefined;
+        return item === undefined ? getItem(value, name) : item;
+      };
+    }
+    const key = compileExpression(index, frame);
+    return (env) => getItem(object(env), key(env));
+  }
+  const part = (node: Expr | undefined): ((env: Env) => Value | undefined) =>
+    node ? compileExpression(node, frame) : () => undefined;
+  const [start, stop, step] = [part(index.start), part(index.stop), part(index.step)];
+  return (env) => slice(object(env), { start: start(env), stop: stop(env), step: step(env) });
+}
+
+function compileSign(sign: '+' | '-', operand: Evaluate): Evaluate {
+  return (env) => {
+    const value = operand(env);
+    const negated = negate(value);
+    if (negated === undefined) {
+      if (value instanceof Undefined) throw value.error();
+      throw typeError(`bad operand type for unary ${sign}: '${typeName(value)}'`);
+    }
+    return sign === '-' ? negated : typeof value === 'boolean' ? Number(value) : value;
+  };
+}
+
+const comparisons: Readonly<Record<CompareOperator, (left: Value, right: Value) => boolean>> = {
+  '==': equal,
+  '!=': (left, right) => !equal(left, right),
+  '<': (left, right) => order(left, right, '<') < 0,
+  '<=': (left, right) => order(left, right, '<=') <= 0,
+  '>': (left, right) => order(left, right, '>') > 0,
+  '>=': (left, right) => order(left, right, '>=') >= 0,
+  in: (left, right) => contains(right, left),
+  notin: (left, right) => !contains(right, left),
+};
+
+function compileCompare(node: Extract<Expr, { type: 'compare' }>, frame: Frame): Evaluate {
+  const first = compileExpression(node.first, frame);
+  const rest = node.rest.map(({ operator, operand }) => ({
+    holds: comparisons[operator],
+    operand: compileExpression(operand, frame),
+  }));
+  const [only] = rest;
+  if (rest.length === 1 && only) return (env) => only.holds(first(env), only.operand(env));
+  return (env) => {
+    let left = first(env);
+    for (const { holds, operand } of rest) {
+      const right = operand(env);
+      if (!holds(left, right)) return false;
+      left = right;
+    }
+    return true;
+  };
+}
+
+export interface CompiledArguments {
+  args(env: Env): Value[];
+  kwargs(env: Env): Kwargs;
+}
+
+export function compileArguments(call: Arguments, frame: Frame): CompiledArguments {
+  const args = compileAll(call.args, frame);
+  const dynArgs = call.dynArgs && compileExpression(call.dynArgs, frame);
+  const named = call.kwargs.map(({ name, value }) => ({ name, value: compileExpression(value, frame) }));
+  const dynKwargs = call.dynKwargs && compileExpression(call.dynKwargs, frame);
+  return {
+    args: (env) => {
+      const values = args.map((arg) => arg(env));
+      return dynArgs ? [...values, ...toArray(dynArgs(env))] : values;
+    },
+    kwargs: (env) => {
+      if (named.length === 0 && !dynKwargs) return noKwargs;
+      const values = new Map(named.map(({ name, value }) => [name, value(env)]));
+      if (dynKwargs) for (const [name, value] of keywords(dynKwargs(env))) values.set(name, value);
+      return values;
+    },
+  };
+}
+
+function keywords(value: Value): [string, Value][] {
+  if (!(value instanceof Dict)) throw typeError('argument after ** must be a mapping');
+  return value.items().map(([key, item]) => {
+    if (!isStr(key)) throw typeError('keywords must be strings');
+    return [textOf(key), item];
+  });
+}
+
+function compileCall(callee: Expr, ...[argumentsNode, frame]: [Arguments, Frame]): Evaluate {
+  const { args, kwargs } = compileArguments(argumentsNode, frame);
+  if (callee.type === 'getattr') {
+    const object = compileExpression(callee.object, frame);
+    const { name } = callee;
+    return (env) => callMethod(object(env), { name, args: args(env), kwargs: kwargs(env) });
+  }
+  const target = compileExpression(callee, frame);
+  return (env) => call(target(env), args(env), kwargs(env));
+}
+
+/** A filter as a function of what it is applied to. @throws TemplateError for an unknown name outside of an `if` */
+export function compileFilterCall(node: FilterNode, frame: Frame): (env: Env, value: Value) => Value {
+  const filter: Filter | undefined = filters.get(node.name);
+  if (!filter && !frame.soft) throw new TemplateError('syntax', `No filter named '${node.name}'.`, node.line);
+  const { args, kwargs } = compileArguments(node.call, frame);
+  if (!filter)
+    return () => {
+      throw new TemplateError('syntax', `No filter named '${node.name}'.`, node.line);
+    };
+  return (env, value) => filter(value, args(env), kwargs(env));
+}
+
+function compileFilter(node: FilterNode, frame: Frame): Evaluate {
+  if (!node.object) throw new TemplateError('syntax', 'a filter needs something to filter', node.line);
+  const object = compileExpression(node.object, frame);
+  const apply = compileFilterCall(node, frame);
+  return (env) => apply(env, object(env));
+}
+
+function compileTest(node: Extract<Expr, { type: 'test' }>, frame: Frame): Evaluate {
+  const object = compileExpression(node.object, frame);
+  const test: Test | undefined = tests.get(node.name);
+  if (!test && !frame.soft) throw new TemplateError('syntax', `No test named '${node.name}'.`, node.line);
+  const { args, kwargs } = compileArguments(node.call, frame);
+  if (!test)
+    return () => {
+      throw new TemplateError('syntax', `No test named '${node.name}'.`, node.line);
+    };
+  return (env) => test(object(env), args(env), kwargs(env));
+}

@@ -1,0 +1,25 @@
+import { sequenceFilters } from './filters-sequence.ts';
+import { textFilters } from './filters-text.ts';
+import { valueFilters } from './filters-value.ts';
+import { nameTest, valueTests } from './tests.ts';
+import type { Kwargs, Value } from './value.ts';
+
+/** A filter: what it is applied to, then its arguments. */
+export type Filter = (value: Value, args: readonly Value[], kwargs: Kwargs) => Value;
+
+/** A test: what it is about, then its arguments. Its answer is taken for truth by whoever asks. */
+export type Test = (value: Value, args: readonly Value[], kwargs: Kwargs) => Value;
+
+/** Every filter of jinja2, with `tojson` as transformers sets it. */
+export const filters: ReadonlyMap<string, Filter> = new Map([
+  ...textFilters,
+  ...valueFilters,
+  ...sequenceFilters({ filter: (name) => filters.get(name), test: (name) => tests.get(name) }),
+]);
+
+/** Every test of jinja2. */
+export const tests: ReadonlyMap<string, Test> = new Map([
+  ...valueTests,
+  ['filter', nameTest((name) => filters.has(name))],
+  ['test', nameTest((name) => tests.has(name))],
+]);

@@ -1,0 +1,138 @@
+import type { BinaryOperator } from './ast.ts';
+import { charge } from './budget.ts';
+import { type TemplateError, typeError, valueError } from './error.ts';
+import { percentFormat } from './format.ts';
+import { arithmetic } from './number.ts';
+import { str } from './repr.ts';
+import { repeated } from './string-methods.ts';
+import {
+  characters,
+  concat,
+  escaped,
+  isMarkup,
+  isStr,
+  joined,
+  lengthOf,
+  positionOf,
+  type Str,
+  sliceText,
+  textOf,
+  withMarkup,
+} from './text.ts';
+import { asInt, Dict, indexOf, Range, Tuple, typeName, Undefined, type Value } from './value.ts';
+
+const htmlCharacters = /[&<>'"]/g;
+const htmlEscapes: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&#39;',
+  '"': '&#34;',
+};
+
+/** markupsafe's `escape`: Markup as it is, everything else as text with HTML's characters escaped. */
+export function escapeHtml(value: Value): Str {
+  if (isStr(value) && isMarkup(value)) return value;
+  return withMarkup(
+    escaped(str(value), htmlCharacters, (match) => htmlEscapes[match] ?? match),
+    true,
+  );
+}
+
+/** Python's binary operators. @throws TemplateError where Python raises */
+export function binary(operator: BinaryOperator, ...[left, right]: [Value, Value]): Value {
+  const number = arithmetic(operator, left, right);
+  if (number !== undefined) return number;
+  if (left instanceof Undefined) throw left.error();
+  if (operator === '%' && isStr(left)) return percentFormat(left, right);
+  if (right instanceof Undefined) throw right.error();
+  if (operator === '+') {
+    if (isStr(left) && isStr(right)) {
+      if (isMarkup(left) || isMarkup(right)) return withMarkup(concat(escapeHtml(left), escapeHtml(right)), true);
+      return concat(left, right);
+    }
+    if (Array.isArray(left) && Array.isArray(right)) {
+      charge(left.length + right.length);
+      return [...left, ...right];
+    }
+    if (left instanceof Tuple && right instanceof Tuple) return new Tuple([...left.items, ...right.items]);
+  }
+  if (operator === '*') {
+    const times = asInt(left) ?? asInt(right);
+    const sequence = asInt(left) === undefined ? left : right;
+    if (times !== undefined) {
+      // Python's OverflowError: a count must fit the machine's index.
+      if (typeof times === 'bigint' && BigInt.asIntN(64, times) !== times)
+        throw valueError("cannot fit 'int' into an index-sized integer");
+      const count = Math.max(0, Number(times));
+      if (isStr(sequence)) return withMarkup(repeated(sequence, count), isMarkup(sequence));
+      if (Array.isArray(sequence)) return repeatedItems(sequence, count);
+      if (sequence instanceof Tuple) return new Tuple(repeatedItems(sequence.items, count));
+    }
+  }
+  throw typeError(`unsupported operand type(s) for ${operator}: '${typeName(left)}' and '${typeName(right)}'`);
+}
+
+function repeatedItems(items: readonly Value[], count: number): Value[] {
+  charge(items.length * count);
+  return Array.from({ length: count }, () => items).flat();
+}
+
+/** Jinja's `~`: the texts of all values, one after the other. */
+export function tilde(values: readonly Value[]): Str {
+  return joined(values.map(str));
+}
+
+/** Python's `value[start:stop:step]`. */
+export function slice(
+  value: Value,
+  { start, stop, step }: { start: Value | undefined; stop: Value | undefined; step: Value | undefined },
+): Value {
+  if (value instanceof Undefined) throw value.error();
+  const bounds = { start: bound(start), stop: bound(stop), step: bound(step) ?? 1 };
+  if (bounds.step === 0) throw valueError('slice step cannot be zero');
+  if (isStr(value)) {
+    const length = lengthOf(value);
+    const { from, to, step: by } = resolved(bounds, length);
+    if (by === 1)
+      return sliceText(value, positionOf(textOf(value), from), positionOf(textOf(value), Math.max(from, to)));
+    return joined(picked(characters(value), { from, to, by }));
+  }
+  const items = value instanceof Tuple ? value.items : Array.isArray(value) ? value : undefined;
+  if (items) {
+    const { from, to, step: by } = resolved(bounds, items.length);
+    const part = by === 1 ? items.slice(from, Math.max(from, to)) : picked(items, { from, to, by });
+    return value instanceof Tuple ? new Tuple(part) : part;
+  }
+  if (value instanceof Range) {
+    const { from, to, step: by } = resolved(bounds, value.length);
+    return new Range(value.at(from), value.at(to), value.step * by);
+  }
+  if (value instanceof Dict) throw typeError("unhashable type: 'slice'");
+  throw typeError(`'${typeName(value)}' object is not subscriptable`);
+}
+
+function bound(value: Value | undefined): number | undefined {
+  return value === undefined || value === null ? undefined : indexOf(value, 'slice indices');
+}
+
+function resolved(
+  { start, stop, step }: { start: number | undefined; stop: number | undefined; step: number },
+  length: number,
+): { from: number; to: number; step: number } {
+  const low = step < 0 ? -1 : 0;
+  const high = step < 0 ? length - 1 : length;
+  const clamp = (index: number | undefined, otherwise: number): number =>
+    index === undefined ? otherwise : Math.min(high, Math.max(low, index < 0 ? index + length : index));
+  return { from: clamp(start, step < 0 ? high : low), to: clamp(stop, step < 0 ? low : high), step };
+}
+
+function picked<T>(items: readonly T[], { from, to, by }: { from: number; to: number; by: number }): T[] {
+  const result: T[] = [];
+  for (let i = from; by > 0 ? i < to : i > to; i += by) result.push(items[i] as T);
+  return result;
+}
+
+export function notCallable(value: Value): TemplateError {
+  return value instanceof Undefined ? value.error() : typeError(`'${typeName(value)}' object is not callable`);
+}

@@ -1,0 +1,105 @@
+import type { Issue } from '../core/issue.ts';
+import type { Source } from './messages.ts';
+import { isSaid, lostContent, piecesOf } from './survival.ts';
+import { type RawRendering, type RenderInput, renderRaw } from './template.ts';
+
+export type LearnRule = 'assistant' | 'last' | 'all';
+
+/** A learned turn, in UTF-16 positions of the rendered text. */
+export interface Turn {
+  readonly message: number;
+  readonly weight: number;
+  /** Where learning starts: at the end of the generation prompt where there is one. */
+  readonly start: number;
+  /** Behind the last character the message gave; the stop token that follows is learned with it. */
+  readonly end: number;
+  /** Whether the text up to `start` is what a serving engine would be given, character for character. */
+  readonly promptMatches: boolean;
+  /** The text a serving engine would be given, when it differs. */
+  readonly prompt?: string;
+}
+
+interface LearnRequest {
+  readonly input: RenderInput;
+  readonly rendering: Extract<RawRendering, { ok: true }>;
+  /** How strongly each message is learned; 0 for not at all. */
+  readonly weights: readonly number[];
+}
+
+/** How strongly each message is learned: its own word first, then the rule. */
+export function messageWeights(
+  messages: readonly { readonly role?: unknown; readonly learn?: unknown; readonly weight?: unknown }[],
+  rule: LearnRule,
+): number[] {
+  const last = messages.findLastIndex((message) => message.role === 'assistant');
+  return messages.map((message, index) => {
+    const byRule = rule === 'all' || (message.role === 'assistant' && (rule === 'assistant' || index === last));
+    const learned = typeof message.learn === 'boolean' ? message.learn : byRule;
+    if (!learned) return 0;
+    return typeof message.weight === 'number' ? message.weight : 1;
+  });
+}
+
+/**
+ * Where each learned message stands. An assistant's turn begins where the generation prompt of the conversation before it
+ * ends, so that what the model must open itself (a reasoning block, a tool call) is learned and the header is not; any
+ * other message begins at its first character.
+ */
+export function learnedTurns({ input, rendering, weights }: LearnRequest): { turns: Turn[]; issues: Issue[] } {
+  const turns: Turn[] = [];
+  const issues: Issue[] = [];
+  weights.forEach((weight, index) => {
+    if (weight === 0) return;
+    const pieces = piecesOf(rendering, index).filter((piece) => isSaid(piece.source.field));
+    const first = pieces[0]?.start;
+    const begin =
+      input.messages[index]?.role === 'assistant'
+        ? turnStart({ input, text: rendering.text, index, first, opensWith: pieces[0]?.source })
+        : { start: first, promptMatches: false };
+    const start = begin.start ?? first;
+    const end = pieces.at(-1)?.end ?? start;
+    issues.push(
+      ...lostContent({
+        index,
+        pieces,
+        sources: rendering.sources,
+        region: start === undefined || end === undefined ? '' : rendering.text.slice(start, end),
+      }),
+    );
+    if (start === undefined || end === undefined) return;
+    const { promptMatches, prompt } = begin;
+    turns.push({ message: index, weight, start, end, promptMatches, ...(prompt === undefined ? {} : { prompt }) });
+  });
+  return { turns, issues };
+}
+
+interface TurnStartRequest {
+  readonly input: RenderInput;
+  readonly text: string;
+  readonly index: number;
+  /** Where the message's first character stands. */
+  readonly first: number | undefined;
+  readonly opensWith: Source | undefined;
+}
+
+function turnStart(request: TurnStartRequest): { start: number | undefined; promptMatches: boolean; prompt?: string } {
+  const { input, text, index, first, opensWith } = request;
+  const messages = input.messages.slice(0, index);
+  const prompt = renderRaw({ ...input, messages, addGenerationPrompt: true });
+  if (!prompt.ok) return { start: first, promptMatches: false };
+  const at = prompt.text.length;
+  if (!text.startsWith(prompt.text) || (first !== undefined && at > first))
+    return { start: first, promptMatches: false, prompt: prompt.text };
+  if (first !== undefined && text.slice(at, first).trim() !== '' && opensHeader(opensWith)) {
+    // Text between prompt and answer is the model's to write, unless the template has no generation prompt at all: then
+    // it is the header of the turn, which the template writes.
+    const bare = renderRaw({ ...input, messages, addGenerationPrompt: false });
+    if (bare.ok && bare.text === prompt.text) return { start: first, promptMatches: false, prompt: prompt.text };
+  }
+  return { start: at, promptMatches: true };
+}
+
+/** A tool call is opened by the model even where a template has no generation prompt. */
+function opensHeader(source: Source | undefined): boolean {
+  return source?.kind === 'message' && source.field !== 'tool_name' && source.field !== 'argument';
+}

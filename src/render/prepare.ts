@@ -1,0 +1,46 @@
+import { parseJson } from './jinja/json.ts';
+import { Float } from './jinja/value.ts';
+import type { ChatMessage, TemplateData } from './messages.ts';
+
+type Fields = Readonly<Record<string, TemplateData>>;
+
+/**
+ * Messages as serving engines hand them to a template, so that training and serving see the same: what says how to learn
+ * is left out, arguments written as JSON text become objects, and reasoning stands under each name that templates read
+ * (`reasoning_content`, `thinking`), as transformers does.
+ */
+export function prepareMessages(messages: readonly ChatMessage[]): Fields[] {
+  return messages.map((message) => {
+    const fields: Record<string, TemplateData> = {};
+    const given = message as Fields;
+    const reasoning = given.reasoning_content ?? given.thinking ?? given.reasoning;
+    if (reasoning !== undefined && reasoning !== null) fields.thinking = reasoning;
+    for (const [key, value] of Object.entries(given))
+      if (key !== 'learn' && key !== 'weight' && value !== undefined) fields[key] = value;
+    if (reasoning !== undefined && reasoning !== null) fields.reasoning_content = reasoning;
+    if (Array.isArray(given.tool_calls)) fields.tool_calls = given.tool_calls.map(withParsedArguments);
+    return fields;
+  });
+}
+
+function withParsedArguments(call: TemplateData): TemplateData {
+  if (!isFields(call)) return call;
+  if (isFields(call.function)) return { ...call, function: parsed(call.function) };
+  return parsed(call);
+}
+
+function parsed(call: Fields): Fields {
+  if (typeof call.arguments !== 'string') return call;
+  try {
+    const value = parseJson(call.arguments);
+    return isFields(value) ? { ...call, arguments: value } : call;
+  } catch (error) {
+    // Not JSON: the template gets the text as it is.
+    if (error instanceof SyntaxError) return call;
+    throw error;
+  }
+}
+
+function isFields(value: TemplateData): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Float);
+}
