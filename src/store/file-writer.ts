@@ -1,0 +1,56 @@
+import { open } from 'node:fs/promises';
+
+/** A new file, written from front to back in large pieces. Nothing is certain to be there before `close`. */
+export interface FileWriter extends AsyncDisposable {
+  /** What is given is copied; the caller may use its array again. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** One line of JSON. */
+  writeJson(value: unknown): Promise<void>;
+  close(): Promise<void>;
+}
+
+const bufferBytes = 2 ** 18;
+/** Most bytes of UTF-8 that one UTF-16 unit becomes. */
+const bytesPerUnit = 3;
+
+/** @throws when the file exists. */
+export async function createFileWriter(file: string): Promise<FileWriter> {
+  const handle = await open(file, 'wx');
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  let held = 0;
+  let closed = false;
+
+  const writeOut = async (bytes: Uint8Array): Promise<void> => {
+    for (let rest = bytes; rest.length > 0; ) rest = rest.subarray((await handle.write(rest)).bytesWritten);
+  };
+  const flush = async (): Promise<void> => {
+    const length = held;
+    held = 0;
+    await writeOut(buffer.subarray(0, length));
+  };
+  const write = async (data: string | Uint8Array): Promise<void> => {
+    const most = typeof data === 'string' ? data.length * bytesPerUnit : data.length;
+    if (held + most > bufferBytes) await flush();
+    if (most > bufferBytes) await writeOut(typeof data === 'string' ? Buffer.from(data) : data);
+    else if (typeof data === 'string') held += buffer.write(data, held);
+    else {
+      buffer.set(data, held);
+      held += data.length;
+    }
+  };
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    try {
+      await flush();
+    } finally {
+      await handle.close();
+    }
+  };
+  return {
+    write,
+    writeJson: (value) => write(`${JSON.stringify(value)}\n`),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,25 @@
+import { endianness } from 'node:os';
+import { MartletError } from '../core/error.ts';
+import type { ShardSplit } from '../schema/shards.ts';
+
+/** The files of one split of a shards folder; what they hold is said in `schema/shards.ts`. */
+export const shardFiles = (split: ShardSplit) => ({
+  ids: `${split}.ids.u32`,
+  weights: `${split}.weights.f32`,
+  documents: `${split}.documents.u32`,
+  rows: `${split}.rows.jsonl`,
+  schedule: `${split}.schedule.u32`,
+  packs: `${split}.packs.u32`,
+  steps: `${split}.steps.u32`,
+});
+
+/** Numbers a document in `documents`: row, first token, tokens, group. */
+export const documentNumbers = 4;
+
+/** Shards are little-endian, and typed arrays have the byte order of the machine. */
+export function requireLittleEndian(): void {
+  if (endianness() !== 'LE')
+    throw new MartletError('big-endian', 'shards are little-endian, and this machine is not', {
+      hint: 'Use a little-endian machine.',
+    });
+}

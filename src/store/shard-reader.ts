@@ -1,0 +1,222 @@
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { invariant, MartletError } from '../core/error.ts';
+import { type ShardRow, type ShardSplit, type Shards, shardRow, shardSplits, shards } from '../schema/shards.ts';
+import { documentNumbers, requireLittleEndian, shardFiles } from './shard-layout.ts';
+
+/** One document. The arrays are views: they are not to be written to. */
+export interface ShardDocument {
+  readonly index: number;
+  readonly ids: Uint32Array;
+  readonly weights: Float32Array;
+  /** Its row in `<split>.rows.jsonl`. */
+  readonly row: number;
+  /** Documents of one row share it. */
+  readonly group: number;
+}
+
+/** Documents computed at once; none sees another. */
+export interface Pack {
+  readonly documents: readonly ShardDocument[];
+}
+
+export interface ShardReader extends Disposable {
+  readonly manifest: Shards;
+  /** Steps of the whole schedule; 1 for held-out documents, 0 when there are none. */
+  stepCount(split: ShardSplit): number;
+  packsOf(split: ShardSplit, step: number): readonly Pack[];
+  /** Indices of the documents of a step, in the order they are trained. */
+  stepDocuments(split: ShardSplit, step: number): Uint32Array;
+  document(split: ShardSplit, index: number): ShardDocument;
+  /** Where a document came from. */
+  rowOf(split: ShardSplit, documentIndex: number): ShardRow;
+  close(): void;
+}
+
+export interface OpenShardsOptions {
+  /** Token files up to this size are read whole; of larger ones, a document at a time. */
+  readonly wholeFileBytes?: number;
+}
+
+/**
+ * Shards for reading: by step, by document, and back to the row. Tables are held in memory, tokens where they are few.
+ * @throws MartletError `shards-unreadable` when a file is missing, has another size than the manifest says, or points
+ * outside another.
+ */
+export async function openShards(folder: string, options: OpenShardsOptions = {}): Promise<ShardReader> {
+  requireLittleEndian();
+  const manifest = await readManifest(folder);
+  const open = {
+    train: openSplit(folder, { split: 'train', manifest, ...options }),
+    heldout: openSplit(folder, { split: 'heldout', manifest, ...options }),
+  };
+  const close = (): void => {
+    for (const split of shardSplits) open[split].close();
+  };
+  return {
+    manifest,
+    stepCount: (split) => open[split].steps.length,
+    packsOf: (split, step) => open[split].packsOf(step),
+    stepDocuments: (split, step) => open[split].stepDocuments(step),
+    document: (split, index) => open[split].document(index),
+    rowOf: (split, index) => open[split].rowOf(index),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+async function readManifest(folder: string): Promise<Shards> {
+  const file = join(folder, 'shards.json');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw unreadable(file, 'is missing', cause);
+  });
+  try {
+    return shards.parse(JSON.parse(text));
+  } catch (cause) {
+    throw unreadable(file, 'is not a manifest of shards', cause);
+  }
+}
+
+function unreadable(file: string, what: string, cause?: unknown): MartletError {
+  return new MartletError('shards-unreadable', `${file} ${what}`, { cause, hint: 'Build the shards again.' });
+}
+
+interface OpenSplitRequest extends OpenShardsOptions {
+  readonly split: ShardSplit;
+  readonly manifest: Shards;
+}
+
+function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 ** 20 }: OpenSplitRequest) {
+  const counts = manifest.splits[split];
+  const names = shardFiles(split);
+  const path = (part: keyof typeof names): string => join(folder, names[part]);
+  const table = (part: 'documents' | 'schedule' | 'packs' | 'steps', length: number | null): Uint32Array => {
+    const numbers = readTable(path(part));
+    if (length !== null && numbers.length !== length)
+      throw unreadable(path(part), `holds ${numbers.length} numbers, where the manifest says ${length}`);
+    return numbers;
+  };
+  const documents = table('documents', counts.documents * documentNumbers);
+  const packs = table('packs', counts.packs);
+  const steps = table('steps', counts.steps);
+  const schedule = table('schedule', null);
+  checkEnds(path('steps'), steps, counts.packs);
+  checkEnds(path('packs'), packs, schedule.length);
+  for (const index of schedule)
+    if (index >= counts.documents) throw unreadable(path('schedule'), `names document ${index} of ${counts.documents}`);
+  for (let at = 0; at < documents.length; at += documentNumbers) {
+    const [row = 0, first = 0, length = 0] = documents.subarray(at, at + documentNumbers);
+    if (row >= counts.rows || first + length > counts.tokens)
+      throw unreadable(path('documents'), `points outside the rows or tokens in document ${at / documentNumbers}`);
+  }
+  const ids = tokenFile(path('ids'), { count: counts.tokens, wholeFileBytes });
+  const weights = tokenFile(path('weights'), { count: counts.tokens, wholeFileBytes });
+  const rows = rowFile(path('rows'), counts.rows);
+
+  const end = (ends: Uint32Array, index: number): number => (index < 0 ? 0 : (ends[index] ?? 0));
+  const document = (index: number): ShardDocument => {
+    invariant(index >= 0 && index < counts.documents, `document ${index} of ${counts.documents} was asked for`);
+    const at = index * documentNumbers;
+    const [row = 0, first = 0, length = 0, group = 0] = documents.subarray(at, at + documentNumbers);
+    return {
+      index,
+      ids: new Uint32Array(...ids.range(first, length)),
+      weights: new Float32Array(...weights.range(first, length)),
+      row,
+      group,
+    };
+  };
+  const checkStep = (step: number): void =>
+    invariant(step >= 0 && step < steps.length, `step ${step} of ${steps.length} was asked for (${split})`);
+  return {
+    steps,
+    document,
+    stepDocuments(step: number): Uint32Array {
+      checkStep(step);
+      return schedule.subarray(end(packs, end(steps, step - 1) - 1), end(packs, end(steps, step) - 1));
+    },
+    packsOf(step: number): readonly Pack[] {
+      checkStep(step);
+      const result: Pack[] = [];
+      for (let pack = end(steps, step - 1); pack < end(steps, step); pack++)
+        result.push({ documents: Array.from(schedule.subarray(end(packs, pack - 1), end(packs, pack)), document) });
+      return result;
+    },
+    rowOf: (index: number): ShardRow => rows.read(document(index).row),
+    close(): void {
+      ids.close();
+      weights.close();
+    },
+  };
+}
+
+function readTable(file: string): Uint32Array {
+  if (!existsSync(file)) throw unreadable(file, 'is missing');
+  const bytes = readFileSync(file);
+  if (bytes.length % 4 !== 0) throw unreadable(file, 'is cut off: its size is no multiple of 4');
+  return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+/** Ends grow and the last one is `total`. */
+function checkEnds(file: string, ends: Uint32Array, total: number): void {
+  let before = 0;
+  for (const end of ends) {
+    if (end < before) throw unreadable(file, 'does not grow');
+    before = end;
+  }
+  if (before !== total) throw unreadable(file, `ends at ${before}, not at ${total}`);
+}
+
+type Range = readonly [buffer: ArrayBuffer, byteOffset: number, length: number];
+
+/** Four bytes a token; opened at the first read, and held whole when it is small. */
+function tokenFile(file: string, { count, wholeFileBytes }: { count: number; wholeFileBytes: number }) {
+  if (!existsSync(file)) throw unreadable(file, 'is missing');
+  const descriptor = openSync(file, 'r');
+  const size = fstatSync(descriptor).size;
+  if (size !== count * 4) {
+    closeSync(descriptor);
+    throw unreadable(file, `has ${size} bytes, where the manifest says ${count * 4}`);
+  }
+  let whole: ArrayBuffer | undefined;
+  let open = true;
+  const read = (first: number, length: number): ArrayBuffer => {
+    invariant(open, `${file} was read after it was closed`);
+    const bytes = new Uint8Array(length * 4);
+    for (let done = 0; done < bytes.length; ) {
+      const got = readSync(descriptor, bytes, done, bytes.length - done, first * 4 + done);
+      if (got === 0) throw unreadable(file, 'ends early');
+      done += got;
+    }
+    return bytes.buffer;
+  };
+  return {
+    range(first: number, length: number): Range {
+      if (size > wholeFileBytes) return [read(first, length), 0, length];
+      whole ??= read(0, count);
+      return [whole, first * 4, length];
+    },
+    close(): void {
+      if (open) closeSync(descriptor);
+      open = false;
+    },
+  };
+}
+
+/** Rows are asked for rarely, so the file is indexed at the first question. */
+function rowFile(file: string, count: number) {
+  if (!existsSync(file)) throw unreadable(file, 'is missing');
+  let lines: readonly string[] | undefined;
+  return {
+    read(index: number): ShardRow {
+      lines ??= readFileSync(file, 'utf8').split('\n');
+      try {
+        if (lines.length !== count + 1) throw unreadable(file, `has ${lines.length - 1} rows`);
+        return shardRow.parse(JSON.parse(lines[index] ?? ''));
+      } catch (cause) {
+        throw unreadable(file, `has no row ${index} of ${count}`, cause);
+      }
+    },
+  };
+}

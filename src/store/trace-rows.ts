@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MartletError } from '../core/error.ts';
+import { message, provenance } from '../schema/sample.ts';
+import { shardRow } from '../schema/shards.ts';
+import { hasCode, readJsonLines } from './files.ts';
+import { readRawRows } from './raw-rows.ts';
+
+/** A row the model learned from, and where it stands. */
+export interface TracedRow {
+  readonly id: string;
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+  readonly sha256: string;
+  /** Whether the row still stands there, byte for byte. */
+  readonly ok: boolean;
+  /** The beginning of what is to be learned from it. */
+  readonly preview: string;
+}
+
+interface RowPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly sha256: string;
+  readonly preview: string;
+}
+
+export interface DatasetRows {
+  readonly byId: ReadonlyMap<string, RowPlace>;
+  /** `file:line` of rows that do not stand in their source any more. */
+  readonly changed: ReadonlySet<string>;
+  readonly problems: readonly string[];
+}
+
+/** Of many rows with the same trouble, so many are named. */
+const namedProblems = 5;
+const previewLength = 80;
+
+const datasetRow = z.object({ id: z.string(), messages: z.array(message), provenance });
+
+/** Reads the rows of a dataset and looks up each one in the source file it came from. Memory: a few hundred bytes a row. */
+export async function checkDatasetRows(folder: string): Promise<DatasetRows> {
+  const byId = new Map<string, RowPlace>();
+  const wanted = new Map<string, Map<number, RowPlace[]>>();
+  const problems: string[] = [];
+  await eachLine(join(folder, 'rows.jsonl'), problems, (value, line) => {
+    const row = datasetRow.safeParse(value).data;
+    if (row === undefined) {
+      problems.push(`rows.jsonl:${line} is no row`);
+      return;
+    }
+    const { file, line: sourceLine, sha256 } = row.provenance;
+    const place = { file, line: sourceLine, sha256, preview: previewOf(row.messages) };
+    byId.set(row.id, place);
+    const lines = wanted.get(file) ?? new Map<number, RowPlace[]>();
+    wanted.set(file, lines);
+    lines.set(sourceLine, [...(lines.get(sourceLine) ?? []), place]);
+  });
+  const changed = new Set<string>();
+  for (const [file, lines] of wanted) {
+    const missing = await missingRows(file, lines);
+    for (const place of missing) changed.add(`${place.file}:${place.line}`);
+  }
+  problems.push(
+    ...summarise([...changed].map((place) => `rows.jsonl came from ${place}, where that row no longer stands`)),
+  );
+  return { byId, changed, problems };
+}
+
+/** Rows that do not stand at their line with their hash. Several rows of a JSON array may begin on one line. */
+async function missingRows(file: string, lines: ReadonlyMap<number, RowPlace[]>): Promise<RowPlace[]> {
+  const left = new Set([...lines.values()].flat());
+  try {
+    for await (const raw of readRawRows(file)) {
+      for (const place of lines.get(raw.line) ?? []) if (place.sha256 === raw.sha256) left.delete(place);
+    }
+  } catch (error) {
+    // Unreadable now: then none of its rows can be shown.
+    if (!MartletError.is(error)) throw error;
+    return [...lines.values()].flat();
+  }
+  return [...left];
+}
+
+/** Holds the rows of the training shards against the dataset's: same id, same source line, same hash. */
+export async function checkShardRows(request: {
+  readonly folder: string;
+  readonly dataset: DatasetRows;
+  readonly shown: number;
+}): Promise<{ readonly rows: readonly TracedRow[]; readonly count: number; readonly problems: readonly string[] }> {
+  const { folder, dataset, shown } = request;
+  const rows: TracedRow[] = [];
+  const problems: string[] = [];
+  const strangers: string[] = [];
+  let count = 0;
+  await eachLine(join(folder, 'train.rows.jsonl'), problems, (value, line) => {
+    const row = shardRow.safeParse(value).data;
+    const known = row && dataset.byId.get(row.id);
+    if (row === undefined || known?.file !== row.file || known.line !== row.line || known.sha256 !== row.sha256) {
+      strangers.push(`train.rows.jsonl:${line} is no row of the dataset`);
+      return;
+    }
+    count++;
+    if (rows.length >= shown) return;
+    const { id, file, line: sourceLine, sha256 } = row;
+    const ok = !dataset.changed.has(`${file}:${sourceLine}`);
+    rows.push({ id, file, line: sourceLine, sha256, ok, preview: known.preview });
+  });
+  if (count === 0 && problems.length === 0) problems.push('train.rows.jsonl leads to no row');
+  return { rows, count, problems: [...problems, ...summarise(strangers)] };
+}
+
+async function eachLine(
+  file: string,
+  problems: string[],
+  visit: (value: unknown, line: number) => void,
+): Promise<void> {
+  try {
+    for await (const { value, line } of readJsonLines(file)) visit(value, line);
+  } catch (error) {
+    if (MartletError.is(error)) problems.push(error.message);
+    else if (!hasCode(error, 'ENOENT')) throw error;
+    // A file that is missing is reported with the files of its artefact.
+  }
+}
+
+function summarise(all: readonly string[]): string[] {
+  if (all.length <= namedProblems) return [...all];
+  return [...all.slice(0, namedProblems), `and ${all.length - namedProblems} more like these`];
+}
+
+function previewOf(messages: z.infer<typeof datasetRow>['messages']): string {
+  const content = messages.findLast(({ role }) => role === 'assistant')?.content ?? '';
+  const text =
+    typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > previewLength ? `${line.slice(0, previewLength - 1)}…` : line;
+}
