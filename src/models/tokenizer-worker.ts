@@ -1,0 +1,57 @@
+import { createRequire } from 'node:module';
+import { type MessagePort, workerData } from 'node:worker_threads';
+import type { Tokenizer } from '@anush008/tokenizers';
+
+/** What `tokenizer-bridge.ts` may ask for. */
+export type TokenizerRequest =
+  | { readonly kind: 'open'; readonly key: string; readonly definition: string }
+  | { readonly kind: 'encode'; readonly key: string; readonly text: string }
+  | { readonly kind: 'decode'; readonly key: string; readonly ids: readonly number[]; readonly skipSpecial: boolean };
+
+export type TokenizerReply =
+  | { readonly ids: Uint32Array; readonly offsets: Uint32Array }
+  | { readonly text: string }
+  | { readonly error: string };
+
+const { port, turn } = workerData as { port: MessagePort; turn: Int32Array };
+const tokenizers = new Map<string, Tokenizer>();
+
+port.on('message', async (request: TokenizerRequest) => {
+  let reply: TokenizerReply;
+  try {
+    reply = await answer(request);
+  } catch (error) {
+    reply = { error: error instanceof Error ? error.message : String(error) };
+  }
+  port.postMessage(reply);
+  Atomics.add(turn, 0, 1);
+  Atomics.notify(turn, 0);
+});
+
+async function answer(request: TokenizerRequest): Promise<TokenizerReply> {
+  if (request.kind === 'open') {
+    const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');
+    tokenizers.set(request.key, native.Tokenizer.fromString(request.definition));
+    return { text: '' };
+  }
+  const tokenizer = tokenizers.get(request.key);
+  if (!tokenizer) return { error: 'this tokenizer was never opened' };
+  if (request.kind === 'decode') return { text: await tokenizer.decode([...request.ids], request.skipSpecial) };
+  const encoding = await tokenizer.encode(request.text, null, { addSpecialTokens: false });
+  const offsets = Uint32Array.from(encoding.getOffsets().flat());
+  countInUtf16(offsets, request.text);
+  return { ids: Uint32Array.from(encoding.getIds()), offsets };
+}
+
+/** The crate counts code points, JavaScript UTF-16 units; they part at the first character beyond U+FFFF. */
+function countInUtf16(offsets: Uint32Array, text: string): void {
+  if (!/[\ud800-\udbff]/.test(text)) return;
+  const starts: number[] = [];
+  let at = 0;
+  for (const character of text) {
+    starts.push(at);
+    at += character.length;
+  }
+  starts.push(at);
+  for (let i = 0; i < offsets.length; i++) offsets[i] = starts[offsets[i] as number] ?? at;
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { fingerprintText } from '../core/fingerprint.ts';
+import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
+import { askTokenizer } from './tokenizer-bridge.ts';
+
+interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+}
+
+/** The members of a `tokenizer.json` that are looked at here; all others go to the crate as they are. */
+export interface TokenizerDefinition {
+  readonly added_tokens?: readonly AddedToken[];
+  readonly normalizer?: { readonly type: string } | null;
+  readonly model: {
+    readonly type?: string;
+    readonly unk_token?: string | null;
+    readonly merges?: readonly (string | readonly [string, string])[];
+    readonly vocab: Readonly<Record<string, number>> | readonly (readonly [string, number])[];
+  };
+}
+
+/**
+ * Opens the `tokenizer.json` of a model folder.
+ * @throws MartletError `tokenizer-missing`, `bad-json` or `tokenizer-failed`
+ */
+export async function openTokenizer(folder: string): Promise<Tokenizer> {
+  const file = join(folder, 'tokenizer.json');
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause;
+    throw new MartletError('tokenizer-missing', `${folder} has no tokenizer.json`, {
+      hint: 'Save it with transformers (AutoTokenizer, use_fast=True, save_pretrained), or import the GGUF of the model.',
+    });
+  });
+  return tokenizerFrom(text, file);
+}
+
+/** @param text the content of a `tokenizer.json` */
+export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer {
+  const definition = parseDefinition(text, file);
+  const added = definition.added_tokens ?? [];
+  const ids = new Map(
+    Array.isArray(definition.model.vocab)
+      ? definition.model.vocab.map(([token], id): [string, number] => [token, id])
+      : Object.entries(definition.model.vocab),
+  );
+  for (const token of added) ids.set(token.content, token.id);
+  const tokens: string[] = [];
+  for (const [token, id] of ids) tokens[id] = token;
+
+  const fingerprint = fingerprintText(text);
+  open(fingerprint, definition);
+  const control = added.filter((token) => !isSpace(token.content));
+  const ordinary = `${fingerprint}-ordinary`;
+  const encodeWith = (key: string, content: string): Encoding => {
+    if (content === '') return { ids: new Uint32Array(0), offsets: new Uint32Array(0) };
+    return askTokenizer({ kind: 'encode', key, text: content }) as Encoding;
+  };
+  return {
+    fingerprint,
+    vocabularySize: ids.size,
+    addedTokens: new Map(added.map(({ content, id, special }) => [content, { id, special }])),
+    encode: (content) => encodeWith(fingerprint, content),
+    encodeOrdinary: (content) => {
+      if (!mayHoldControl(content, definition, control)) return encodeWith(fingerprint, content);
+      open(ordinary, withoutControl(definition, control));
+      return encodeWith(ordinary, content);
+    },
+    decode: (list, { skipSpecial = false } = {}) => {
+      const reply = askTokenizer({ kind: 'decode', key: fingerprint, ids: Array.from(list), skipSpecial });
+      return 'text' in reply ? reply.text : '';
+    },
+    idOf: (token) => ids.get(token),
+    tokenOf: (id) => tokens[id],
+  };
+}
+
+const opened = new Set<string>();
+
+/** Truncation, padding and what is put around a text belong to others; without them offsets cover the text, spaces too. */
+function open(key: string, definition: TokenizerDefinition): void {
+  if (opened.has(key)) return;
+  const bare = JSON.stringify({ ...definition, truncation: null, padding: null, post_processor: null });
+  askTokenizer({ kind: 'open', key, definition: bare });
+  opened.add(key);
+}
+
+function parseDefinition(text: string, file: string): TokenizerDefinition {
+  try {
+    const definition = JSON.parse(text) as TokenizerDefinition;
+    if (typeof definition.model.vocab === 'object') return definition;
+  } catch (cause) {
+    throw new MartletError('bad-json', `${file} is not a tokenizer definition`, { cause });
+  }
+  throw new MartletError('bad-json', `${file} has no model.vocab`);
+}
+
+/** Runs of spaces are added tokens in some vocabularies (Gemma, Phi), and are text all the same. */
+function isSpace(content: string): boolean {
+  return /^\s+$/.test(content);
+}
+
+/** Whether the full tokenizer could give a control token here. A normaliser may make one out of other characters. */
+function mayHoldControl(content: string, { normalizer }: TokenizerDefinition, control: readonly AddedToken[]): boolean {
+  if (normalizer && normalizer.type !== 'NFC') return true;
+  const normal = normalizer ? content.normalize('NFC') : content;
+  return control.some((token) => content.includes(token.content) || normal.includes(token.content));
+}
+
+/** No text spells this: it is drawn anew in every process. */
+const unspellable = randomUUID();
+
+/**
+ * The same tokenizer with its control tokens under names that no text spells, so that neither a merge, nor a lattice, nor
+ * a match of added tokens gives one. They are renamed, not removed: the crate numbers added tokens in their order.
+ */
+function withoutControl(definition: TokenizerDefinition, control: readonly AddedToken[]): TokenizerDefinition {
+  const gone = new Set(control.map((token) => token.content));
+  const rename = (token: string, id: number): string => (gone.has(token) ? `\u0000${unspellable} ${id}` : token);
+  const { model } = definition;
+  const vocab: TokenizerDefinition['model']['vocab'] = Array.isArray(model.vocab)
+    ? model.vocab.map(([token, score], id) => [rename(token, id), score])
+    : Object.fromEntries(Object.entries(model.vocab).map(([token, id]) => [rename(token, id), id]));
+  const merges = model.merges?.filter((merge) => {
+    const [left = '', right = ''] = typeof merge === 'string' ? merge.split(' ') : merge;
+    return ![left, right, left + right].some((token) => gone.has(token));
+  });
+  const unknown = control.find((token) => token.content === model.unk_token);
+  return {
+    ...definition,
+    added_tokens: (definition.added_tokens ?? []).map((token) => ({
+      ...token,
+      content: rename(token.content, token.id),
+    })),
+    model: {
+      ...model,
+      vocab,
+      ...(merges ? { merges } : {}),
+      ...(unknown ? { unk_token: rename(unknown.content, unknown.id) } : {}),
+    },
+  };
+}
