@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { sft } from '../methods/sft.ts';
+import { writeTinyModel } from '../testing/tiny-model.ts';
+import { openDecoder } from './decoder.ts';
+import { loadModel } from './model.ts';
+import { likeliest } from './sampling.ts';
+import { testRuntime } from './test-runtime.ts';
+import { freshAdapter, openTrainer } from './trainer.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'martlet-decoder-'));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const shape = { rank: 4, scale: 2, dropout: 0, targets: ['q_proj', 'v_proj', 'down_proj'] } as const;
+
+describe('what the cache answers is what the whole sequence gives', async () => {
+  const runtime = await testRuntime();
+  for (const architecture of ['llama', 'mistral', 'qwen2', 'qwen3'] as const) {
+    it(architecture, async () => {
+      await writeTinyModel(join(folder, architecture), { seed: 7, architecture, headDim: 16 });
+      const model = await loadModel(runtime, join(folder, architecture));
+      const trained = freshAdapter(model, shape, 3);
+      trained.values.forEach((_, index) => {
+        trained.values[index] = Math.sin(index) * 0.1;
+      });
+      const adapter = { shape, trained };
+      const trainer = await openTrainer({
+        runtime,
+        model,
+        adapter,
+        loss: sft.loss({}),
+        seed: 1,
+        maxTokens: 64,
+        saveActivations: true,
+      });
+      const decoder = await openDecoder({ runtime, model, adapter, slots: 3, maxLength: 32 });
+      const sequences = [[5, 9, 40, 3], [61, 2, 7, 7, 8, 100, 44], [12]];
+      const { vocab_size: vocabulary } = model.config;
+      const compare = async (sequence: readonly number[], logits: Float32Array): Promise<void> => {
+        const all = await trainer.logits({ ids: sequence });
+        const expected = all.subarray((sequence.length - 1) * vocabulary);
+        let worst = 0;
+        for (let i = 0; i < vocabulary; i++) worst = Math.max(worst, Math.abs((expected[i] ?? 0) - (logits[i] ?? 0)));
+        expect(worst).toBeLessThan(2e-5);
+      };
+      const next: number[] = [];
+      for (const sequence of sequences) {
+        const logits = await decoder.admit(sequence);
+        await compare(sequence, logits);
+        next.push(likeliest(logits));
+      }
+      for (let turn = 0; turn < 6; turn++) {
+        if (turn === 3) {
+          // The last sequence takes the place of the first.
+          decoder.release(0);
+          sequences[0] = sequences.pop() ?? [];
+          next[0] = next.pop() ?? 0;
+        }
+        const logits = (await decoder.step(next)).slice();
+        for (const [slot, sequence] of sequences.entries()) {
+          sequence.push(next[slot] ?? 0);
+          const own = logits.subarray(slot * vocabulary, (slot + 1) * vocabulary);
+          await compare(sequence, own);
+          next[slot] = likeliest(own);
+        }
+      }
+    });
+  }
+});

@@ -1,0 +1,87 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import { MartletError } from '../core/error.ts';
+import { ensureOnnxRuntime, loadOnnxRuntime, type OnnxRuntime } from '../envs/onnxruntime.ts';
+import type { Emitted } from './graph.ts';
+import type { Feed } from './layout.ts';
+
+/** Runs emitted graphs. `run` blocks the thread while it computes, so this lives in the engine's own process. */
+export interface Runtime {
+  compile(emitted: Emitted): Promise<Program>;
+  tensor(feed: Feed): Tensor;
+  float(data: Float32Array, shape: readonly number[]): Tensor;
+}
+
+export interface Program {
+  /**
+   * @param feeds every input by name.
+   * @param fetches where results are written: no result is allocated by the runtime, so memory stays ours.
+   */
+  run(feeds: Readonly<Record<string, Tensor>>, fetches: Readonly<Record<string, Tensor>>): Promise<void>;
+  release(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  readonly threads: number;
+  /** `martletHome(env)` */
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: (line: string) => void;
+}
+
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  return runtimeOn(loadOnnxRuntime(await ensureOnnxRuntime(options)), options.threads);
+}
+
+/** The same on a loaded ONNX Runtime. */
+export function runtimeOn(ort: OnnxRuntime, threads: number): Runtime {
+  const sessionOptions: InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // Patterns reserve one block for the largest run of each shape: 60 % more memory at no gain, as lengths vary.
+    enableMemPattern: false,
+    enableCpuMemArena: true,
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        // Weights are fed, so there is nothing to prepack.
+        disable_prepacking: '1',
+        // Threads that wait by spinning lose several times over as soon as another process wants a core.
+        intra_op: { allow_spinning: '0' },
+      },
+    },
+  };
+  return {
+    tensor: ({ dtype, data, shape }) => new ort.Tensor(dtype, data, [...shape]),
+    float: (data, shape) => new ort.Tensor('float32', data, [...shape]),
+    async compile(emitted) {
+      const session = await create(ort, emitted, sessionOptions);
+      const inputs = emitted.inputs.map((value) => value.name);
+      return {
+        async run(feeds, fetches) {
+          for (const name of inputs) if (!feeds[name]) throw new MartletError('bug', `nothing is fed to ${name}`);
+          await session.run(feeds as InferenceSession.FeedsType, fetches as InferenceSession.FetchesType);
+        },
+        release: () => session.release(),
+      };
+    },
+  };
+}
+
+async function create(
+  ort: OnnxRuntime,
+  emitted: Emitted,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(emitted.bytes, options);
+  } catch (cause) {
+    throw new MartletError(
+      'bug',
+      `ONNX Runtime refuses a graph: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}

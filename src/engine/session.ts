@@ -1,0 +1,266 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
+import { randomStream, streamKey } from '../core/random.ts';
+import type { Expression } from '../methods/expression.ts';
+import { type Plan, plan as planDocument } from '../schema/plan.ts';
+import type { ShardSplit } from '../schema/shards.ts';
+import type {
+  EvaluateRequest,
+  EvaluateResult,
+  GenerateRequest,
+  GenerateResult,
+  LoadRequest,
+  LoadResult,
+  ScoreRequest,
+  ScoreResult,
+  StepRequest,
+  StepResult,
+  TrainSession,
+} from '../spec/train-engine.ts';
+import { openShards, type ShardReader } from '../store/shard-reader.ts';
+import { type OptimizerState, readOptimizer, writeFullModel, writeOptimizer } from './checkpoint-files.ts';
+import { openDecoder } from './decoder.ts';
+import type { AdapterShape } from './llama.ts';
+import { loadModel, type Model } from './model.ts';
+import { openAdamW } from './optimizer.ts';
+import { adapterShape, readAdapter, writeAdapter } from './peft.ts';
+import type { Runtime } from './runtime.ts';
+import { sampleToken } from './sampling.ts';
+import { type Optimizer, scaleOf, trainStep } from './train-step.ts';
+import { freshAdapter, openTrainer, type Trained, type Trainer } from './trainer.ts';
+
+interface Loaded {
+  readonly plan: Plan;
+  readonly baseFolder: string;
+  readonly model: Model;
+  readonly adapter: { readonly shape: AdapterShape; readonly trained: Trained } | null;
+  readonly shards: ShardReader | null;
+  readonly trainer: Trainer;
+  readonly optimizer: Optimizer | null;
+}
+
+/** Everything that is asked of the engine, in the process it computes in. `worker.ts` puts it behind messages. */
+export function openSession(runtime: Runtime): TrainSession {
+  let loaded: Loaded | undefined;
+  const need = (): Loaded => {
+    if (!loaded) throw new MartletError('bug', 'nothing is loaded yet');
+    return loaded;
+  };
+  return {
+    async load(request) {
+      loaded = await load(runtime, request);
+      const { plan, trainer, model } = loaded;
+      const result: LoadResult = {
+        planHash: plan.hash,
+        trainableParameters: trainer.trained.parameters.size,
+        config: model.config,
+      };
+      return result;
+    },
+    step: (request) => step(need(), request),
+    evaluate: (request) => evaluate(need(), request),
+    generate: (request) => generate(runtime, need(), request),
+    score: (request) => score(need(), request),
+    async save({ folder }) {
+      const { adapter, model, baseFolder, trainer, optimizer } = need();
+      if (adapter) await writeAdapter({ folder, shape: adapter.shape, trained: adapter.trained, base: baseFolder });
+      else await writeFullModel({ folder, baseFolder, model, trained: trainer.trained });
+      if (optimizer) await writeOptimizer(folder, optimizer.state, optimizer.step);
+    },
+    async gradients() {
+      const { trainer } = need();
+      const { parameters } = trainer.trained;
+      return Object.fromEntries(
+        parameters.entries.map(({ name, shape }) => [
+          name,
+          { shape, data: parameters.view(trainer.gradients, name).slice() },
+        ]),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      loaded?.shards?.[Symbol.dispose]();
+      loaded = undefined;
+    },
+  };
+}
+
+async function load(runtime: Runtime, request: LoadRequest): Promise<Loaded> {
+  const plan = await readPlan(request.planFile);
+  const { values, execution } = plan;
+  const checkpoint = request.checkpointFolder;
+  const fullCheckpoint = values.adapter.kind === 'full' && checkpoint !== null;
+  const model = await loadModel(runtime, fullCheckpoint ? checkpoint : request.baseFolder);
+  const shape = adapterShape(values.adapter);
+  const adapter =
+    shape &&
+    (checkpoint
+      ? await readAdapter(checkpoint, model)
+      : { shape, trained: freshAdapter(model, shape, values.train.seed) });
+  const shards = request.shardsFolder ? await openShards(request.shardsFolder) : null;
+  const training = request.purpose === 'training';
+  const trainer = await openTrainer({
+    runtime,
+    model,
+    adapter,
+    loss: plan.loss as Expression,
+    seed: values.train.seed,
+    maxTokens: Math.max(execution.packTokens, values.render.lengthTokens, shards?.manifest.packTokens ?? 0),
+    saveActivations: training && fitsActivations(plan, model),
+  });
+  if (!training) return { plan, baseFolder: request.baseFolder, model, adapter, shards, trainer, optimizer: null };
+  const size = trainer.trained.parameters.size;
+  const state: OptimizerState = { first: new Float32Array(size), second: new Float32Array(size) };
+  const step =
+    checkpoint && existsSync(join(checkpoint, 'optimizer.safetensors')) ? await readOptimizer(checkpoint, state) : 0;
+  return {
+    plan,
+    baseFolder: request.baseFolder,
+    model,
+    adapter,
+    shards,
+    trainer,
+    optimizer: { adamW: await openAdamW(runtime), state, step },
+  };
+}
+
+async function readPlan(file: string): Promise<Plan> {
+  const plan = planDocument.parse(JSON.parse(await readFile(file, 'utf8')));
+  return { ...plan, hash: fingerprint({ values: plan.values, loss: plan.loss }) };
+}
+
+/** Whether saved activations of one pack fit beside the weights; if not they are computed again, which costs about a third more time. */
+function fitsActivations(plan: Plan, model: Model): boolean {
+  const { config } = model;
+  const { memoryGiB, packTokens } = plan.execution;
+  if (memoryGiB === 'unknown') return false;
+  const heads = (2 * config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
+  const perToken = 4 * config.num_hidden_layers * (2 * config.hidden_size + heads + 2 * config.intermediate_size);
+  const weights = model.values.byteLength * (plan.values.adapter.kind === 'full' ? 4 : 1);
+  return weights + perToken * packTokens < 0.8 * memoryGiB * 2 ** 30;
+}
+
+function splitOf(loaded: Loaded): ShardReader {
+  if (!loaded.shards) throw new MartletError('bug', 'no shards were loaded');
+  return loaded.shards;
+}
+
+async function step(loaded: Loaded, request: StepRequest): Promise<StepResult> {
+  const { trainer, optimizer, plan } = loaded;
+  if (!optimizer) throw new MartletError('bug', 'the engine was loaded for inference');
+  const began = performance.now();
+  const packs = splitOf(loaded).packsOf('train', request.step);
+  const result = await trainStep({ trainer, optimizer, values: plan.values.train, packs, ...request });
+  return {
+    ...result,
+    rows: new Set(packs.flatMap(({ documents }) => documents.map(({ row }) => row))).size,
+    seconds: (performance.now() - began) / 1000,
+    memoryBytes: process.memoryUsage.rss(),
+    metrics: {},
+  };
+}
+
+async function evaluate(loaded: Loaded, request: EvaluateRequest): Promise<EvaluateResult> {
+  const began = performance.now();
+  const shards = splitOf(loaded);
+  const split: ShardSplit = request.split;
+  const documents = new Float64Array(shards.manifest.splits[split].documents);
+  let learnedTokens = 0;
+  let weight = 0;
+  for (let index = 0; index < (split === 'heldout' ? shards.stepCount(split) : 1); index++) {
+    const packs = shards.packsOf(split, index);
+    const scale = scaleOf(packs);
+    for (const pack of packs) {
+      const result = await loaded.trainer.measure({ documents: pack.documents, scale, base: request.base ?? false });
+      pack.documents.forEach((document, place) => {
+        documents[document.index] = result.documentLosses[place] ?? 0;
+      });
+      learnedTokens += result.learnedTokens;
+    }
+    weight += scale.stepWeight;
+  }
+  const total = documents.reduce((sum, loss) => sum + loss, 0);
+  return { loss: total / weight, learnedTokens, documents, seconds: (performance.now() - began) / 1000 };
+}
+
+/** Sequences answered together; more gives little once the weights are read for each token anyway. */
+const generateSlots = 16;
+
+async function generate(runtime: Runtime, loaded: Loaded, request: GenerateRequest): Promise<GenerateResult> {
+  const began = performance.now();
+  const { sampling, prompts } = request;
+  const maxLength = Math.max(...prompts.map((prompt) => prompt.length)) + sampling.maxTokens + 1;
+  const decoder = await openDecoder({
+    runtime,
+    model: loaded.model,
+    adapter: request.base ? null : loaded.adapter,
+    slots: Math.min(generateSlots, prompts.length),
+    maxLength,
+  });
+  const completions = prompts.map(() => ({ ids: [] as number[], finishReason: 'length' as 'stop' | 'length' }));
+  const randoms = prompts.map((_, index) => randomStream(streamKey(sampling.seed, index)));
+  const stops = new Set(sampling.stopTokens);
+  /** Which prompt each slot answers. */
+  const slots: number[] = [];
+  const pending: number[] = [];
+  let next = 0;
+  /** Takes a token for the sequence in a slot; false when the sequence is done. */
+  const take = (slot: number, logits: Float32Array): boolean => {
+    const prompt = slots[slot] ?? 0;
+    const completion = completions[prompt];
+    const random = randoms[prompt];
+    if (!completion || !random) return false;
+    const token = sampleToken(logits, sampling, random);
+    if (stops.has(token)) {
+      completion.finishReason = 'stop';
+      return false;
+    }
+    completion.ids.push(token);
+    pending[slot] = token;
+    return completion.ids.length < sampling.maxTokens;
+  };
+  const finish = (slot: number): void => {
+    decoder.release(slot);
+    const last = slots.length - 1;
+    slots[slot] = slots[last] ?? 0;
+    pending[slot] = pending[last] ?? 0;
+    slots.pop();
+    pending.pop();
+  };
+  const vocabulary = loaded.model.config.vocab_size;
+  while (next < prompts.length || slots.length > 0) {
+    while (next < prompts.length && slots.length < decoder.slots) {
+      const slot = slots.push(next) - 1;
+      const logits = await decoder.admit(prompts[next++] ?? []);
+      if (!take(slot, logits)) finish(slot);
+    }
+    if (slots.length === 0) continue;
+    const logits = await decoder.step(pending);
+    // From the last to the first: a slot that is freed is filled by one that was already served.
+    for (let slot = slots.length - 1; slot >= 0; slot--)
+      if (!take(slot, logits.subarray(slot * vocabulary, (slot + 1) * vocabulary))) finish(slot);
+  }
+  await decoder[Symbol.asyncDispose]();
+  return { completions, seconds: (performance.now() - began) / 1000 };
+}
+
+async function score(loaded: Loaded, request: ScoreRequest): Promise<ScoreResult> {
+  const vocabulary = loaded.model.config.vocab_size;
+  const sequences: ScoreResult['sequences'][number][] = [];
+  for (const ids of request.sequences) {
+    const logits = await loaded.trainer.logits({ ids, base: request.base ?? false });
+    const logProbabilities = new Float32Array(ids.length);
+    for (let i = 1; i < ids.length; i++) {
+      const row = logits.subarray((i - 1) * vocabulary, i * vocabulary);
+      let highest = Number.NEGATIVE_INFINITY;
+      for (const value of row) highest = Math.max(highest, value);
+      let total = 0;
+      for (const value of row) total += Math.exp(value - highest);
+      logProbabilities[i] = (row[ids[i] ?? 0] ?? Number.NaN) - highest - Math.log(total);
+    }
+    sequences.push({ logProbabilities, logits: request.logits ? logits : null });
+  }
+  return { sequences };
+}
