@@ -1,0 +1,164 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { dataset as datasetSchema, ledgerEntry } from '../schema/dataset.ts';
+import { sample } from '../schema/sample.ts';
+import { buildDataset } from './build-dataset.ts';
+import { countRows } from './count-rows.ts';
+import { readSamples } from './read-samples.ts';
+import { type DataValues, sourceInputs } from './sources.ts';
+import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
+
+const files = testFolder();
+afterAll(() => files.remove());
+let count = 0;
+
+async function build(values: DataValues) {
+  const folder = join(files.folder, `dataset-${count++}`);
+  mkdirSync(folder);
+  const built = await buildDataset({ ...request(values), folder });
+  const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const lines = (name: string): unknown[] =>
+    text(name)
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  return { ...built, folder, text, lines };
+}
+
+const mixed = () =>
+  files.write('mixed.jsonl', [
+    chat('1', 'a', { symbol: 'A' }),
+    chat('2', 'b', { symbol: 'B' }),
+    chat('1', 'a', { symbol: 'B' }),
+    chat('3', 'c', { symbol: 'A', martlet: { embargo: '2027-06-01' } }),
+    chat('4', 'd', { symbol: 'A', martlet: { embargo: '2027-01-01' } }),
+    chat('5', '', { symbol: 'A' }),
+    '{"messages": [NaN]}',
+  ]);
+const bySymbol = { by: 'symbol', heldOut: ['B'], share: null };
+
+describe('a dataset', () => {
+  test('accounts for every row, in documents that keep to their schemas', async () => {
+    const built = await build(
+      dataValues([source(mixed())], { split: bySymbol, budget: { dropped: 0.3, truncated: 0 } }),
+    );
+    expect(datasetSchema.parse(JSON.parse(built.text('dataset.json')))).toEqual(built.dataset);
+    expect(built.dataset).toMatchObject({
+      rowsIn: 7,
+      fates: { train: 1, heldout: 1, duplicate: 1, embargoed: 2, invalid: 2, filtered: 0, limited: 0 },
+    });
+    const ledger = built.lines('ledger.jsonl').map((line) => ledgerEntry.parse(line));
+    expect(ledger.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(ledger.filter(({ reason }) => reason === null).map(({ fate }) => fate)).toEqual(['train', 'heldout']);
+    const rows = built.lines('rows.jsonl').map((line) => sample.parse(line));
+    expect(rows.map(({ id }) => id)).toEqual([ledger[0]?.id, ledger[1]?.id]);
+    expect(built.changesOn).toBe('2027-01-01');
+  });
+
+  test('is the same, byte for byte, when built again', async () => {
+    const values = dataValues([source(mixed())], { split: bySymbol, budget: { dropped: 0.5, truncated: 0 } });
+    const [first, second] = [await build(values), await build(values)];
+    for (const name of ['rows.jsonl', 'ledger.jsonl', 'dataset.json']) expect(first.text(name)).toBe(second.text(name));
+  });
+
+  test('is refused when it loses more than the budget, with the rows and the reasons', async () => {
+    const error = await build(dataValues([source(mixed())], { split: bySymbol })).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'loss-budget',
+      message: expect.stringMatching(
+        /2 of 7 rows cannot be used \(1 empty-answer, 1 not-json\).*\n.*mixed\.jsonl:6:1.*\n.*mixed\.jsonl:7:15/,
+      ),
+      hint: expect.stringContaining('data.budget.dropped: 0.2858'),
+    });
+    await expect(
+      build(dataValues([source(mixed())], { budget: { dropped: 0.2858, truncated: 0 } })),
+    ).resolves.toBeTruthy();
+  });
+
+  test('is read back by side', async () => {
+    const { folder } = await build(
+      dataValues([source(mixed())], { split: bySymbol, budget: { dropped: 1, truncated: 0 } }),
+    );
+    const questions = async (split?: 'train' | 'heldout') =>
+      (await collect(readSamples(folder, split ? { split } : {}))).map(({ messages }) => messages[0]?.content);
+    expect([await questions(), await questions('train'), await questions('heldout')]).toEqual([
+      ['1', '2'],
+      ['1'],
+      ['2'],
+    ]);
+  });
+
+  test('says what is allowed and yet worth knowing', async () => {
+    const file = files.write('warn.jsonl', [
+      chat('1'),
+      {
+        messages: [
+          { role: 'user', content: 'q' },
+          { role: 'assistant', content: 'a', mood: 'good' },
+        ],
+      },
+      '{',
+    ]);
+    const split = { by: null, heldOut: null, share: 1e-9 };
+    const { warnings } = await build(dataValues([source(file)], { split, budget: { dropped: 0.5, truncated: 0 } }));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^rows that cannot be used: 1 \(1 not-json\); the first: .*warn\.jsonl:3:2/),
+      expect.stringMatching(
+        /^rows changed while they were read: 1; the first: .*warn\.jsonl:2 messages\[1\]\.mood left out$/,
+      ),
+      expect.stringMatching(/^no row is held out/),
+    ]);
+    expect((await build(dataValues([source(files.write('fine.jsonl', [chat('1')]))]))).warnings).toEqual([]);
+  });
+
+  test('that was cut off is noticed', async () => {
+    const folder = join(files.folder, 'cut');
+    mkdirSync(folder);
+    files.write('cut/rows.jsonl', '{"id":"1","mess');
+    await expect(collect(readSamples(folder))).rejects.toMatchObject({ code: 'dataset-unreadable' });
+  });
+});
+
+describe('counting', () => {
+  const many = () =>
+    files.write(
+      'many.jsonl',
+      Array.from({ length: 600 }, (_, index) => chat(`question ${index}`)),
+    );
+  const values = () => dataValues([source(many())], { split: { by: null, heldOut: null, share: 0.25 } });
+
+  test('is exact for what can be read', async () => {
+    const counts = await countRows(request(values()));
+    const { dataset } = await build(values());
+    expect(counts).toEqual({ train: dataset.fates.train, heldout: dataset.fates.heldout, exact: true });
+  });
+
+  test('judges by size beyond that', async () => {
+    const counts = await countRows({ ...request(values()), readBytes: 30_000 });
+    expect(counts.exact).toBe(false);
+    expect(Math.abs(counts.train + counts.heldout - 600)).toBeLessThan(30);
+  });
+
+  test('does not stretch a source beyond its limit', async () => {
+    const limited = dataValues([source(many(), { limit: 100 })]);
+    expect(await countRows({ ...request(limited), readBytes: 30_000 })).toEqual({
+      train: 100,
+      heldout: 0,
+      exact: false,
+    });
+  });
+});
+
+test('sources are inputs with the hash of their bytes, and missing ones are named together', async () => {
+  const file = files.write('input.jsonl', 'abc');
+  const address = 'feedback/desk@1';
+  const open = { values: dataValues([source(file), source(address)]), resolveFeedback: () => file };
+  const fingerprint = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+  expect(await sourceInputs(open)).toEqual([
+    { kind: 'file', address: file, fingerprint },
+    { kind: 'feedback', address, fingerprint },
+  ]);
+  const gone = dataValues([source('/nowhere/a.jsonl'), source('/nowhere/b.jsonl')]);
+  await expect(sourceInputs({ values: gone })).rejects.toThrow(/a\.jsonl[\s\S]*b\.jsonl/);
+});

@@ -1,0 +1,67 @@
+import type { Message } from '../schema/sample.ts';
+import { type RowNotes, shown } from './row-notes.ts';
+
+export interface ConversationPlace {
+  /** The column the messages came from, for the messages of issues. */
+  readonly column: string;
+  readonly notes: RowNotes;
+}
+
+/** What holds of any conversation, whatever format it came in and whatever it is used for. */
+export function checkConversation(messages: readonly Message[], { column, notes }: ConversationPlace): void {
+  /** Calls not yet answered; null for a call without an id. */
+  const open: (string | null)[] = [];
+  let calls = 0;
+  let begun = false;
+  for (const [index, message] of messages.entries()) {
+    const path = [column, index];
+    const isInstruction = message.role === 'system' || message.role === 'developer';
+    if (isInstruction && begun)
+      notes.problem({
+        code: 'role-out-of-order',
+        path,
+        message: `a ${message.role} message stands after the conversation has begun.`,
+        fix: 'Put it first, or give what it says to the user.',
+      });
+    begun ||= !isInstruction;
+
+    if (message.role === 'assistant') {
+      if (isEmpty(message.content) && !message.tool_calls)
+        notes.problem({
+          code: 'empty-answer',
+          path,
+          message: 'the assistant says nothing and calls nothing.',
+          fix: 'Write its answer, or take the turn out.',
+        });
+      for (const call of message.tool_calls ?? []) open.push(call.id ?? null);
+      calls += message.tool_calls?.length ?? 0;
+    }
+    if (message.role === 'tool') {
+      const wanted = message.tool_call_id;
+      // A result names its call, or takes the next one in order where ids are not used.
+      const match = wanted === undefined ? (open.length > 0 ? 0 : -1) : indexOfCall(open, wanted);
+      if (match >= 0) open.splice(match, 1);
+      else
+        notes.problem({
+          code: 'tool-result-without-call',
+          path,
+          message:
+            wanted === undefined
+              ? `a tool result, but ${calls === 0 ? 'no call stands before it' : `all ${calls} calls before it have one`}.`
+              : `no open call has the id ${shown(wanted)}.`,
+          fix: 'Write the call into the assistant message before it.',
+        });
+    }
+  }
+}
+
+function indexOfCall(open: readonly (string | null)[], id: string): number {
+  const exact = open.indexOf(id);
+  return exact >= 0 ? exact : open.indexOf(null);
+}
+
+function isEmpty(content: Message['content']): boolean {
+  if (content === null) return true;
+  if (typeof content === 'string') return content.trim() === '';
+  return content.every((part) => part.type === 'text' && part.text.trim() === '');
+}

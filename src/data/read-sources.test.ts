@@ -1,0 +1,512 @@
+import { hash } from 'node:crypto';
+import { afterAll, describe, expect, test } from 'vitest';
+import { fingerprint } from '../core/fingerprint.ts';
+import { sample } from '../schema/sample.ts';
+import { chat, dataValues, outcomes, source, testFolder } from './test-rows.ts';
+
+const files = testFolder();
+afterAll(() => files.remove());
+let count = 0;
+
+async function readOne(row: unknown, format: 'auto' | 'messages' | 'sharegpt' | 'alpaca' = 'auto') {
+  const file = files.write(`one-${count++}.jsonl`, [row]);
+  const [outcome] = await outcomes(dataValues([source(file, { format })]));
+  if (!outcome) throw new Error('no outcome');
+  return outcome;
+}
+
+const user = (content: string) => ({ role: 'user', content });
+const assistant = (content: string | null, more: object = {}) => ({ role: 'assistant', content, ...more });
+const call = (name: string, given: unknown, id?: string) => ({
+  ...(id && { id }),
+  type: 'function',
+  function: { name, arguments: given },
+});
+
+describe('formats become the same messages', () => {
+  test.each<[string, object, unknown[]]>([
+    ['messages', { messages: [user('q'), assistant('a')] }, [user('q'), assistant('a')]],
+    [
+      'system column',
+      { system: 's', messages: [user('q'), assistant('a')] },
+      [{ role: 'system', content: 's' }, user('q'), assistant('a')],
+    ],
+    [
+      'typed parts',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'what is this?' },
+              { type: 'image_url', image_url: { url: 'a.png' } },
+              { type: 'image', image: 'b.png' },
+              'plain',
+            ],
+          },
+          assistant('a'),
+        ],
+      },
+      [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'what is this?' },
+            { type: 'image', image: 'a.png' },
+            { type: 'image', image: 'b.png' },
+            { type: 'text', text: 'plain' },
+          ],
+        },
+        assistant('a'),
+      ],
+    ],
+    [
+      'OpenAI tool calls and results',
+      {
+        messages: [
+          user('q'),
+          { role: 'assistant', content: null, tool_calls: [{ id: 'c1', ...call('f', '{"x":1}') }], refusal: null },
+          { role: 'tool', tool_call_id: 'c1', content: '3' },
+          assistant('a', { reasoning_content: 'hm', weight: 0.5 }),
+          { ...user('q2'), name: 'Ann' },
+          assistant('b', { learn: false }),
+        ],
+      },
+      [
+        user('q'),
+        assistant(null, { tool_calls: [call('f', '{"x":1}', 'c1')] }),
+        { role: 'tool', content: '3', tool_call_id: 'c1' },
+        assistant('a', { reasoning_content: 'hm', weight: 0.5 }),
+        { ...user('q2'), name: 'Ann' },
+        assistant('b', { learn: false }),
+      ],
+    ],
+    [
+      'a call without arguments, and one without the wrapper',
+      {
+        messages: [
+          user('q'),
+          assistant(null, { tool_calls: [{ function: { name: 'f' } }, { name: 'g', arguments: '{}' }] }),
+        ],
+      },
+      [user('q'), assistant(null, { tool_calls: [call('f', {}), call('g', '{}')] })],
+    ],
+    [
+      'the older function_call',
+      {
+        messages: [
+          user('q'),
+          { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } },
+          { role: 'function', name: 'f', content: '3' },
+          assistant('a'),
+        ],
+      },
+      [
+        user('q'),
+        assistant(null, { tool_calls: [call('f', '{}')] }),
+        { role: 'tool', content: '3', name: 'f' },
+        assistant('a'),
+      ],
+    ],
+    [
+      'ms-swift roles and loss',
+      {
+        messages: [
+          user('q'),
+          { role: 'tool_call', content: '{"name":"f","arguments":{"x":1}}' },
+          { role: 'tool_call', content: '{"name":"g","arguments":{}}' },
+          { role: 'tool_response', content: '3' },
+          { role: 'tool_response', content: '4' },
+          assistant('a', { loss: true, loss_scale: 2 }),
+        ],
+      },
+      [
+        user('q'),
+        assistant(null, { tool_calls: [call('f', { x: 1 }), call('g', {})] }),
+        { role: 'tool', content: '3' },
+        { role: 'tool', content: '4' },
+        assistant('a', { learn: true, weight: 2 }),
+      ],
+    ],
+    [
+      'sharegpt',
+      {
+        system: 's',
+        conversations: [
+          { from: 'human', value: 'q' },
+          { from: 'function_call', value: '[{"name":"f","arguments":{}},{"name":"g","arguments":{}}]' },
+          { from: 'observation', value: '1' },
+          { from: 'observation', value: '2' },
+          { from: 'gpt', value: 'a' },
+        ],
+      },
+      [
+        { role: 'system', content: 's' },
+        user('q'),
+        assistant(null, { tool_calls: [call('f', {}), call('g', {})] }),
+        { role: 'tool', content: '1' },
+        { role: 'tool', content: '2' },
+        assistant('a'),
+      ],
+    ],
+    ['sharegpt with roles', { conversations: [user('q'), assistant('a')] }, [user('q'), assistant('a')]],
+    [
+      'alpaca',
+      { instruction: 'add', input: '1 2', output: '3', system: 's', history: [['hi', 'ho']] },
+      [{ role: 'system', content: 's' }, user('hi'), assistant('ho'), user('add\n1 2'), assistant('3')],
+    ],
+    ['alpaca without input', { instruction: 'add', input: '', output: '3' }, [user('add'), assistant('3')]],
+    [
+      'a chosen answer of its own',
+      { messages: [user('q')], chosen: [assistant('a')], rejected: 'b' },
+      [user('q'), assistant('a')],
+    ],
+  ])('%s', async (_, row, messages) => {
+    const outcome = await readOne(row);
+    expect(outcome.reason).toBeNull();
+    expect(outcome.sample?.messages).toEqual(messages);
+    expect(sample.safeParse(outcome.sample).error).toBeUndefined();
+  });
+});
+
+test('other columns go where they belong, and the rest is kept', async () => {
+  const { sample: read } = await readOne({
+    ...chat('q', 'a'),
+    facts: { close: 1.5 },
+    solution: ['a'],
+    label: true,
+    margin: 0.5,
+    tools: '[{"type":"function","function":{"name":"f"}}]',
+    rejected: [assistant('b')],
+    martlet: { by: 'quickstart', answer: 'r1', consent: 'given', licence: 'CC0-1.0', embargo: null },
+    symbol: 'AAPL',
+    nothing: null,
+    images: [],
+  });
+  expect(read).toMatchObject({
+    facts: { close: 1.5 },
+    solution: ['a'],
+    label: true,
+    margin: 0.5,
+    tools: [{ type: 'function', function: { name: 'f' } }],
+    rejected: [assistant('b')],
+    extra: { symbol: 'AAPL', nothing: null, images: [] },
+    provenance: { line: 1, by: 'quickstart', answer: 'r1', consent: 'given', licence: 'CC0-1.0' },
+  });
+  expect(read?.provenance).not.toHaveProperty('embargo');
+  expect(sample.safeParse(read).error).toBeUndefined();
+});
+
+test('the id is the fingerprint of the content, the hash that of the bytes', async () => {
+  const line = '{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}], "label":1, "x":2}';
+  const file = files.write('hash.jsonl', `${line}\r\n`);
+  const [outcome] = await outcomes(dataValues([source(file)]));
+  expect(outcome?.sha256).toBe(hash('sha256', line));
+  expect(outcome?.sample?.provenance.sha256).toBe(hash('sha256', line));
+  expect(outcome?.id).toBe(fingerprint({ messages: [user('q'), assistant('a')], label: 1 }));
+});
+
+describe('rows that cannot be used say where, what and how to mend it', () => {
+  test.each<[string, object, string, string, RegExp]>([
+    [
+      'an unknown role',
+      { messages: [user('q'), { role: 'asistant', content: 'a' }] },
+      'role-unknown',
+      'messages[1].role',
+      /assistant/,
+    ],
+    ['no role', { messages: [{ content: 'a' }] }, 'role-missing', 'messages[0]', /role/],
+    [
+      'two speakers',
+      { messages: [{ role: 'user', from: 'gpt', content: 'a' }] },
+      'role-ambiguous',
+      'messages[0]',
+      /Keep one/,
+    ],
+    ['an empty answer', { messages: [user('q'), assistant(' ')] }, 'empty-answer', 'messages[1]', /Write its answer/],
+    ['an answer of null', { messages: [user('q'), assistant(null)] }, 'content-missing', 'messages[1]', /content/],
+    [
+      'an answer of empty parts',
+      { messages: [user('q'), { role: 'assistant', content: [] }] },
+      'empty-answer',
+      'messages[1]',
+      /answer/,
+    ],
+    [
+      'a result without a call',
+      { messages: [user('q'), { role: 'tool', content: '3' }, assistant('a')] },
+      'tool-result-without-call',
+      'messages[1]',
+      /call/,
+    ],
+    [
+      'a result for another call',
+      {
+        messages: [
+          user('q'),
+          assistant(null, { tool_calls: [call('f', {}, 'c1')] }),
+          { role: 'tool', tool_call_id: 'c2', content: '3' },
+        ],
+      },
+      'tool-result-without-call',
+      'messages[2]',
+      /"c2"/,
+    ],
+    [
+      'a late system message',
+      { messages: [user('q'), { role: 'system', content: 's' }, assistant('a')] },
+      'role-out-of-order',
+      'messages[1]',
+      /Put it first/,
+    ],
+    [
+      'two system messages',
+      { system: 's', messages: [{ role: 'system', content: 't' }, user('q')] },
+      'two-systems',
+      'system',
+      /Keep one/,
+    ],
+    ['messages as text', { messages: '[{"role":"user"}]' }, 'wrong-type', 'messages', /list itself/],
+    ['no turns', { messages: [] }, 'empty-conversation', 'messages', /no turns/],
+    ['a turn that is none', { messages: ['hello'] }, 'wrong-type', 'messages[0]', /turn/],
+    [
+      'content of another type',
+      { messages: [{ role: 'user', content: 3 }] },
+      'wrong-type',
+      'messages[0].content',
+      /text/,
+    ],
+    [
+      'a part that is not known',
+      { messages: [{ role: 'user', content: [{ type: 'smell' }] }] },
+      'part-unknown',
+      'messages[0].content[0]',
+      /part such as/,
+    ],
+    [
+      'a slip in a key',
+      { messages: [user('q'), assistant('a', { wieght: 0 })] },
+      'unknown-key',
+      'messages[1].wieght',
+      /weight/,
+    ],
+    [
+      'a negative weight',
+      { messages: [user('q'), assistant('a', { weight: -1 })] },
+      'wrong-type',
+      'messages[1].weight',
+      /0 or more/,
+    ],
+    [
+      'learn as text',
+      { messages: [user('q'), assistant('a', { learn: 'no' })] },
+      'wrong-type',
+      'messages[1].learn',
+      /true or false/,
+    ],
+    [
+      'a call without a name',
+      { messages: [user('q'), assistant(null, { tool_calls: [{ function: {} }] })] },
+      'tool-call-unreadable',
+      'messages[1].tool_calls[0]',
+      /name/,
+    ],
+    [
+      'calls that are no list',
+      { messages: [user('q'), assistant('a', { tool_calls: 3 })] },
+      'wrong-type',
+      'messages[1].tool_calls',
+      /list/,
+    ],
+    [
+      'a call turn that is no JSON',
+      { messages: [user('q'), { role: 'tool_call', content: 'f(x)' }] },
+      'not-json',
+      'messages[1].content',
+      /f is not JSON, at "f\(x\)"/,
+    ],
+    [
+      'a call turn with half a character in it',
+      { messages: [user('q'), { role: 'tool_call', content: '{"name":"f","arguments":{"x":"\\ud83d"}}' }] },
+      'lone-surrogate',
+      'messages[1].content.arguments.x',
+      /encoding/,
+    ],
+    [
+      'a call turn with a key twice',
+      { messages: [user('q'), { role: 'tool_call', content: '{"name":"f","name":"g"}' }] },
+      'duplicate-key',
+      'messages[1].content',
+      /Keep one/,
+    ],
+    [
+      'tools with a number out of range',
+      { ...chat('q'), tools: '[{"a":1e999}]' },
+      'number-out-of-range',
+      'tools[0].a',
+      /double/,
+    ],
+    ['images beside the messages', { ...chat('q'), images: ['a.png'] }, 'media-column', 'images', /parts/],
+    ['facts as text', { ...chat('q'), facts: 'none' }, 'wrong-type', 'facts', /Rename/],
+    ['tools that cannot be read', { ...chat('q'), tools: '{' }, 'not-json', 'tools', /key in double quotes/],
+    ['tools that are no list', { ...chat('q'), tools: '{}' }, 'wrong-type', 'tools', /list of tool/],
+    ['a rejected question', { ...chat('q'), rejected: [user('q')] }, 'role-out-of-order', 'rejected', /question/],
+    ['two answers', { ...chat('q'), chosen: 'b' }, 'two-answers', 'chosen', /leave out/],
+    ['terms with a slip', { ...chat('q'), martlet: { embrago: '2027-01-01' } }, 'unknown-key', 'martlet', /embargo/],
+    [
+      'an embargo that is no day',
+      { ...chat('q'), martlet: { embargo: 'soon' } },
+      'wrong-type',
+      'martlet.embargo',
+      /date/,
+    ],
+    ['alpaca without output', { instruction: 'add', input: '3' }, 'wrong-type', 'output', /text/],
+    ['a history of no pairs', { instruction: 'i', output: 'o', history: [['q']] }, 'wrong-type', 'history[0]', /pair/],
+  ])('%s', async (_, row, code, path, fix) => {
+    const format = 'messages' in row ? 'messages' : 'alpaca';
+    const { fate, sample: none, reason, issues } = await readOne(row, format);
+    expect({ fate, none }).toEqual({ fate: 'invalid', none: null });
+    expect(issues[0]?.code).toBe(code);
+    expect(reason).toContain(`.jsonl:1:1 ${path}: `);
+    expect(reason).toMatch(fix);
+  });
+
+  test('all problems of a row at once', async () => {
+    const { issues } = await readOne(
+      { messages: [{ role: 'usr', content: 'q' }, assistant('a', { learn: 3 })] },
+      'messages',
+    );
+    expect(issues.map(({ code }) => code)).toEqual(['role-unknown', 'wrong-type']);
+  });
+});
+
+test('a place inside a row of many lines is its own line', async () => {
+  const file = files.write('pretty.json', '[\n  {"messages": []},\n  {\n    "messages": [],\n    "a": NaN\n  }\n]');
+  const read = await outcomes(dataValues([source(file)]));
+  expect(read.map(({ line }) => line)).toEqual([2, 3]);
+  expect(read[1]?.issues[0]?.place).toEqual({ file, line: 5, column: 10 });
+});
+
+test('keys of a turn that mean nothing here are left out, and that is said', async () => {
+  const { fate, changes } = await readOne({ messages: [user('q'), assistant('a', { timestamp: 3, audio: null })] });
+  expect({ fate, changes }).toEqual({ fate: 'train', changes: ['messages[1].timestamp left out'] });
+});
+
+describe('the format', () => {
+  const fail = (rows: readonly unknown[]) =>
+    outcomes(dataValues([source(files.write(`format-${count++}.jsonl`, rows))])).catch((error: unknown) => error);
+
+  test('is not guessed when a row has two readings', async () => {
+    expect(await fail([{ ...chat('q', 'a'), conversations: [{ from: 'human', value: 'x' }] }])).toMatchObject({
+      code: 'invalid-input',
+      issues: [
+        {
+          code: 'format-ambiguous',
+          path: ['data', 'sources', 0, 'format'],
+          message: expect.stringMatching(
+            /as messages \(line 1\): user "q" → assistant "a"; as sharegpt \(line 1\): user "x"/,
+          ),
+          fix: 'Set data.sources[0].format: messages or sharegpt.',
+        },
+      ],
+    });
+  });
+
+  test('is not guessed when rows differ', async () => {
+    expect(await fail([chat('q'), { instruction: 'i', output: 'o' }])).toMatchObject({
+      issues: [{ code: 'format-ambiguous', message: expect.stringMatching(/messages \(line 1\).*alpaca \(line 2\)/) }],
+    });
+  });
+
+  test('names the column that was meant', async () => {
+    expect(await fail([{ mesages: [] }])).toMatchObject({
+      issues: [{ code: 'format-unknown', message: expect.stringContaining('is mesages meant as messages?') }],
+    });
+  });
+
+  test('is recognised by its column even when no row keeps to it, so that the rows are told what is wrong', async () => {
+    expect(await fail([{ messages: '[]' }])).toMatchObject([{ fate: 'invalid', issues: [{ code: 'wrong-type' }] }]);
+  });
+
+  test('decides, when the recipe says it', async () => {
+    const both = { ...chat('q', 'a'), conversations: [{ from: 'human', value: 'x' }] };
+    const file = files.write('both.jsonl', [both]);
+    const [outcome] = await outcomes(dataValues([source(file, { format: 'messages' })]));
+    expect(outcome?.sample?.messages).toHaveLength(2);
+    expect(outcome?.sample?.extra).toEqual({ conversations: [{ from: 'human', value: 'x' }] });
+  });
+
+  test('holds for the whole source: a later row that differs is invalid and shown the way', async () => {
+    const rows = [...Array.from({ length: 70 }, (_, index) => chat(`q${index}`)), { instruction: 'i', output: 'o' }];
+    const file = files.write('late.jsonl', rows);
+    const last = (await outcomes(dataValues([source(file)]))).at(-1);
+    expect(last).toMatchObject({
+      fate: 'invalid',
+      issues: [{ code: 'format-mismatch', fix: expect.stringMatching(/alpaca/) }],
+    });
+  });
+
+  test('problems of all sources come at once', async () => {
+    const values = dataValues([
+      source(files.write('no-rows.jsonl', '')),
+      source(`${files.folder}/missing.jsonl`),
+      source(files.write('bad.jsonl', ['{', '['])),
+      source(files.write('zip.json', 'PK\x03\x04')),
+    ]);
+    const error = await outcomes(values).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      issues: [
+        { code: 'source-empty', path: ['data', 'sources', 0, 'format'] },
+        { code: 'file-unreadable', path: ['data', 'sources', 1, 'from'] },
+        { code: 'format-unknown', path: ['data', 'sources', 2, 'format'] },
+        { code: 'source-unsupported', path: ['data', 'sources', 3, 'from'] },
+      ],
+    });
+  });
+});
+
+describe('fates', () => {
+  test('a limit counts rows from the start, after those of other makers', async () => {
+    const by = (maker: string) => ({ martlet: { by: maker } });
+    const file = files.write('limit.jsonl', [
+      chat('1', 'a', by('machine')),
+      chat('2', 'a', by('quickstart')),
+      chat('3'),
+      chat('4'),
+      'not json',
+    ]);
+    const read = await outcomes(dataValues([source(file, { limit: 2, madeBy: ['person', 'machine'] })]));
+    expect(read.map(({ fate }) => fate)).toEqual(['train', 'filtered', 'train', 'limited', 'limited']);
+    expect(read[1]?.reason).toMatch(/made by quickstart/);
+  });
+
+  test('an embargoed row waits until its day', async () => {
+    const file = files.write('embargo.jsonl', [chat('q', 'a', { martlet: { embargo: '2026-11-24' } })]);
+    const on = async (today: string) => (await outcomes(dataValues([source(file)]), { today }))[0]?.fate;
+    expect(await on('2026-11-23')).toBe('embargoed');
+    expect(await on('2026-11-24')).toBe('train');
+  });
+
+  test('a duplicate names the first row of its content, across sources and formats', async () => {
+    const first = files.write('first.jsonl', [chat('0'), chat('q', 'a', { symbol: 'A' })]);
+    const second = files.write('second.json', JSON.stringify([{ instruction: 'q', output: 'a' }]));
+    const read = await outcomes(dataValues([source(first), source(second)]));
+    expect(read[2]).toMatchObject({ fate: 'duplicate', reason: `the same content as ${first}:2`, id: read[1]?.id });
+  });
+
+  test('a licence of the source holds where the row has none', async () => {
+    const file = files.write('licence.jsonl', [chat('1'), chat('2', 'a', { martlet: { licence: 'MIT' } })]);
+    const read = await outcomes(dataValues([source(file, { licence: 'CC-BY-4.0' })]));
+    expect(read.map(({ sample: kept }) => kept?.provenance.licence)).toEqual(['CC-BY-4.0', 'MIT']);
+  });
+
+  test('feedback is found through its resolver', async () => {
+    const file = files.write('feedback.jsonl', [chat('q')]);
+    const values = dataValues([source('feedback/desk@3')]);
+    const [outcome] = await outcomes(values, {
+      resolveFeedback: (address) => (address === 'feedback/desk@3' ? file : ''),
+    });
+    expect(outcome?.sample?.provenance).toMatchObject({ source: 'feedback/desk@3', file });
+    await expect(outcomes(values)).rejects.toMatchObject({ code: 'feedback-unresolved' });
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { fingerprint } from '../core/fingerprint.ts';
+import { rowNotes } from './row-notes.ts';
+import { columnValue, rowSplitter } from './split.ts';
+
+const notes = () => rowNotes({ file: 'rows.jsonl', line: 1 });
+const none = { by: null, heldOut: null, share: null };
+const ids = Array.from({ length: 4000 }, (_, index) => fingerprint(index));
+
+describe('a share of rows', () => {
+  const sides = (share: number) => ids.map((id) => rowSplitter({ ...none, share }).sideOf({}, id, notes()));
+
+  test('is held out, to within chance', () => {
+    const heldOut = sides(0.1).filter((side) => side === 'heldout').length;
+    // Four standard deviations of a binomial with 4000 draws.
+    expect(Math.abs(heldOut - 400)).toBeLessThan(4 * Math.sqrt(4000 * 0.1 * 0.9));
+  });
+
+  test('grows without taking a row back', () => {
+    const small = sides(0.05);
+    const large = sides(0.2);
+    for (const [index, side] of small.entries()) if (side === 'heldout') expect(large[index]).toBe('heldout');
+  });
+
+  test('of nothing and of everything', () => {
+    expect(new Set(sides(0))).toEqual(new Set(['train']));
+    expect(new Set(sides(1))).toEqual(new Set(['heldout']));
+  });
+});
+
+describe('a column', () => {
+  test('keeps all rows of one value on one side', () => {
+    const splitter = rowSplitter({ ...none, by: 'facts.symbol', share: 0.3 });
+    const sides = new Map<number, Set<unknown>>();
+    for (const [index, id] of ids.entries()) {
+      const symbol = index % 50;
+      const seen = sides.get(symbol) ?? new Set();
+      sides.set(symbol, seen.add(splitter.sideOf({ facts: { symbol } }, id, notes())));
+    }
+    expect([...sides.values()].every((seen) => seen.size === 1)).toBe(true);
+    expect(new Set([...sides.values()].map((seen) => [...seen][0]))).toEqual(new Set(['train', 'heldout']));
+  });
+
+  test('holds out the values named, whatever their type', () => {
+    const splitter = rowSplitter({ ...none, by: 'year', heldOut: ['2010', 'x'] });
+    expect(
+      [{ year: 2010 }, { year: '2010' }, { year: 'x' }, { year: 2011 }].map((row) => splitter.sideOf(row, '', notes())),
+    ).toEqual(['heldout', 'heldout', 'heldout', 'train']);
+    expect(() => splitter.finish()).not.toThrow();
+  });
+
+  test('whose value never comes is an error: nothing would be held out', () => {
+    const splitter = rowSplitter({ ...none, by: 'symbol', heldOut: ['APPL'] });
+    for (const symbol of ['AAPL', 'MSFT']) splitter.sideOf({ symbol }, '', notes());
+    expect(() => splitter.finish()).toThrow(
+      expect.objectContaining({ code: 'split-value-unknown', hint: expect.stringContaining('AAPL') }),
+    );
+  });
+
+  test('that a row lacks makes it invalid and names the nearest', () => {
+    const held = notes();
+    expect(rowSplitter({ ...none, by: 'symbol', share: 0.5 }).sideOf({ simbol: 'A' }, '', held)).toBeNull();
+    expect(held.issues[0]).toMatchObject({ code: 'split-column-missing', fix: expect.stringContaining('simbol') });
+  });
+
+  test('reaches inside by dots, and a name with dots comes first', () => {
+    expect(columnValue({ a: { b: { c: 3 } } }, 'a.b.c')).toBe(3);
+    expect(columnValue({ a: { b: 1 }, 'a.b': 2 }, 'a.b')).toBe(2);
+    expect(columnValue({ a: [1] }, 'a.length')).toBeUndefined();
+    expect(columnValue({ a: {} }, 'a.constructor')).toBeUndefined();
+  });
+});

@@ -1,0 +1,73 @@
+import { hash } from 'node:crypto';
+import { MartletError } from '../core/error.ts';
+import { nearestName } from '../core/nearest.ts';
+import type { Json } from '../schema/common.ts';
+import type { PlanValues } from '../schema/plan.ts';
+import type { Sample } from '../schema/sample.ts';
+import { type RowNotes, shown } from './row-notes.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
+
+export interface Splitter {
+  /** Null, with the reason in `notes`, when the row lacks the column that decides. */
+  sideOf(row: JsonObject, id: string, notes: RowNotes): Sample['split'] | null;
+  /** @throws MartletError `split-value-unknown` when a value that should be held out never came. */
+  finish(): void;
+}
+
+/** Values remembered, to name the nearest one. */
+const rememberedValues = 1000;
+
+/** Decides by the value of a column, or by the row's id: never by order, so a row stays on its side when others come and go. */
+export function rowSplitter(split: PlanValues['data']['split']): Splitter {
+  const heldOut = split.heldOut && new Set(split.heldOut);
+  const missing = new Set(split.heldOut ?? []);
+  const seen = new Set<string>();
+  const share = split.share ?? 0;
+  return {
+    sideOf(row, id, notes) {
+      let value = id;
+      if (split.by !== null) {
+        const found = columnValue(row, split.by);
+        if (found === undefined || found === null) {
+          const near = nearestName(split.by, Object.keys(row));
+          notes.problem({
+            code: 'split-column-missing',
+            message: `the row has no ${split.by}, which decides its side of the split.`,
+            fix: near ? `Did you mean data.split.by: ${near}?` : 'Add the column, or split by another.',
+          });
+          return null;
+        }
+        value = typeof found === 'string' ? found : JSON.stringify(found);
+        if (seen.size < rememberedValues) seen.add(value);
+      }
+      missing.delete(value);
+      const isHeldOut = heldOut ? heldOut.has(value) : fractionOf(value) < share;
+      return isHeldOut ? 'heldout' : 'train';
+    },
+    finish() {
+      const [first] = missing;
+      if (first === undefined) return;
+      const near = nearestName(first, seen) ?? [...seen].slice(0, 5).join(', ');
+      throw new MartletError(
+        'split-value-unknown',
+        `no row has ${split.by} ${shown(first)}, which should be held out`,
+        {
+          hint: `Mend data.split.heldOut; the rows have ${near || 'no values at all'}.`,
+        },
+      );
+    },
+  };
+}
+
+/** A number in [0, 1) that is the same for the same value, everywhere and always. */
+function fractionOf(value: string): number {
+  return Number.parseInt(hash('sha256', `martlet split ${value}`).slice(0, 12), 16) / 2 ** 48;
+}
+
+/** `facts.symbol` reaches inside; a column whose own name has dots comes first. */
+export function columnValue(row: JsonObject, column: string): Json | undefined {
+  if (Object.hasOwn(row, column)) return row[column];
+  let value: Json | undefined = row;
+  for (const key of column.split('.')) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  return value;
+}

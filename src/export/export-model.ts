@@ -1,0 +1,147 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { copyModelFiles } from '../engine/checkpoint-files.ts';
+import { exportGguf } from '../models/gguf-write.ts';
+import type { Certificate, Model } from '../schema/model.ts';
+import type { PlanValues } from '../schema/plan.ts';
+import type { TrainEngine, TrainSession } from '../spec/train-engine.ts';
+import { type Behaviour, certify } from './certify.ts';
+import { mergeAdapter } from './merge.ts';
+import { modelCard } from './model-card.ts';
+import { readGguf } from './read-gguf.ts';
+
+export interface ExportRequest {
+  /** An empty folder. */
+  readonly folder: string;
+  readonly values: PlanValues;
+  readonly planFile: string;
+  readonly baseFolder: string;
+  readonly checkpointFolder: string;
+  readonly model: Omit<Model, 'schema' | 'formats'>;
+  /** Held-out rows the certificate compares: all tokens, and those of the prompt. */
+  readonly rows: readonly {
+    readonly id: string;
+    readonly ids: readonly number[];
+    readonly prompt: readonly number[];
+  }[];
+  readonly stopTokens: readonly number[];
+  readonly engine: TrainEngine;
+  readonly threads: number;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Longest greedy answer that is compared. */
+const answerTokens = 32;
+
+/**
+ * Writes each format asked for, reads it back and compares it with what was trained.
+ * @throws MartletError `export-differs`, naming the format and by how much: nothing is kept then.
+ */
+export async function exportModel(request: ExportRequest): Promise<readonly Certificate[]> {
+  const { folder, values, rows } = request;
+  const { formats, tolerance } = values.export;
+  const before = await observe(request, { baseFolder: request.baseFolder, checkpointFolder: request.checkpointFolder });
+  const certificates: Certificate[] = [];
+  // Formats build on one another: a GGUF is made from the merged weights.
+  const merged = join(folder, 'safetensors');
+  const order = (['adapter', 'safetensors', 'gguf'] as const).filter((format) => formats.includes(format));
+  for (const format of order) {
+    request.signal?.throwIfAborted();
+    request.log(`Exporting ${format}`);
+    const target = join(folder, format);
+    await mkdir(target, { recursive: true });
+    const { after, reader } = await writeFormat(request, { format, target, merged });
+    const certificate = certify({ format, rows: rows.map(({ id }) => id), before, after, tolerance, reader });
+    await writeFile(join(target, 'certificate.json'), `${JSON.stringify(certificate, null, 2)}\n`);
+    if (!certificate.passed)
+      throw new MartletError(
+        'export-differs',
+        `the ${format} export is not what was trained: a logit differs by ${certificate.maxLogitDifference.toPrecision(3)}, where ${tolerance} is allowed`,
+        { hint: 'Nothing was exported. Report it; export.tolerance says how much is allowed.' },
+      );
+    certificates.push(certificate);
+  }
+  const model: Model = { schema: 'model/1', ...request.model, formats: order };
+  await writeFile(join(folder, 'model.json'), `${JSON.stringify(model, null, 2)}\n`);
+  await writeFile(join(folder, 'README.md'), modelCard({ model, values, certificates }));
+  return certificates;
+}
+
+interface Written {
+  readonly after: Behaviour;
+  readonly reader: string;
+}
+
+async function writeFormat(
+  request: ExportRequest,
+  how: { readonly format: Certificate['format']; readonly target: string; readonly merged: string },
+): Promise<Written> {
+  const { format, target, merged } = how;
+  const { baseFolder, checkpointFolder, values } = request;
+  const reader = `${request.engine.name} (${request.engine.version})`;
+  switch (format) {
+    case 'adapter': {
+      for (const name of ['adapter_config.json', 'adapter_model.safetensors'])
+        await copyFile(join(checkpointFolder, name), join(target, name));
+      return { after: await observe(request, { baseFolder, checkpointFolder: target }), reader };
+    }
+    case 'safetensors': {
+      await writeMerged(request, target);
+      return { after: await observe(request, { baseFolder: target, checkpointFolder: null }), reader };
+    }
+    case 'gguf': {
+      // Made beside when the merged weights themselves are not wanted.
+      const source = values.export.formats.includes('safetensors') ? merged : join(target, '.merged');
+      if (source !== merged) {
+        await mkdir(source, { recursive: true });
+        await writeMerged(request, source);
+      }
+      const file = join(target, 'model-f32.gguf');
+      await exportGguf({ modelFolder: source, file, dtype: 'F32', name: values.name, signal: request.signal });
+      return readGguf({
+        ...request,
+        file,
+        scratch: join(target, '.merged'),
+        answerTokens,
+        observe: (baseFolder) => observe(request, { baseFolder, checkpointFolder: null }),
+      });
+    }
+  }
+}
+
+async function writeMerged(request: ExportRequest, folder: string): Promise<void> {
+  const { baseFolder, checkpointFolder, values } = request;
+  if (values.adapter.kind === 'lora') return mergeAdapter({ baseFolder, adapterFolder: checkpointFolder, folder });
+  await copyFile(join(checkpointFolder, 'model.safetensors'), join(folder, 'model.safetensors'));
+  await copyModelFiles(checkpointFolder, folder);
+}
+
+/** Loads a model in an engine of its own and asks it. Without a checkpoint it answers as the base it was given. */
+async function observe(
+  request: ExportRequest,
+  how: { readonly baseFolder: string; readonly checkpointFolder: string | null },
+): Promise<Behaviour> {
+  await using session: TrainSession = await request.engine.start({ threads: request.threads });
+  await session.load({
+    planFile: request.planFile,
+    baseFolder: how.baseFolder,
+    shardsFolder: null,
+    checkpointFolder: how.checkpointFolder,
+    purpose: 'inference',
+  });
+  const base = how.checkpointFolder === null;
+  const { sequences } = await session.score({ sequences: request.rows.map(({ ids }) => ids), logits: true, base });
+  const { completions } = await session.generate({
+    prompts: request.rows.map(({ prompt }) => prompt),
+    sampling: { temperature: 0, topP: 1, topK: 0, seed: 0, maxTokens: answerTokens, stopTokens: request.stopTokens },
+    base,
+  });
+  return {
+    logits: sequences.map(({ logits }) => logits ?? new Float32Array()),
+    answers: completions.map(({ ids }) => ids),
+  };
+}

@@ -1,0 +1,1 @@
+export { type ExportRequest, exportModel } from './export-model.ts';

@@ -1,0 +1,4 @@
+/** The SDK. Documents stand in `martlet/schema`, what strangers implement in `martlet/spec`, losses in `martlet/methods`. */
+export { MartletError } from './core/error.ts';
+export { fingerprint } from './core/fingerprint.ts';
+export { type Checked, formatIssue, type Issue } from './core/issue.ts';

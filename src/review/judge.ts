@@ -1,0 +1,72 @@
+import { issuesError } from '../core/error.ts';
+import type { Issue } from '../core/issue.ts';
+import { type Judgement, judgement } from '../schema/audit.ts';
+import { appendAudit } from '../store/audit-log.ts';
+import type { Store } from '../store/store.ts';
+import { openAnswer, type ReviewedAnswer } from './answers.ts';
+
+export interface JudgeRequest {
+  readonly store: Pick<Store, 'root'>;
+  /** The id of a captured answer. */
+  readonly answer: string;
+  readonly verdict: Judgement['verdict'];
+  /** The text as it should have been; for an edit. */
+  readonly text?: string | undefined;
+  /** Why; needed for a rejection. */
+  readonly reason?: string | undefined;
+  /** Who decided. */
+  readonly by: string;
+  readonly madeBy: Judgement['madeBy'];
+  /** Claims that were shown as not supported; found anew when absent. */
+  readonly unsupported?: readonly string[] | undefined;
+  readonly at: Date;
+}
+
+/**
+ * Appends a judgement of a captured answer to the audit log. A later judgement of the same answer takes its place;
+ * both stay in the log.
+ * @throws MartletError `invalid-input` with everything that is wrong with it; `answer-missing`; `capture-changed`;
+ * `request-unreadable`.
+ */
+export async function judge(request: JudgeRequest): Promise<Judgement> {
+  const { store, verdict, text, reason } = request;
+  const answer = await openAnswer(store.root, request.answer);
+  const issues = judgementIssues({ ...request, given: answer.capture.answer });
+  if (issues.length > 0) throw issuesError('the judgement', issues);
+  const made = judgement.parse({
+    schema: 'judgement/1',
+    answer: request.answer,
+    verdict,
+    text: verdict === 'edit' ? (text?.trim() ?? null) : null,
+    reason: reason?.trim() || null,
+    by: request.by.trim(),
+    madeBy: request.madeBy,
+    unsupported: [...(request.unsupported ?? unsupportedClaims(answer))],
+  });
+  await appendAudit({ root: store.root, at: request.at, kind: 'judgement', subject: made.answer, content: made });
+  return made;
+}
+
+/** The words of the answer that its facts do not bear out. */
+export function unsupportedClaims({ claims }: Pick<ReviewedAnswer, 'claims'>): readonly string[] {
+  return claims.filter(({ verdict }) => verdict !== 'supported').map(({ text }) => text);
+}
+
+function judgementIssues(
+  request: Pick<JudgeRequest, 'verdict' | 'text' | 'reason' | 'by'> & { readonly given: string },
+): Issue[] {
+  const { verdict, text, reason, by, given } = request;
+  const issues: Issue[] = [];
+  const wrong = (path: string, message: string, fix: string): void => {
+    issues.push({ code: 'wrong-judgement', severity: 'error', path: [path], message, fix });
+  };
+  if (by.trim() === '') wrong('by', 'nobody is named.', 'Say who decided.');
+  if (verdict === 'edit') {
+    if (text === undefined || text.trim() === '')
+      wrong('text', 'the edited text is empty.', 'Give the whole text, or reject.');
+    else if (text.trim() === given.trim()) wrong('text', 'the text is as it was.', 'Approve it instead.');
+  } else if (text !== undefined) wrong('text', `a text was given to ${verdict}.`, 'Use edit to change the text.');
+  if (verdict === 'reject' && (reason === undefined || reason.trim() === ''))
+    wrong('reason', 'a rejection has no reason.', 'Say what is wrong with the answer.');
+  return issues;
+}

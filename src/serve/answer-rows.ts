@@ -1,0 +1,93 @@
+import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
+import { ask, type Backend, findModel, prepareQuestion, type ServedModel, unknownModelError } from './ask.ts';
+import type { BatchRow } from './batch-rows.ts';
+
+/** One line of a batch's output. */
+export interface RowAnswer {
+  /** The row's line in the input, counted from 1. */
+  readonly line: number;
+  /** Fingerprint of what was asked of what: see `answerDigest`. */
+  readonly digest: string;
+  /** The answer id, to trace or review it by; null when there is no answer. */
+  readonly id: string | null;
+  readonly model: string;
+  readonly answer: string | null;
+  readonly finishReason: string;
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number } | null;
+  /** Why there is no answer: the row does not fit the model. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/**
+ * Answers rows, several at a time, and gives them in their order. Each answer is on record before it is given; leaving
+ * early breaks off those that run.
+ */
+export async function* answerRows(request: {
+  readonly backend: Backend;
+  readonly rows: readonly BatchRow[];
+  /** Rows under way at a time. */
+  readonly atOnce: number;
+  readonly signal: AbortSignal;
+}): AsyncGenerator<RowAnswer> {
+  const { backend, rows, atOnce } = request;
+  const left = new AbortController();
+  const signal = AbortSignal.any([request.signal, left.signal]);
+  const running: Promise<RowAnswer>[] = [];
+  try {
+    for (const row of rows) {
+      request.signal.throwIfAborted();
+      const answer = answerRow(backend, row, signal);
+      // Whoever awaits it hears of the failure; until then it must not end the process.
+      answer.catch(() => {});
+      running.push(answer);
+      if (running.length >= atOnce) yield await (running.shift() as Promise<RowAnswer>);
+    }
+    for (let next = running.shift(); next; next = running.shift()) yield await next;
+  } finally {
+    left.abort();
+    await Promise.allSettled(running);
+  }
+}
+
+/** An answer with another digest answers another row, or the same row asked otherwise, or of another model. */
+export function answerDigest(backend: Pick<Backend, 'models'>, { digest, chat }: BatchRow): string {
+  return fingerprint({ row: digest, model: modelOf(backend, chat.model).entry.modelFingerprint });
+}
+
+function modelOf(backend: Pick<Backend, 'models'>, name: string): ServedModel {
+  const model = findModel(backend, name);
+  if (!model) throw unknownModelError(backend, name);
+  return model;
+}
+
+async function answerRow(backend: Backend, row: BatchRow, signal: AbortSignal): Promise<RowAnswer> {
+  const { line, chat } = row;
+  const model = modelOf(backend, chat.model);
+  const { name } = model.entry;
+  const digest = answerDigest(backend, row);
+  try {
+    const question = prepareQuestion(backend, model, chat);
+    const answer = ask(backend, question, signal);
+    let next = await answer.next();
+    while (!next.done) next = await answer.next();
+    const { text, completionTokens, finishReason } = next.value;
+    const usage = { promptTokens: question.prompt.length, completionTokens };
+    return { line, digest, id: question.id, model: name, answer: text, finishReason, usage };
+  } catch (error) {
+    // This row cannot be answered; the others can.
+    if (!MartletError.is(error) || (error.code !== 'context_length_exceeded' && error.code !== 'invalid-input'))
+      throw error;
+    const { code, message } = error;
+    return {
+      line,
+      digest,
+      id: null,
+      model: name,
+      answer: null,
+      finishReason: 'error',
+      usage: null,
+      error: { code, message },
+    };
+  }
+}

@@ -1,0 +1,165 @@
+import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
+import { nearestName } from '../core/nearest.ts';
+import type { Encoder } from '../models/encoder.ts';
+import type { Json } from '../schema/common.ts';
+import type { Capture, Deployment } from '../schema/deployment.ts';
+import type { Engine } from '../spec/engine.ts';
+import type { Sampling } from '../spec/train-engine.ts';
+import type { ChatRequest } from './chat-request.ts';
+import { type AnswerEnd, type AnswerPart, type AnswerProgress, streamAnswer } from './stream-answer.ts';
+
+/** A model as it is served. */
+export interface ServedModel {
+  readonly entry: Deployment['models'][number];
+  readonly encoder: Pick<Encoder, 'prompt' | 'stopTokens' | 'tokenizer'>;
+  /** Most tokens of prompt and answer. */
+  readonly maxLength: number;
+}
+
+/** What answers, and what is needed to record it. */
+export interface Backend {
+  readonly engine: Engine;
+  readonly deployment: { readonly address: string; readonly fingerprint: string; readonly createdAt: string };
+  readonly models: readonly ServedModel[];
+  /** When this resolves, the answer is on record. */
+  readonly capture: (capture: Capture) => Promise<void>;
+  readonly clock: () => Date;
+  /** A new answer id. */
+  readonly newId: () => string;
+  /** The seed of a request that names none: a whole number in [0, 2^32). */
+  readonly newSeed: () => number;
+}
+
+/** A request that was understood, encoded and found to fit. */
+export interface Question {
+  readonly id: string;
+  readonly model: ServedModel;
+  readonly prompt: readonly number[];
+  readonly sampling: Sampling;
+  readonly stop: readonly string[];
+  readonly topLogProbabilities: number | null;
+  readonly at: Date;
+  /** What goes on record: enough to ask the same again. */
+  readonly request: { readonly [key: string]: Json };
+}
+
+/** A model answers to its name, and to the address it was exported under. */
+export function findModel({ models }: Pick<Backend, 'models'>, name: string): ServedModel | undefined {
+  return models.find(({ entry }) => entry.name === name) ?? models.find(({ entry }) => entry.model === name);
+}
+
+export function unknownModelError({ models }: Pick<Backend, 'models'>, name: string): MartletError {
+  const names = models.map(({ entry }) => entry.name);
+  const near = nearestName(name, names);
+  const instead = near === undefined ? `there is ${names.join(', ')}` : `did you mean "${near}"?`;
+  return new MartletError('model_not_found', `no model is served as "${name}"; ${instead}`);
+}
+
+/**
+ * @throws MartletError `context_length_exceeded` when the prompt leaves no room for an answer; `invalid-input` when the
+ * chat template refuses the conversation
+ */
+export function prepareQuestion(backend: Backend, model: ServedModel, chat: ChatRequest): Question {
+  const { tools } = chat;
+  const prompt = model.encoder.prompt({ messages: [...chat.messages], ...(tools && { tools }) });
+  const room = model.maxLength - prompt.length;
+  if (room < 1)
+    throw new MartletError(
+      'context_length_exceeded',
+      `the prompt has ${prompt.length} tokens; prompt and answer together may have ${model.maxLength}`,
+      { hint: 'Shorten the messages, or serve with a greater --max-length.' },
+    );
+  const { temperature, topP, topK, stop, topLogProbabilities } = chat;
+  const seed = chat.seed ?? backend.newSeed();
+  const maxTokens = Math.min(chat.maxTokens ?? room, room);
+  return {
+    id: backend.newId(),
+    at: backend.clock(),
+    model,
+    prompt,
+    sampling: { temperature, topP, topK, seed, maxTokens, stopTokens: model.encoder.stopTokens },
+    stop,
+    topLogProbabilities,
+    request: {
+      model: model.entry.name,
+      messages: chat.sentMessages,
+      ...(tools && { tools }),
+      temperature,
+      top_p: topP,
+      top_k: topK,
+      seed,
+      max_tokens: maxTokens,
+      ...(stop.length > 0 && { stop: [...stop] }),
+    },
+  };
+}
+
+export interface Outcome extends Readonly<AnswerProgress> {
+  readonly finishReason: AnswerEnd;
+}
+
+/**
+ * Answers, and puts the answer on record before it says that it is over. An answer that was broken off (the consumer
+ * left, the signal was aborted, the engine failed) is recorded as far as it was generated: `aborted` or `failed`. One
+ * that had not begun leaves no record.
+ * @throws MartletError of the engine, and `aborted`
+ */
+export async function* ask(
+  backend: Backend,
+  question: Question,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerPart, Outcome> {
+  const { engine, deployment, clock } = backend;
+  const { model, request } = question;
+  const { prompt, sampling, stop, topLogProbabilities } = question;
+  const name = model.entry.name;
+  const progress: AnswerProgress = { text: '', completionTokens: 0 };
+  let finishReason: AnswerEnd | 'aborted' | 'failed' = 'aborted';
+  const parts = streamAnswer({
+    engine,
+    tokenizer: model.encoder.tokenizer,
+    model: name,
+    prompt,
+    sampling,
+    stop,
+    topLogProbabilities,
+    signal,
+    progress,
+  });
+  try {
+    for (;;) {
+      const next = await parts.next();
+      if (next.done) {
+        finishReason = next.value;
+        return { ...progress, finishReason: next.value };
+      }
+      yield next.value;
+    }
+  } catch (error) {
+    finishReason = signal.aborted ? 'aborted' : 'failed';
+    throw error;
+  } finally {
+    // Frees the slot when the answer is left early.
+    await parts.return('stop');
+    const { text, completionTokens } = progress;
+    if (finishReason === 'stop' || finishReason === 'length' || completionTokens > 0)
+      await backend.capture({
+        schema: 'capture/1',
+        id: question.id,
+        at: question.at.toISOString(),
+        deployment: deployment.address,
+        deploymentFingerprint: deployment.fingerprint,
+        model: name,
+        modelFingerprint: model.entry.modelFingerprint,
+        planHash: model.entry.planHash,
+        requestDigest: fingerprint(request),
+        request,
+        promptTokens: prompt.length,
+        completionTokens,
+        answer: text,
+        finishReason,
+        seconds: Math.max(0, clock().getTime() - question.at.getTime()) / 1000,
+      });
+  }
+}

@@ -1,0 +1,163 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
+import { nearestName } from '../core/nearest.ts';
+import { run as runDocument } from '../schema/checkpoint.ts';
+import type { Deployment } from '../schema/deployment.ts';
+import type { LineageInput } from '../schema/lineage.ts';
+import { type Model, model as modelDocument } from '../schema/model.ts';
+import { type PlanValues, plan as planDocument } from '../schema/plan.ts';
+import { artefactInput } from '../store/open-store.ts';
+import type { Artefact, Store } from '../store/store.ts';
+import { verifyBase } from '../store/trace-base.ts';
+
+/** A base model on this machine. */
+export interface ServedBase {
+  readonly folder: string;
+  readonly address: string;
+  readonly fingerprint: string;
+}
+
+export interface DeployRequest {
+  readonly store: Store;
+  /** Exported models, as `name@n`, or as `name` for the newest. */
+  readonly models: readonly string[];
+  /** Served as `base`; the base of the first model unless given. */
+  readonly base?: ServedBase | undefined;
+  /** Engine and version. */
+  readonly engine: string;
+}
+
+export interface Deployed {
+  readonly artefact: Artefact;
+  readonly models: readonly DeployedModel[];
+}
+
+export interface DeployedModel {
+  readonly entry: Deployment['models'][number];
+  /** How its conversations are rendered. */
+  readonly render: Pick<PlanValues['render'], 'template' | 'learn' | 'system'>;
+}
+
+interface Exported {
+  readonly artefact: Artefact;
+  readonly document: Model;
+  readonly render: PlanValues['render'];
+}
+
+const baseName = 'base';
+
+/**
+ * Makes the deployment of these models, or finds the one there is of just these. Their files are hashed first: what is
+ * served is what was exported.
+ * @throws MartletError `artefact-missing`, `model-altered`, `nothing-to-serve`
+ */
+export async function deploy(request: DeployRequest): Promise<Deployed> {
+  const { store, engine } = request;
+  const exported: Exported[] = [];
+  for (const address of new Set(request.models)) exported.push(await openExported(store, address));
+  const [first] = exported;
+  const base = request.base ?? (first && baseOf(first.document));
+  if (!base)
+    throw new MartletError('nothing-to-serve', 'there is no model to serve', {
+      hint: 'Name an exported model, or a base with --base.',
+    });
+  await refuseAltered([base, ...exported.map(({ document }) => baseOf(document))]);
+  const models: DeployedModel[] = [
+    {
+      entry: baseEntry(base),
+      render: { template: first?.render.template ?? 'model', learn: 'assistant', system: null },
+    },
+    ...exported.map((each) => ({ entry: modelEntry(each, exported), render: each.render })),
+  ];
+  const document: Deployment = { schema: 'deployment/1', engine, models: models.map(({ entry }) => entry) };
+  const inputs = [...exported.map(({ artefact }) => artefactInput(artefact)), baseInput(base)];
+  const name = first?.artefact.address.replace(/@\d+$/, '') ?? baseName;
+  const key = fingerprint({ document, inputs: inputs.map((input) => input.fingerprint) });
+  const known = await store.find({ kind: 'deployment', name, key });
+  const artefact =
+    known ??
+    (await store.create({ kind: 'deployment', name, key, inputs }, async (folder) => {
+      await writeFile(join(folder, 'deployment.json'), `${JSON.stringify(document, null, 2)}\n`);
+      return { models: models.map(({ entry }) => entry.name) };
+    }));
+  return { artefact, models };
+}
+
+async function openExported(store: Store, address: string): Promise<Exported> {
+  const artefact = address.includes('@') ? await store.open('model', address) : await newest(store, address);
+  const problems = await store.verify(artefact);
+  if (problems.length > 0)
+    throw new MartletError(
+      'model-altered',
+      `models/${artefact.address} is not what was exported: ${problems.join('; ')}`,
+      {
+        hint: 'Export it again: martlet export <recipe>.',
+      },
+    );
+  const document = await readAs(join(artefact.folder, 'model.json'), modelDocument);
+  const run = await readAs(join(store.folder('run', document.run), 'run.json'), runDocument);
+  const plan = await readAs(join(store.folder('plan', run.plan), 'plan.json'), planDocument);
+  return { artefact, document, render: plan.values.render };
+}
+
+async function newest(store: Store, name: string): Promise<Artefact> {
+  const found = await store.latest('model', name);
+  if (found) return found;
+  const names = new Set((await store.list('model')).map(({ address }) => address.replace(/@\d+$/, '')));
+  const near = nearestName(name, names);
+  throw new MartletError('artefact-missing', `no model was exported as ${name}`, {
+    hint: near
+      ? `Did you mean ${near}?`
+      : `There is ${names.size > 0 ? [...names].join(', ') : 'none yet: martlet export'}.`,
+  });
+}
+
+/** @throws MartletError `model-altered` when a base is not the one that was trained on. */
+async function refuseAltered(bases: readonly ServedBase[]): Promise<void> {
+  const distinct = new Map(bases.map((base) => [`${base.folder} ${base.fingerprint}`, base]));
+  for (const base of distinct.values()) {
+    const { problems } = await verifyBase(base);
+    if (problems.length > 0)
+      throw new MartletError('model-altered', `the base model is not what it was: ${problems.join('; ')}`, {
+        hint: `Fetch ${base.address} again, then train again if it has changed.`,
+      });
+  }
+}
+
+function modelEntry({ artefact, document }: Exported, all: readonly Exported[]): Deployment['models'][number] {
+  const name = artefact.address.replace(/@\d+$/, '');
+  const alone = name !== baseName && all.filter((each) => each.artefact.address.startsWith(`${name}@`)).length === 1;
+  const merged = !document.formats.includes('adapter');
+  if (merged && !document.formats.includes('safetensors'))
+    throw new MartletError('format-missing', `models/${artefact.address} has neither adapter nor safetensors`, {
+      hint: 'Export it again with export.formats: [adapter].',
+    });
+  return {
+    name: alone ? name : artefact.address,
+    model: artefact.address,
+    modelFingerprint: artefact.lineage.fingerprint,
+    planHash: document.planHash,
+    base: merged ? join(artefact.folder, 'safetensors') : document.base,
+    adapter: merged ? null : join(artefact.folder, 'adapter'),
+  };
+}
+
+function baseEntry({ folder, fingerprint: what }: ServedBase): Deployment['models'][number] {
+  return { name: baseName, model: null, modelFingerprint: what, planHash: null, base: folder, adapter: null };
+}
+
+function baseOf({ base, baseAddress, baseFingerprint }: Model): ServedBase {
+  return { folder: base, address: baseAddress, fingerprint: baseFingerprint };
+}
+
+/** By its folder: when another model answered, nothing else says where this base stands. */
+function baseInput({ folder, fingerprint: what }: ServedBase): LineageInput {
+  return { kind: 'base', address: folder, fingerprint: what };
+}
+
+async function readAs<T extends z.ZodType>(file: string, schema: T): Promise<z.output<T>> {
+  return schema.parse(JSON.parse(await readFile(file, 'utf8')));
+}

@@ -1,0 +1,70 @@
+import { formatIssue, type Issue } from '../core/issue.ts';
+import type { PlanValues } from '../schema/plan.ts';
+import type { Message, Sample } from '../schema/sample.ts';
+import type { Shards } from '../schema/shards.ts';
+
+/** A document: token ids, and for each how strongly it is learned. */
+export interface Tokens {
+  readonly ids: Uint32Array;
+  readonly weights: Float32Array;
+}
+
+export type Encoded =
+  | { readonly ok: true; readonly value: Tokens }
+  | { readonly ok: false; readonly issues: readonly Issue[] };
+
+/** Turns a sample into tokens, all of them: length is judged here. */
+export type EncodeSample = (sample: Sample) => Encoded | Promise<Encoded>;
+
+export type LostFate = Shards['lost'][number]['fate'];
+
+export type RowDocuments =
+  | { readonly documents: readonly Tokens[]; readonly truncated: boolean }
+  | { readonly fate: LostFate; readonly reason: string; readonly longestTokens?: number };
+
+export interface DocumentRules {
+  readonly layout: Shards['layout'];
+  readonly encode: EncodeSample;
+  readonly render: Pick<PlanValues['render'], 'lengthTokens' | 'overflow'>;
+}
+
+/** The documents of one row, in the order the layout asks for, or why there are none. */
+export async function documentsOf(sample: Sample, { layout, encode, render }: DocumentRules): Promise<RowDocuments> {
+  if (layout === 'pair' && !sample.rejected)
+    return { fate: 'no-supervision', reason: 'the row has no rejected answer to compare with' };
+  const documents: Tokens[] = [];
+  for (const messages of layout === 'pair' ? [sample.messages, rejectedMessages(sample)] : [sample.messages]) {
+    const encoded = await encode({ ...sample, messages });
+    if (!encoded.ok) return { fate: 'not-rendered', reason: encoded.issues.map(formatIssue).join('; ') };
+    if (firstLearned(encoded.value) === -1) return { fate: 'no-supervision', reason: 'no token of it is learned' };
+    documents.push(encoded.value);
+  }
+  const longestTokens = Math.max(...documents.map(({ ids }) => ids.length));
+  const surplus = longestTokens - render.lengthTokens;
+  if (surplus <= 0) return { documents, truncated: false };
+  const tooLong = `${longestTokens} tokens, where ${render.lengthTokens} are allowed`;
+  if (render.overflow !== 'truncate-prompt') return { fate: 'too-long', reason: tooLong, longestTokens };
+  // The same cut in every document of the row, so that a pair keeps its common prompt; one token must stay in front of
+  // the first learned one, which is predicted from it.
+  const spare = Math.min(...documents.map(firstLearned)) - 1;
+  if (surplus > spare)
+    return { fate: 'too-long', reason: `${tooLong}, and only ${spare} of them are prompt that can go`, longestTokens };
+  return {
+    documents: documents.map(({ ids, weights }) => ({
+      ids: ids.subarray(surplus),
+      weights: weights.subarray(surplus),
+    })),
+    truncated: true,
+  };
+}
+
+/** Nothing predicts the first token, so it is never learned. */
+function firstLearned({ weights }: Tokens): number {
+  return weights.findIndex((weight, index) => index > 0 && weight > 0);
+}
+
+/** The conversation with the turns after the last question replaced by those that were preferred less. */
+function rejectedMessages({ messages, rejected = [] }: Sample): Message[] {
+  const question = messages.findLastIndex((message) => message.role === 'user');
+  return [...messages.slice(0, question + 1), ...rejected];
+}

@@ -1,0 +1,2 @@
+export { type BuildShardsRequest, buildShards } from './build-shards.ts';
+export type { Encoded, EncodeSample } from './documents.ts';

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { randomStream, streamKey } from '../core/random.ts';
+import { packBestFit } from './pack.ts';
+
+test('the largest first, each into the fullest pack with room', () => {
+  expect(packBestFit([3, 7, 2, 5, 3], 10)).toEqual([
+    [1, 0],
+    [3, 4, 2],
+  ]);
+  expect(packBestFit([6, 4, 8, 2], 10)).toEqual([
+    [2, 3],
+    [0, 1],
+  ]);
+});
+
+test('an item larger than a pack gets one of its own', () => {
+  expect(packBestFit([4, 25, 6], 10)).toEqual([[1], [2, 0]]);
+});
+
+test('no items, no packs', () => {
+  expect(packBestFit([], 10)).toEqual([]);
+});
+
+test('each item once, packs within capacity, and few of them (seeded)', () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const random = randomStream(streamKey(5, seed));
+    const capacity = 1 + random.below(600);
+    const sizes = Array.from({ length: random.below(200) }, () => 1 + random.below(capacity));
+    const packs = packBestFit(sizes, capacity);
+    const room = packs.map((pack) => capacity - pack.reduce((sum, index) => sum + (sizes[index] ?? 0), 0));
+    expect(packs.flat().sort((a, b) => a - b)).toEqual(sizes.map((_, index) => index));
+    expect(Math.min(...room, 0)).toBe(0);
+    // Any two packs together hold more than one pack could: otherwise the later would have gone into the earlier.
+    const [a = 0, b = 0] = room.sort((left, right) => right - left);
+    if (packs.length > 1) expect(a + b).toBeLessThan(capacity);
+  }
+});
+
+test('a hundred thousand items are packed almost without waste', () => {
+  const random = randomStream(3);
+  const sizes = Array.from({ length: 100_000 }, () => 1 + random.below(2048));
+  const packs = packBestFit(sizes, 2048);
+  const fewest = sizes.reduce((sum, size) => sum + size, 0) / 2048;
+  expect(packs.length).toBeLessThan(fewest * 1.01);
+});

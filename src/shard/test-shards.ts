@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Dataset } from '../schema/dataset.ts';
+import type { PlanValues } from '../schema/plan.ts';
+import type { Sample } from '../schema/sample.ts';
+import { type BuildShardsRequest, buildShards } from './build-shards.ts';
+import type { EncodeSample } from './documents.ts';
+
+/** What the shard stage reads of a plan. */
+export function planValues(
+  more: {
+    readonly render?: Partial<PlanValues['render']>;
+    readonly train?: Partial<PlanValues['train']>;
+    readonly budget?: Partial<PlanValues['data']['budget']>;
+  } = {},
+): PlanValues {
+  return {
+    name: 'test',
+    base: ['none'],
+    method: { name: 'sft', parameters: {} },
+    data: {
+      sources: [],
+      split: { by: null, heldOut: null, share: 0 },
+      budget: { dropped: 0, truncated: 0, ...more.budget },
+    },
+    render: {
+      template: 'model',
+      learn: 'assistant',
+      system: null,
+      lengthTokens: 100,
+      overflow: 'refuse',
+      ...more.render,
+    },
+    adapter: { kind: 'full' },
+    train: {
+      epochs: 1,
+      maxSteps: null,
+      rowsPerStep: 16,
+      learningRate: 1,
+      schedule: 'constant',
+      warmup: 0,
+      minLearningRate: 0,
+      weightDecay: 0,
+      betas: [0.9, 0.999],
+      epsilon: 1e-8,
+      clipNorm: 1,
+      seed: 42,
+      ...more.train,
+    },
+    eval: { tasks: [], rows: 1, maxTokens: 1 },
+    export: { formats: [], tolerance: 1, certifyRows: 1 },
+  };
+}
+
+/** A sample whose tokens stand in its text: `4 5 *6 *7` is four tokens, of which two are learned. */
+export const spelled = (answer: string, line: number, more: Partial<Sample> = {}): Sample => ({
+  id: `id-${line}`,
+  messages: [
+    { role: 'user', content: 'q' },
+    { role: 'assistant', content: answer },
+  ],
+  split: 'train',
+  provenance: { source: 'rows.jsonl', file: '/data/rows.jsonl', line, sha256: line.toString(16).padStart(64, '0') },
+  ...more,
+});
+
+/** `*` learns with weight 1, `~` with a half. `!` is a template's refusal. */
+export const encodeSpelled: EncodeSample = ({ messages }) => {
+  const content = messages.at(-1)?.content;
+  const words = typeof content === 'string' ? content.split(' ') : [];
+  if (words[0] === '!')
+    return { ok: false, issues: [{ code: 'refused', severity: 'error', path: ['messages', 0], message: 'no.' }] };
+  return {
+    ok: true,
+    value: {
+      ids: Uint32Array.from(words, (word) => Number(word.replace(/[*~]/, ''))),
+      weights: Float32Array.from(words, (word) => (word.startsWith('*') ? 1 : word.startsWith('~') ? 0.5 : 0)),
+    },
+  };
+};
+
+export function testShards() {
+  const folder = mkdtempSync(join(tmpdir(), 'martlet-shards-'));
+  let count = 0;
+  return {
+    remove: () => rmSync(folder, { recursive: true }),
+    async build(samples: readonly Sample[], more: Partial<BuildShardsRequest> = {}) {
+      const into = mkdtempSync(join(folder, `shards-${count++}-`));
+      const manifest = await buildShards({
+        values: planValues(),
+        packTokens: 32,
+        dataset: datasetOf(samples),
+        samples: async function* () {
+          yield* samples;
+        },
+        encode: encodeSpelled,
+        folder: into,
+        tokenizerFingerprint: 'a'.repeat(64),
+        templateFingerprint: 'b'.repeat(64),
+        stopTokens: [2],
+        layout: 'sequence',
+        ...more,
+      });
+      return { folder: into, manifest };
+    },
+  };
+}
+
+export function datasetOf(samples: readonly Sample[], invalid = 0): Dataset {
+  const train = samples.filter(({ split }) => split === 'train').length;
+  const heldout = samples.length - train;
+  return {
+    schema: 'dataset/1',
+    rowsIn: samples.length + invalid,
+    fates: { train, heldout, invalid, filtered: 0, duplicate: 0, limited: 0, embargoed: 0 },
+    formats: {},
+  };
+}
