@@ -1,0 +1,78 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { Command } from 'commander';
+import { expect, onTestFinished, test } from 'vitest';
+import type { CliContext } from '../context.ts';
+import { command } from './chat.ts';
+
+/** A server that repeats the last message in pieces, and the requests it had. */
+async function echoServer() {
+  const requests: { model: string; messages: { content: string }[] }[] = [];
+  const server = createServer(async (request, reply) => {
+    if (request.url === '/v1/models') return reply.end(JSON.stringify({ data: [{ id: 'base' }, { id: 'brief' }] }));
+    const asked = JSON.parse((await Array.fromAsync(request)).join(''));
+    requests.push(asked);
+    const said: string = asked.messages.at(-1).content;
+    if (said === 'fail') return reply.writeHead(429).end(JSON.stringify({ error: { message: 'too many' } }));
+    const event = (content: string): string => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+    const text = `${[...said].map(event).join('')}data: [DONE]\n\n`;
+    // Cut in the middle of an event, as networks do.
+    reply.write(text.slice(0, 25));
+    reply.end(text.slice(25));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+async function chat(lines: string, ...words: string[]) {
+  let out = '';
+  let err = '';
+  const context: CliContext = {
+    cwd: '/nowhere',
+    env: {},
+    stdin: Readable.from([lines]) as unknown as NodeJS.ReadStream,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 80,
+    signal: new AbortController().signal,
+    now: () => new Date(0),
+    setExitCode: () => {},
+  };
+  const program = new Command().exitOverride();
+  command.register(program, context);
+  await program.parseAsync(words, { from: 'user' });
+  return { out, err };
+}
+
+test('a conversation is kept, reset and moved to another model; a refusal leaves it as it was', async () => {
+  const { url, requests } = await echoServer();
+  const { out, err } = await chat(
+    'one\nfail\ntwo\n/model base\n/model none\n/reset\nthree\n/quit\nfour\n',
+    '--url',
+    `${url}/v1/`,
+  );
+  expect(out).toBe('one\ntwo\nthree\n');
+  expect(err).toContain('too many');
+  expect(err).toContain('there is base, brief');
+  expect(requests.map(({ model, messages }) => [model, ...messages.map(({ content }) => content)])).toEqual([
+    ['brief', 'one'],
+    ['brief', 'one', 'one', 'fail'],
+    ['brief', 'one', 'one', 'two'],
+    ['base', 'three'],
+  ]);
+});
+
+test('without a server it says how to start one', async () => {
+  await expect(chat('', '--url', 'http://127.0.0.1:1')).rejects.toMatchObject({
+    code: 'no-server',
+    hint: expect.stringContaining('martlet serve'),
+  });
+});

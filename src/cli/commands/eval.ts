@@ -1,0 +1,3 @@
+import { stageCommand } from '../stage-command.ts';
+
+export const command = stageCommand('eval');

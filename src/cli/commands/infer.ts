@@ -1,0 +1,85 @@
+import { open, readFile, truncate } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { answerDigest, answeredRows, answerRows, openBackend, readBatchRows, servingDefaults } from '../../pipeline.ts';
+import type { CommandModule } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { progressLine } from '../print/progress-line.ts';
+import { decimal, openServed, positive, wholeNumber } from './serve.ts';
+
+interface InferFlags {
+  readonly input: string;
+  readonly output?: string;
+  readonly model?: string;
+  readonly base?: string;
+  readonly maxTokens?: number;
+  readonly temperature: number;
+  readonly topP?: number;
+  readonly seed: number;
+  readonly slots: number;
+  readonly maxLength: number;
+}
+
+export const command: CommandModule = {
+  register(infer, context) {
+    infer
+      .requiredOption('--input <file>', 'JSON Lines: rows with "messages", or with "prompt"')
+      .option('--output <file>', 'one line of answer a row; rows it holds already are not asked again')
+      .option('--model <name>', 'an exported model, or "base"; the last one exported unless given')
+      .option('--base <address>', 'the base model: hf:org/name@rev, a folder, a .gguf file ...')
+      .option('--max-tokens <n>', 'longest answer; what fits unless given', positive)
+      .option('--temperature <t>', 'from 0 (the likeliest words) to 2', decimal, 0)
+      .option('--top-p <p>', 'draw from the likeliest words that hold this share', decimal)
+      .option('--seed <n>', 'of the draws', wholeNumber, 0)
+      .option('--slots <n>', 'rows answered at a time', positive, servingDefaults.slots)
+      .option('--max-length <tokens>', 'most tokens of prompt and answer', positive, servingDefaults.maxLength)
+      .action((flags: InferFlags) => run(flags, context));
+  },
+};
+
+async function run(flags: InferFlags, context: CliContext): Promise<void> {
+  const { cwd, signal } = context;
+  const asBase = flags.model === 'base' || (flags.model === undefined && flags.base !== undefined);
+  const line = progressLine(context);
+  // All that is wrong with the rows is said before a model is loaded.
+  const text = await readFile(resolve(cwd, flags.input), 'utf8');
+  const opened = await openServed(context, {
+    models: flags.model === undefined || flags.model === 'base' ? [] : [flags.model],
+    base: flags.base,
+    log: line.note,
+  });
+  const model = asBase ? 'base' : (opened.models.at(-1) ?? 'base');
+  const { maxTokens, topP, temperature, seed, slots, maxLength } = flags;
+  const rows = readBatchRows(text, flags.input, {
+    model,
+    temperature,
+    seed,
+    ...(topP === undefined ? {} : { top_p: topP }),
+    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+  });
+  const output = flags.output === undefined ? undefined : resolve(cwd, flags.output);
+  await using backend = await openBackend({ ...opened, slots, maxLength });
+  const digests = rows.map((row) => answerDigest(backend, row));
+  const known = output === undefined ? { count: 0, bytes: 0 } : await answeredRows(output, digests);
+  if (known.count > 0) line.note(`${known.count} of ${rows.length} rows are answered already`);
+  await using file = output === undefined ? undefined : await open(output, 'a');
+  // A line that was cut short by an interruption is written anew.
+  if (output !== undefined) await truncate(output, known.bytes);
+  let done = known.count;
+  let failed = 0;
+  const left = rows.slice(known.count);
+  try {
+    for await (const answer of answerRows({ backend, rows: left, atOnce: 2 * slots, signal })) {
+      const written = `${JSON.stringify(answer)}\n`;
+      if (file) await file.appendFile(written);
+      else context.out(written);
+      if (answer.error) {
+        failed++;
+        line.note(`${flags.input}:${answer.line} ${answer.error.message} [${answer.error.code}]`);
+      }
+      line.update(`${++done} of ${rows.length} rows answered`);
+    }
+  } finally {
+    line.finish();
+  }
+  if (failed > 0) context.setExitCode(1);
+}

@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MartletError } from '../../core/error.ts';
+import type { ReviewedAnswer } from '../../pipeline.ts';
+import type { Judgement } from '../../schema/audit.ts';
+import type { CliContext } from '../context.ts';
+import { countClaims, formatAnswer } from './review-print.ts';
+
+/** What the reviewer is asked; undefined when they want to stop. */
+export interface Prompter {
+  choose(message: string): Promise<Judgement['verdict'] | 'skip' | undefined>;
+  /** One line or more, with what to begin from. */
+  ask(message: string, initial: string): Promise<string | undefined>;
+}
+
+export interface Decision {
+  readonly answer: string;
+  readonly verdict: Judgement['verdict'];
+  readonly text?: string;
+  readonly reason?: string;
+}
+
+/** Shows answers one after the other and records what is decided, at once. Stops when the reviewer does. */
+export async function walkAnswers(request: {
+  readonly answers: AsyncIterable<ReviewedAnswer>;
+  readonly prompter: Prompter;
+  readonly record: (decision: Decision) => Promise<unknown>;
+  readonly context: Pick<CliContext, 'colour' | 'err'>;
+}): Promise<Record<Judgement['verdict'] | 'skip', number>> {
+  const { answers, prompter, record, context } = request;
+  const counts = { approve: 0, edit: 0, reject: 0, skip: 0 };
+  for await (const answer of answers) {
+    const { id } = answer.capture;
+    if (answer.problem !== null) {
+      context.err(`skipped ${id}: ${answer.problem.message}. ${answer.problem.hint ?? ''}\n`);
+      continue;
+    }
+    context.err(`\n${formatAnswer(answer, context)}`);
+    const verdict = await prompter.choose(`${id} (${countClaims(answer.claims)})`);
+    if (verdict === undefined) break;
+    const decision = verdict === 'skip' ? undefined : await decide(answer, { verdict, prompter });
+    counts[decision?.verdict ?? 'skip']++;
+    if (decision !== undefined) await record(decision);
+  }
+  return counts;
+}
+
+/** Asks for what the verdict needs; undefined when the reviewer changed their mind. */
+async function decide(
+  { capture }: ReviewedAnswer,
+  { verdict, prompter }: { readonly verdict: Judgement['verdict']; readonly prompter: Prompter },
+): Promise<Decision | undefined> {
+  const answer = capture.id;
+  if (verdict === 'approve') return { answer, verdict };
+  if (verdict === 'edit') {
+    const text = await prompter.ask('The text as it should have been', capture.answer);
+    if (text === undefined || text.trim() === '') return undefined;
+    // Saved as it was: then it is good as it is.
+    return text.trim() === capture.answer.trim() ? { answer, verdict: 'approve' } : { answer, verdict, text };
+  }
+  const reason = await prompter.ask('What is wrong with it', '');
+  return reason === undefined || reason.trim() === '' ? undefined : { answer, verdict, reason };
+}
+
+/** Asks on the terminal; longer texts in the person's editor when they have named one. */
+export async function terminalPrompter(context: Pick<CliContext, 'env' | 'stdin' | 'signal'>): Promise<Prompter> {
+  const { isCancel, multiline, select, text } = await import('@clack/prompts');
+  // Results go to standard output; a conversation does not.
+  const streams = { input: context.stdin, output: process.stderr, signal: context.signal };
+  const editor = context.env.VISUAL || context.env.EDITOR;
+  return {
+    async choose(message) {
+      const chosen = await select({
+        message,
+        options: [
+          { value: 'approve' as const, label: 'approve', hint: 'right as it stands' },
+          { value: 'edit' as const, label: 'edit', hint: editor ? `opens ${editor}` : 'here' },
+          { value: 'reject' as const, label: 'reject', hint: 'with a reason' },
+          { value: 'skip' as const, label: 'skip', hint: 'decide later' },
+          { value: 'quit' as const, label: 'quit' },
+        ],
+        ...streams,
+      });
+      return isCancel(chosen) || chosen === 'quit' ? undefined : chosen;
+    },
+    async ask(message, initial) {
+      if (editor && initial !== '') return editText({ editor, text: initial, signal: context.signal });
+      const ask = initial.includes('\n') ? multiline : text;
+      const given = await ask({ message, initialValue: initial, ...streams });
+      return isCancel(given) ? undefined : given;
+    },
+  };
+}
+
+/** @throws MartletError `editor-failed` */
+export async function editText(request: {
+  readonly editor: string;
+  readonly text: string;
+  readonly signal: AbortSignal;
+}): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'martlet-edit-'));
+  try {
+    const file = join(folder, 'answer.txt');
+    await writeFile(file, request.text);
+    // An editor's name may bring options along, such as `code --wait`, so a shell has to read it.
+    const child =
+      process.platform === 'win32'
+        ? spawn(`${request.editor} "${file}"`, { stdio: 'inherit', shell: true, signal: request.signal })
+        : spawn('/bin/sh', ['-c', `${request.editor} "$1"`, 'sh', file], { stdio: 'inherit', signal: request.signal });
+    const code = await new Promise((done, failed) => child.once('error', failed).once('close', done));
+    if (code !== 0)
+      throw new MartletError('editor-failed', `${request.editor} ended with ${code}; nothing was recorded`);
+    return await readFile(file, 'utf8');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

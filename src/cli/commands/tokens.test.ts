@@ -1,0 +1,84 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeTinyModel } from '../../testing/tiny-model.ts';
+import type { CliContext } from '../context.ts';
+import { runCli } from '../main.ts';
+
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-tokens-'));
+  await writeTinyModel(join(scratch, 'model'), { seed: 1 });
+  const row = (question: string, answer: string): string =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content: question },
+        { role: 'assistant', content: answer },
+      ],
+    });
+  await writeFile(join(scratch, 'rows.jsonl'), `${row('Sky?', 'blue')}\n${row('Grass?', 'green')}\n`);
+  await writeFile(
+    join(scratch, 'recipe.yaml'),
+    'name: tiny\nbase: ./model\ndata:\n  sources:\n    - from: rows.jsonl\n',
+  );
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  let code = 0;
+  const context: CliContext = {
+    cwd: scratch,
+    env: { MARTLET_HOME: join(scratch, 'home') },
+    stdin: process.stdin,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 100,
+    signal: new AbortController().signal,
+    now: () => new Date('2026-01-03T00:00:00Z'),
+    setExitCode: (given) => {
+      code = given;
+    },
+  };
+  const table = [{ name: 'tokens', summary: '', load: () => import('./tokens.ts') }];
+  const exit = await runCli(argv, { context, table, exitCode: () => code });
+  return { exit, out, err };
+}
+
+test('a recipe shows the tokens of a row, and which are learned', async () => {
+  const { out, err, exit } = await martlet('tokens', 'recipe.yaml', '--row', '2');
+  expect(out).toContain('⟦green<|im_end|>⟧');
+  expect(out).toMatch(/\d+ tokens, 6 learned/);
+  expect(err).toContain('rows.jsonl:2');
+  expect(exit).toBe(0);
+});
+
+test('rows and a model do without a recipe', async () => {
+  const { out } = await martlet('tokens', '--messages', 'rows.jsonl', '--model', 'model', '--json');
+  const shown = JSON.parse(out);
+  expect(shown.text).toContain('Sky?');
+  expect(shown.ids).toHaveLength(shown.weights.length);
+  const learned = shown.ids.filter((_: number, index: number) => shown.weights[index] > 0);
+  expect(learned).toHaveLength(shown.learnedTokens);
+  expect(learned.at(-1)).toBe(2);
+});
+
+test('a row that is not there is told with what is', async () => {
+  const { err, exit } = await martlet('tokens', 'recipe.yaml', '--row', '3');
+  expect(err).toContain('there is no row 3: 2 rows are kept');
+  expect(exit).not.toBe(0);
+});
+
+test('what is missing is named', async () => {
+  const { err, exit } = await martlet('tokens');
+  expect(err).toContain('--messages');
+  expect(exit).not.toBe(0);
+});

@@ -1,0 +1,109 @@
+import { InvalidArgumentError } from 'commander';
+import type { Json } from '../../schema/common.ts';
+import { openStore } from '../../store/open-store.ts';
+import { type Hop, type Trace, traceAnswer } from '../../store/trace.ts';
+import type { CommandModule } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { type Palette, palette } from '../print/palette.ts';
+import { storeRoot } from '../store-root.ts';
+import { printable } from './review-print.ts';
+
+interface TraceFlags {
+  readonly rows: number;
+  readonly json?: true;
+}
+
+export const command: CommandModule = {
+  register(trace, context) {
+    trace
+      .argument('<answer>', 'the id of an answer, as the client got it')
+      .option('--rows <n>', 'rows to show of those it learned from; all are checked', wholeNumber, 5)
+      .option('--json', 'print the trace as JSON')
+      .action(async (answer: string, { rows, json }: TraceFlags) => {
+        const store = await openStore({ root: storeRoot(context), clock: context.now, who: '' });
+        const traced = await traceAnswer(store, answer, { rows });
+        context.out(
+          json ? `${JSON.stringify({ ...traced, traceComplete: traced.complete })}\n` : formatTrace(traced, context),
+        );
+        if (!traced.complete) context.setExitCode(1);
+      });
+  },
+};
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
+/** The hops as a tree, each below what led to it, then rows and verdict. */
+export function formatTrace(trace: Trace, context: Pick<CliContext, 'colour'>): string {
+  const colours = palette(context);
+  const lines: string[] = [];
+  const draw = (index: number, before: string, branch: string): void => {
+    const hop = trace.hops[index];
+    if (hop === undefined) return;
+    lines.push(`${before}${branch}${hopLine(hop, colours)}`);
+    const children = trace.hops.flatMap(({ parent }, child) => (parent === index ? [child] : []));
+    const inner = before + (branch === '' ? '' : branch === '└ ' ? '  ' : '│ ');
+    const rail = children.length > 0 ? '│ ' : '  ';
+    for (const problem of hop.problems) lines.push(`${inner}${rail}  ${colours.red(printable(problem))}`);
+    for (const [at, child] of children.entries()) draw(child, inner, at === children.length - 1 ? '└ ' : '├ ');
+  };
+  for (const [index, { parent }] of trace.hops.entries()) if (parent === null) draw(index, '', '');
+  if (trace.rowCount > 0) {
+    lines.push(
+      '',
+      `It learned from ${trace.rowCount} row${trace.rowCount === 1 ? '' : 's'}; the first ${trace.rows.length}:`,
+    );
+    for (const { file, line, sha256, ok, preview } of trace.rows) {
+      lines.push(`${mark(ok, colours)} ${file}:${line} ${colours.dim(sha256.slice(0, 12))}`);
+      lines.push(`    ${colours.dim(printable(preview))}`);
+    }
+  }
+  const damaged = trace.hops.filter(({ ok }) => !ok).length;
+  lines.push('');
+  if (trace.complete) lines.push(colours.green('complete: every hash on the way is what it was'));
+  else lines.push(colours.red(`not complete: ${damaged} of ${trace.hops.length} links do not hold`));
+  return `${lines.join('\n')}\n`;
+}
+
+function hopLine(hop: Hop, colours: Palette): string {
+  const hash = colours.dim(hop.fingerprint?.slice(0, 12) ?? '?');
+  return `${mark(hop.ok, colours)} ${colours.bold(hop.kind)} ${printable(hop.address)} ${hash}  ${printable(factsOf(hop))}`.trimEnd();
+}
+
+function mark(ok: boolean, colours: Palette): string {
+  return ok ? colours.green('✓') : colours.red('✗');
+}
+
+/** What a person wants to see of a hop; all of its facts stand in the JSON. */
+function factsOf({ kind, facts }: Hop): string {
+  const text = (key: string): string => shown(facts[key]);
+  switch (kind) {
+    case 'answer':
+      return `${text('at')} by ${text('model')}: ${JSON.stringify(facts.answer ?? '')}`;
+    case 'judgement':
+      return `${text('verdict')} by ${text('by')} (${text('madeBy')})`;
+    case 'deployment':
+      return text('engine');
+    case 'model':
+      return `from ${text('checkpoint')}`;
+    case 'run':
+    case 'plan':
+      return `plan ${text('planHash').slice(0, 12)}`;
+    case 'shards':
+      return `${text('trainedRows')} rows`;
+    case 'dataset':
+      return `${text('rows')} of ${text('rowsIn')} rows kept`;
+    case 'feedback':
+      return `${text('approved')} approved, ${text('edited')} edited`;
+    case 'audit':
+      return `${text('records')} records`;
+    default:
+      return '';
+  }
+}
+
+function shown(value: Json | undefined): string {
+  return typeof value === 'string' ? value : value === undefined ? '?' : JSON.stringify(value);
+}

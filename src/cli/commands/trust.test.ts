@@ -1,0 +1,213 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { judge, listAnswers } from '../../pipeline.ts';
+import { type ChainFixture, writeChain } from '../../store/trace-fixture.ts';
+import type { CommandRow } from '../commands.ts';
+import type { CliContext } from '../context.ts';
+import { runCli } from '../main.ts';
+import { type Decision, editText, type Prompter, walkAnswers } from './review-walk.ts';
+
+const table: readonly CommandRow[] = [
+  { name: 'review', summary: '', load: () => import('./review.ts') },
+  { name: 'trace', summary: '', load: () => import('./trace.ts') },
+  { name: 'audit', summary: '', load: () => import('./audit.ts') },
+];
+const now = new Date('2026-01-03T00:00:00Z');
+
+let scratch: string;
+let chain: ChainFixture;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-trust-'));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+let count = 0;
+beforeEach(async () => {
+  chain = await writeChain(join(scratch, `chain-${count++}`));
+});
+
+async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  let code = 0;
+  const context: CliContext = {
+    cwd: scratch,
+    env: { MARTLET_STORE: chain.store.root, USER: 'ada' },
+    stdin: process.stdin,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 100,
+    signal: new AbortController().signal,
+    now: () => now,
+    setExitCode: (given) => {
+      code = given;
+    },
+  };
+  const exit = await runCli(argv, { context, table, exitCode: () => code });
+  return { exit, out, err };
+}
+
+describe('review', () => {
+  test('lists, shows and judges without a terminal, and makes feedback at the end', async () => {
+    await chain.capture({ answer: 'AAA closed at 13, down from 10. \x1b[2J' });
+    const listed = await martlet('review', '--list');
+    expect(listed.out).toMatch(/answer-1 .*\n.*answer-2/);
+    const shown = await martlet('review', '--answer', 'answer-2');
+    expect(shown.out).toContain('✗ contradicted');
+    expect(shown.out).not.toContain('\x1b');
+
+    const edit = join(scratch, 'edit.txt');
+    await writeFile(edit, 'AAA closed at 12, up from 10.\n');
+    const edited = await martlet('review', '--answer', 'answer-2', '--edit', edit, '--made-by', 'machine', '--json');
+    expect(JSON.parse(edited.out)).toMatchObject({
+      judgement: { verdict: 'edit', text: 'AAA closed at 12, up from 10.', by: 'ada', madeBy: 'machine' },
+      feedback: null,
+    });
+    const approved = await martlet('review', '--answer', 'answer-1', '--approve', '--by', 'Bo', '--feedback', 'desk');
+    expect(approved).toMatchObject({ exit: 0, out: 'approve answer-1 by Bo\nfeedback/desk@1\n' });
+    expect((await martlet('review', '--list')).err).toContain('no captured answer waits for review');
+    const all = await martlet('review', '--list', '--all', '--json');
+    expect(JSON.parse(all.out).map((each: { judgement: { verdict: string } }) => each.judgement.verdict)).toEqual([
+      'approve',
+      'edit',
+    ]);
+    expect((await martlet('trace', 'answer-1')).out).toMatch(
+      /judgement .* approve by Bo \(person\)\n.*feedback desk@1/,
+    );
+  });
+
+  test('says what is wrong with the flags, all at once', async () => {
+    const { exit, err } = await martlet('review', '--approve', '--reject', 'no', '--reason', 'x');
+    expect(exit).toBe(2);
+    expect(err).toMatch(/3 problems(.|\n)*exclude each other(.|\n)*no answer is named(.|\n)*belongs to --edit/);
+    expect(await martlet('review')).toMatchObject({ exit: 1, err: expect.stringContaining('--answer <id>') });
+    expect(await martlet('review', '--answer', 'answer-2')).toMatchObject({
+      exit: 1,
+      err: expect.stringContaining('Did you mean answer-1?'),
+    });
+  });
+
+  test('the walk records each decision at once, and stops when the reviewer does', async () => {
+    for (let i = 0; i < 5; i++) await chain.capture();
+    const verdicts = ['approve', 'skip', 'reject', 'edit', 'edit', undefined] as const;
+    const texts = ['wrong', 'AAA closed at 12.', 'AAA closed at 12, up from 10.'];
+    let asked = 0;
+    const prompter: Prompter = {
+      choose: async () => verdicts[asked++],
+      ask: async () => texts.shift(),
+    };
+    const decisions: Decision[] = [];
+    let err = '';
+    const counts = await walkAnswers({
+      answers: listAnswers(chain.store.root, { unreviewed: true }),
+      prompter,
+      record: async (decision) => {
+        decisions.push(decision);
+        await judge({ store: chain.store, by: 'Ada', madeBy: 'person', at: now, ...decision });
+      },
+      context: {
+        colour: true,
+        err: (text) => {
+          err += text;
+        },
+      },
+    });
+    expect(counts).toEqual({ approve: 2, edit: 1, reject: 1, skip: 1 });
+    // Text that was saved as it was counts as approved.
+    expect(decisions.map(({ answer, verdict }) => [answer, verdict])).toEqual([
+      ['answer-1', 'approve'],
+      ['answer-3', 'reject'],
+      ['answer-4', 'edit'],
+      ['answer-5', 'approve'],
+    ]);
+    expect(stripVTControlCharacters(err)).toContain('AAA closed at 12, up from 10.');
+    const left = [];
+    for await (const { capture } of listAnswers(chain.store.root, { unreviewed: true })) left.push(capture.id);
+    expect(left).toEqual(['answer-2', 'answer-6']);
+  });
+
+  test.skipIf(process.platform === 'win32')('an editor gets the text and may change it', async () => {
+    const { signal } = new AbortController();
+    expect(await editText({ editor: 'printf more >>', text: 'text ', signal })).toBe('text more');
+    await expect(editText({ editor: 'exit 3;', text: '', signal })).rejects.toMatchObject({ code: 'editor-failed' });
+  });
+});
+
+describe('trace', () => {
+  test('prints the tree, the rows and the verdict', async () => {
+    const { exit, out } = await martlet('trace', 'answer-1', '--rows', '1');
+    expect(exit).toBe(0);
+    expect(
+      out
+        .replace(/ [0-9a-f]{12}\b/g, ' #')
+        .replaceAll(chain.source, 'SOURCE')
+        .split('\n')
+        .map((line) => line.trimEnd()),
+    ).toEqual([
+      '✓ answer answer-1 #  2026-01-02T03:04:05.000Z by brief: "AAA closed at 12, up from 10."',
+      '└ ✓ deployment brief@1 #  test 1',
+      '  └ ✓ model brief@1 #  from checkpoints/step-3',
+      '    └ ✓ run brief@1 #  plan #',
+      '      ├ ✓ plan brief@1 #  plan #',
+      '      ├ ✓ shards brief@1 #  3 rows',
+      '      │ ├ ✓ dataset brief@1 #  3 of 3 rows kept',
+      '      │ │ └ ✓ file SOURCE #',
+      '      │ └ ✓ base pypi:tiny #',
+      '      └ ✓ report brief@1 #',
+      '✓ audit audit/log.jsonl #  8 records',
+      '',
+      'It learned from 3 rows; the first 1:',
+      '✓ SOURCE:1 #',
+      '    AAA closed at 12, up from 10.',
+      '',
+      'complete: every hash on the way is what it was',
+      '',
+    ]);
+  });
+
+  test('fails when a byte was changed, and names it', async () => {
+    const text = await readFile(chain.source, 'utf8');
+    await writeFile(chain.source, text.replace('BBB closed at 12', 'BBB closed at 13'));
+    const { exit, out } = await martlet('trace', 'answer-1');
+    expect(exit).toBe(1);
+    expect(out).toContain(`rows.jsonl came from ${chain.source}:2, where that row no longer stands`);
+    expect(out).toContain('not complete: 2 of 11 links do not hold');
+    const json = JSON.parse((await martlet('trace', 'answer-1', '--json')).out);
+    expect(json).toMatchObject({ traceComplete: false, rows: [{ ok: true }, { ok: false }, { ok: true }] });
+  });
+});
+
+describe('audit verify', () => {
+  test('prints what to note, and takes it back', async () => {
+    const { exit, out } = await martlet('audit', 'verify');
+    expect(exit).toBe(0);
+    const [, witness = ''] = /head +(\S+)/.exec(out) ?? [];
+    const [, key = ''] = /public key (\S+)/.exec(out) ?? [];
+    expect(out).toContain('8 records, 0 problems');
+    await chain.capture();
+    const again = await martlet('audit', 'verify', '--witness', witness, '--public-key', key, '--json');
+    expect(again.exit).toBe(0);
+    expect(JSON.parse(again.out)).toMatchObject({ ok: true, records: 9, problems: [], captures: [] });
+    expect((await martlet('audit', 'verify', '--public-key', 'x')).exit).toBe(1);
+    expect((await martlet('audit', 'verify', '--witness', '3')).exit).toBe(2);
+  });
+
+  test('names record and line, and answers that were changed', async () => {
+    const captures = join(chain.store.root, 'captures', 'brief@1.jsonl');
+    await writeFile(captures, (await readFile(captures, 'utf8')).replace('up from', 'ap from'));
+    expect((await martlet('audit', 'verify')).out).toContain(`${captures}:1 (answer-1) was altered`);
+    const log = join(chain.store.root, 'audit', 'log.jsonl');
+    await writeFile(log, (await readFile(log, 'utf8')).replace('datasets/brief@1', 'datasets/brief@2'));
+    const { exit, out } = await martlet('audit', 'verify');
+    expect(exit).toBe(1);
+    expect(out).toContain('audit/log.jsonl:2: the record was altered');
+  });
+});

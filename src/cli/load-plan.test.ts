@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { MartletError } from '../core/error.ts';
+import { type Plan, plan as planSchema } from '../schema/plan.ts';
+import { writeTinyModel } from '../testing/tiny-model.ts';
+import type { CliContext } from './context.ts';
+import { loadPlan } from './load-plan.ts';
+import { runCli } from './main.ts';
+
+const recipe = 'name: a\nbase: ./tiny\ndata:\n  sources: [{from: rows.jsonl}]\n';
+
+async function recipeFolder(text: string | Uint8Array = recipe): Promise<string> {
+  const cwd = mkdtempSync(join(tmpdir(), 'plan-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  await mkdir(join(cwd, 'recipes'));
+  await writeFile(join(cwd, 'recipes', 'recipe.yaml'), text);
+  return cwd;
+}
+
+async function martlet(cwd: string, ...argv: string[]) {
+  const said = { out: '', err: '' };
+  const context: CliContext = {
+    cwd,
+    env: { MARTLET_STORE: join(cwd, 'store') },
+    stdin: process.stdin,
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 80,
+    signal: new AbortController().signal,
+    now: () => new Date(0),
+    setExitCode: () => {},
+  };
+  const load = () => import('./commands/plan.ts');
+  const exit = await runCli(argv, { context, table: [{ name: 'plan', summary: 'plans', load }], exitCode: () => 0 });
+  return { exit, ...said };
+}
+
+test('paths of a recipe start at its folder, and the model there is a fact', async () => {
+  const cwd = await recipeFolder();
+  await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1, maxPositions: 256 });
+  const { plan, facts, missing } = await loadPlan({ file: 'recipes/recipe.yaml', context: { cwd } });
+  expect(plan.values.base).toEqual([join(cwd, 'recipes', 'tiny')]);
+  expect(plan.values.data.sources[0]?.from).toBe(join(cwd, 'recipes', 'rows.jsonl'));
+  expect(facts.model?.parameters).toBeGreaterThan(10_000);
+  expect(plan.values.render.lengthTokens).toBe(256);
+  expect(plan.predictions.trainableParameters).toBeGreaterThan(0);
+  expect(plan.execution.threads).toBeGreaterThan(0);
+  expect(missing).toEqual([]);
+});
+
+test('a base on the command line starts at the working folder and takes the place of the recipe’s', async () => {
+  const cwd = await recipeFolder();
+  const load = (base: string) => loadPlan({ file: 'recipes/recipe.yaml', base, context: { cwd } });
+  expect((await load('other')).plan.values.base).toEqual([join(cwd, 'other')]);
+  const { plan } = await load('hf:org/model@main');
+  expect(plan.values.base).toEqual(['hf:org/model@main']);
+  expect(plan.origins.base).toEqual({ origin: 'flag' });
+});
+
+test('facts that are handed in count, and one that fails is unknown with its reason', async () => {
+  const cwd = await recipeFolder();
+  const { plan, missing } = await loadPlan({
+    file: 'recipes/recipe.yaml',
+    context: { cwd },
+    sources: {
+      countRows: async (values) => ({ train: values.sources.length * 32, heldout: 4 }),
+      countTokens: async () => {
+        throw new MartletError('no-tokenizer', 'there is no tokenizer');
+      },
+    },
+  });
+  expect(plan.predictions).toMatchObject({ rows: 32, steps: 2, tokens: 'unknown' });
+  expect(missing).toEqual(['tokens: there is no tokenizer']);
+});
+
+test.each<[string, string | Uint8Array, string]>([
+  ['is too large', `# ${'x'.repeat(2 ** 20)}`, 'is no recipe'],
+  ['is no text', Uint8Array.of(0xff, 0xfe, 0x00), 'is not UTF-8 text'],
+])('a file that %s is refused', async (_, text, message) => {
+  const cwd = await recipeFolder(text);
+  await expect(loadPlan({ file: 'recipes/recipe.yaml', context: { cwd } })).rejects.toThrow(message);
+});
+
+test('a file that is not there is answered with the one that is', async () => {
+  const cwd = await recipeFolder();
+  const { exit, err } = await martlet(cwd, 'plan', 'recipes/recipe.yml');
+  expect(exit).toBe(2);
+  expect(err).toMatch(/there is no .*recipe\.yml/);
+  expect(err).toContain('Did you mean recipe.yaml?');
+  expect((await martlet(cwd, 'plan', 'recipes')).err).toContain('is a folder');
+});
+
+test('martlet plan shows every value, its origin and what to expect', async () => {
+  const cwd = await recipeFolder();
+  const { exit, out, err } = await martlet(
+    cwd,
+    'plan',
+    'recipes/recipe.yaml',
+    '--set',
+    'train.epochs=2',
+    '--set',
+    'notes=x',
+  );
+  expect({ exit, err }).toEqual({ exit: 0, err: '' });
+  expect(out).toMatch(/^plan a [0-9a-f]{64}\n/);
+  expect(out).toMatch(/^train\.epochs +2 +flag$/m);
+  expect(out).toMatch(/^train\.rowsPerStep +16 +default$/m);
+  expect(out).toMatch(/^adapter\.alpha +32 +derived +twice the rank$/m);
+  expect(out).toMatch(/^steps +unknown$/m);
+});
+
+test('martlet plan --json prints the plan and nothing else', async () => {
+  const cwd = await recipeFolder();
+  const { out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
+  const plan = JSON.parse(out) as Plan;
+  expect(planSchema.parse(plan)).toEqual(plan);
+});
+
+test('everything wrong is said at once, with its place, and the exit code is 2', async () => {
+  const cwd = await recipeFolder(`${recipe}train:\n  epoch: 2\n  seed: x\n`);
+  const started = process.cpuUsage();
+  const { exit, out, err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'rank=3');
+  const { user, system } = process.cpuUsage(started);
+  expect({ exit, out }).toEqual({ exit: 2, out: '' });
+  expect(err).toContain('3 problems');
+  expect(err).toMatch(/recipes\/recipe\.yaml:6:3 train\.epoch: .* Write epochs\./);
+  expect(err).toMatch(/recipes\/recipe\.yaml:7:9 train\.seed: Found "x"\./);
+  expect(err).toMatch(/--set:1:6 rank: .* It stands at adapter\.rank\./);
+  expect((user + system) / 1000).toBeLessThan(300);
+});

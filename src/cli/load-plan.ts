@@ -1,0 +1,146 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
+import { issuesError, MartletError } from '../core/error.ts';
+import type { Issue } from '../core/issue.ts';
+import { nearestName } from '../core/nearest.ts';
+import { type Facts, readRecipe, resolvePlan } from '../recipe/index.ts';
+import type { Plan, PlanValues } from '../schema/plan.ts';
+import type { CliContext } from './context.ts';
+
+/** Where facts come from that need more than a file of the recipe. One that throws leaves its fact unknown. */
+export interface FactSources {
+  /** The folder of the first of these base models that is on this machine; nothing is downloaded. */
+  readonly findModel?: (addresses: readonly string[]) => Promise<string | undefined>;
+  readonly countRows?: (values: PlanValues['data']) => Promise<{ readonly train: number; readonly heldout: number }>;
+  readonly countTokens?: (values: PlanValues) => Promise<Facts['tokens']>;
+  readonly measureThroughput?: () => Promise<Facts['throughput']>;
+}
+
+export interface LoadPlanRequest {
+  /** The recipe, relative to `context.cwd`. */
+  readonly file: string;
+  /** `path=value`, as given after each `--set`. */
+  readonly flags?: readonly string[];
+  /** Takes the place of the recipe's base models. A folder or file is relative to `context.cwd`. */
+  readonly base?: string | undefined;
+  readonly context: Pick<CliContext, 'cwd'>;
+  readonly sources?: FactSources;
+}
+
+export interface LoadedPlan {
+  readonly plan: Plan;
+  readonly facts: Facts;
+  readonly warnings: readonly Issue[];
+  /** Facts that could not be had, and why; for people. */
+  readonly missing: readonly string[];
+  /** The recipe, absolute. */
+  readonly file: string;
+}
+
+const maxRecipeBytes = 2 ** 20;
+
+/**
+ * Reads a recipe file, collects the facts and makes the plan.
+ * @throws MartletError `invalid-input` with every issue, each at its line and column
+ */
+export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
+  const { context, base, sources = {} } = request;
+  const file = resolve(context.cwd, request.file);
+  const shownFile = relative(context.cwd, file).startsWith('..') ? file : relative(context.cwd, file);
+  const flags = [...(request.flags ?? []), ...(base === undefined ? [] : [baseFlag(base, context.cwd)])];
+  const read = readRecipe({ text: await readRecipeText(file), file: shownFile, flags });
+  if (!read.ok) throw issuesError(shownFile, read.issues);
+
+  const resolvePath = (path: string): string => resolve(dirname(file), path);
+  const resolveWith = (facts: Facts): { plan: Plan; warnings: readonly Issue[] } => {
+    const plan = resolvePlan({ ...read.value, facts, resolvePath });
+    if (!plan.ok) throw issuesError(shownFile, plan.issues);
+    return { plan: plan.value, warnings: plan.warnings };
+  };
+  // What is wrong without any fact is told before facts are looked for.
+  const { values } = resolveWith({}).plan;
+  const missing: string[] = [];
+  const facts = await collectFacts({ values, sources, missing });
+  return { ...resolveWith(facts), facts, missing, file };
+}
+
+interface CollectRequest {
+  readonly values: PlanValues;
+  readonly sources: FactSources;
+  readonly missing: string[];
+}
+
+async function collectFacts({ values, sources, missing }: CollectRequest): Promise<Facts> {
+  // Only a recipe that is right pays for loading what reads models.
+  const { machineFacts, modelFacts } = await import('./plan-facts.ts');
+  const known = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T | undefined> => {
+    try {
+      return await look();
+    } catch (error) {
+      if (!MartletError.is(error) && !isSystemError(error)) throw error;
+      missing.push(`${what}: ${error.message}`);
+      return undefined;
+    }
+  };
+  const [machine, model, rows, tokens, throughput] = await Promise.all([
+    machineFacts(),
+    known('model', async () => {
+      const folder = await (sources.findModel ?? localModel)(values.base);
+      return folder === undefined ? undefined : modelFacts(folder);
+    }),
+    known('rows', async () => sources.countRows?.(values.data)),
+    known('tokens', async () => sources.countTokens?.(values)),
+    known('throughput', async () => sources.measureThroughput?.()),
+  ]);
+  return {
+    machine,
+    ...(model && { model }),
+    ...(rows && { rows: { train: rows.train, heldout: rows.heldout } }),
+    ...(tokens && { tokens }),
+    ...(throughput && { throughput }),
+  };
+}
+
+/** The first address when it is a model folder. */
+async function localModel(addresses: readonly string[]): Promise<string | undefined> {
+  const [first] = addresses;
+  if (first === undefined || !isAbsolute(first)) return undefined;
+  const found = await stat(first).catch(() => undefined);
+  return found?.isDirectory() ? first : undefined;
+}
+
+function baseFlag(base: string, cwd: string): string {
+  return `base=${JSON.stringify(/^[a-z]{2,}:/i.test(base) ? base : resolve(cwd, base))}`;
+}
+
+async function readRecipeText(file: string): Promise<string> {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+    return undefined;
+  });
+  if (!found) throw new MartletError('invalid-input', `there is no ${file}`, { hint: await nearbyFile(file) });
+  if (found.isDirectory())
+    throw new MartletError('invalid-input', `${file} is a folder`, {
+      hint: `Name a file, such as ${file}/recipe.yaml.`,
+    });
+  if (found.size > maxRecipeBytes)
+    throw new MartletError('invalid-input', `${file} is no recipe: it has ${found.size} bytes`, {
+      hint: `A recipe has at most ${maxRecipeBytes}.`,
+    });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new MartletError('invalid-input', `${file} is not UTF-8 text`, { hint: 'Save it as UTF-8.', cause: error });
+  }
+}
+
+async function nearbyFile(file: string): Promise<string> {
+  const names = (await readdir(dirname(file)).catch(() => [])).filter((name) => /\.ya?ml$/.test(name));
+  const near = nearestName(basename(file), names) ?? names[0];
+  return near === undefined ? 'Name the recipe file, such as recipe.yaml.' : `Did you mean ${near}?`;
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}

