@@ -3,4 +3,4 @@ export { answerDigest, answerRows, type RowAnswer } from './answer-rows.ts';
 export { answeredRows, type BatchRow, readBatchRows } from './batch-rows.ts';
 export type { ServedBase } from './deployment.ts';
 export { openBackend } from './open-backend.ts';
-export { type Serving, type ServingOptions, servingDefaults, startServing } from './start-serving.ts';
+export { type Serving, type ServingOptions, startServing } from './start-serving.ts';

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { MartletError } from '../core/error.ts';
+import { servingDefaults } from '../core/serving-defaults.ts';
 import type { Artefact } from '../store/store.ts';
 import { type OpenBackendOptions, openBackend } from './open-backend.ts';
 
@@ -14,15 +15,6 @@ export interface ServingOptions extends OpenBackendOptions {
   /** How long running answers may take to end when the server closes; then they are broken off. */
   readonly drainMs: number;
 }
-
-export const servingDefaults = {
-  host: '127.0.0.1',
-  port: 8000,
-  slots: 4,
-  maxLength: 2048,
-  maxWaiting: 64,
-  drainMs: 30_000,
-} as const;
 
 export interface Serving {
   /** Without the `/v1`. */

@@ -1,12 +1,12 @@
 import { createInterface } from 'node:readline';
 import { MartletError } from '../../core/error.ts';
-import { servingDefaults } from '../../pipeline.ts';
+import { servingDefaults } from '../../core/serving-defaults.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { decimal } from '../option-values.ts';
 import { palette } from '../print/palette.ts';
 import { type ChatClient, type ChatTurn, chatClient } from './chat-client.ts';
 import { printable } from './review-print.ts';
-import { decimal } from './serve.ts';
 
 interface ChatFlags {
   readonly url: string;

@@ -1,13 +1,13 @@
 import { open, readFile, truncate } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { answerDigest, answeredRows, answerRows, openBackend, readBatchRows, servingDefaults } from '../../pipeline.ts';
+import { servingDefaults } from '../../core/serving-defaults.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { decimal, positive, wholeNumber } from '../option-values.ts';
 import { progressLine } from '../print/progress-line.ts';
-import { decimal, openServed, positive, wholeNumber } from './serve.ts';
 
 interface InferFlags {
-  readonly input: string;
+  readonly input?: string;
   readonly output?: string;
   readonly model?: string;
   readonly base?: string;
@@ -22,7 +22,7 @@ interface InferFlags {
 export const command: CommandModule = {
   register(infer, context) {
     infer
-      .requiredOption('--input <file>', 'JSON Lines: rows with "messages", or with "prompt"')
+      .option('--input <file>', 'JSON Lines: rows with "messages", or with "prompt"')
       .option('--output <file>', 'one line of answer a row; rows it holds already are not asked again')
       .option('--model <name>', 'an exported model, or "base"; the last one exported unless given')
       .option('--base <address>', 'the base model: hf:org/name@rev, a folder, a .gguf file ...')
@@ -32,11 +32,20 @@ export const command: CommandModule = {
       .option('--seed <n>', 'of the draws', wholeNumber, 0)
       .option('--slots <n>', 'rows answered at a time', positive, servingDefaults.slots)
       .option('--max-length <tokens>', 'most tokens of prompt and answer', positive, servingDefaults.maxLength)
-      .action((flags: InferFlags) => run(flags, context));
+      .action(({ input, ...flags }: InferFlags) =>
+        // Asked for here, so that a flag that does not exist is named first.
+        input === undefined
+          ? infer.error("error: required option '--input <file>' not specified")
+          : run({ input, ...flags }, context),
+      );
   },
 };
 
-async function run(flags: InferFlags, context: CliContext): Promise<void> {
+async function run(flags: InferFlags & { readonly input: string }, context: CliContext): Promise<void> {
+  const [{ answerDigest, answeredRows, answerRows, openBackend, readBatchRows }, { openServed }] = await Promise.all([
+    import('../../pipeline.ts'),
+    import('../open-served.ts'),
+  ]);
   const { cwd, signal } = context;
   const asBase = flags.model === 'base' || (flags.model === undefined && flags.base !== undefined);
   const line = progressLine(context);

@@ -1,13 +1,8 @@
-import { InvalidArgumentError } from 'commander';
-import { MartletError } from '../../core/error.ts';
-import { martletHome } from '../../envs/home.ts';
-import { servingDefaults, startServing } from '../../pipeline.ts';
-import { openStore } from '../../store/open-store.ts';
-import type { Store } from '../../store/store.ts';
+import { servingDefaults } from '../../core/serving-defaults.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { portNumber, positive, wholeNumber } from '../option-values.ts';
 import { progressLine } from '../print/progress-line.ts';
-import { storeRoot } from '../store-root.ts';
 
 interface ServeFlags {
   readonly base?: string;
@@ -38,6 +33,10 @@ export const command: CommandModule = {
 };
 
 async function run(given: readonly string[], flags: ServeFlags, context: CliContext): Promise<void> {
+  const [{ startServing }, { openServed }] = await Promise.all([
+    import('../../pipeline.ts'),
+    import('../open-served.ts'),
+  ]);
   const { env, signal } = context;
   const { host, port, slots, maxLength, waiting: maxWaiting } = flags;
   const apiKey = flags.apiKey ?? env.MARTLET_API_KEY ?? null;
@@ -72,41 +71,6 @@ async function run(given: readonly string[], flags: ServeFlags, context: CliCont
   }
 }
 
-/** What `serve` and `infer` answer with: the models named, else the last one exported, and the base. */
-export async function openServed(
-  context: CliContext,
-  asked: {
-    readonly models: readonly string[];
-    readonly base: string | undefined;
-    readonly log: (line: string) => void;
-  },
-) {
-  const { env, signal, now: clock } = context;
-  const { base: address, log } = asked;
-  const home = martletHome(env);
-  const store = await openStore({
-    root: storeRoot(context),
-    clock,
-    who: env.MARTLET_USER ?? env.USER ?? 'unknown',
-  });
-  const models = asked.models.length > 0 || address !== undefined ? asked.models : [await lastExported(store)];
-  let base: Awaited<ReturnType<typeof import('../../models/resolve.ts').resolveModel>> | undefined;
-  if (address !== undefined) {
-    const { resolveModel } = await import('../../models/resolve.ts');
-    base = await resolveModel({ addresses: [address], home, env, log, signal, cwd: context.cwd });
-  }
-  return { store, models, base, home, env, clock, log };
-}
-
-async function lastExported(store: Store): Promise<string> {
-  const models = await store.list('model');
-  const [last] = models.toSorted((a, b) => b.lineage.createdAt.localeCompare(a.lineage.createdAt));
-  if (last) return last.address;
-  throw new MartletError('nothing-to-serve', `${store.root} holds no exported model`, {
-    hint: 'Make one with martlet run <recipe>, or serve a base model with --base <address>.',
-  });
-}
-
 /** The key itself is not printed: what a terminal shows is often kept. */
 function curlLine({
   url,
@@ -128,27 +92,4 @@ function curlLine({
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-export function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
-}
-
-export function decimal(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Give a number.');
-  return value;
-}
-
-export function positive(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1) throw new InvalidArgumentError('Give a whole number from 1 on.');
-  return value;
-}
-
-function portNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value > 65_535) throw new InvalidArgumentError('Ports go up to 65535.');
-  return value;
 }
