@@ -41,7 +41,8 @@ export function evaluateLoss(expression: Expression, inputs: LossInputs): LossVa
 export function kindOf(expression: Expression): ValueKind {
   switch (expression.op) {
     case 'quantity':
-      return quantities[expression.name as Quantity] ?? fail(`there is no quantity ${expression.name}`);
+      if (!Object.hasOwn(quantities, expression.name)) fail(`there is no quantity ${expression.name}`);
+      return quantities[expression.name as Quantity];
     case 'constant':
       return 'scalar';
     case 'sumTokens':
@@ -51,7 +52,12 @@ export function kindOf(expression: Expression): ValueKind {
     case 'total':
       kindOf(expression.of);
       return 'scalar';
+    case 'stopGradient':
+      return kindOf(expression.of);
     default:
+      // Losses come out of files too.
+      if (!Object.hasOwn('left' in expression ? binaryRules : unaryRules, expression.op))
+        fail(`there is no operation ${expression.op}`);
       return 'left' in expression ? joint(kindOf(expression.left), kindOf(expression.right)) : kindOf(expression.of);
   }
 }
@@ -123,11 +129,10 @@ function evaluate(expression: Expression, inputs: LossInputs, slope: Float64Arra
       if ('left' in expression) {
         const left = recur(expression.left);
         const right = recur(expression.right);
-        const size = Math.max(left.value.length, right.value.length);
         const rule = binaryRules[expression.op];
         const at = (side: Evaluated, index: number): number =>
           side.value[side.kind === 'scalar' ? 0 : index] ?? Number.NaN;
-        const length = kind === 'scalar' ? 1 : left.kind === kind ? left.value.length : size;
+        const length = (left.kind === kind ? left : right).value.length;
         const value = Float64Array.from({ length }, (_, index) => rule.value(at(left, index), at(right, index)));
         const pullSide = (
           side: Evaluated,
