@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dataset as datasetSchema, ledgerEntry } from '../schema/dataset.ts';
 import { sample } from '../schema/sample.ts';
+import { readSamples } from '../store/read-samples.ts';
 import { buildDataset } from './build-dataset.ts';
 import { countRows } from './count-rows.ts';
-import { readSamples } from './read-samples.ts';
 import { type DataValues, sourceInputs } from './sources.ts';
 import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
 

@@ -1,5 +1,5 @@
 export { type BuildDatasetRequest, type BuiltDataset, buildDataset } from './build-dataset.ts';
 export { countRows, type RowCounts } from './count-rows.ts';
-export { readSamples } from './read-samples.ts';
+export { dataStage } from './data-stage.ts';
 export { type ReadSourcesRequest, type RowOutcome, readSources } from './read-sources.ts';
 export { type DataValues, type ResolveFeedback, sourceInputs } from './sources.ts';

@@ -66,6 +66,11 @@ export async function openShards(folder: string, options: OpenShardsOptions = {}
   };
 }
 
+export function heldOutDocuments(reader: ShardReader): readonly ShardDocument[] {
+  const { documents } = reader.manifest.splits.heldout;
+  return Array.from({ length: documents }, (_, index) => reader.document('heldout', index));
+}
+
 async function readManifest(folder: string): Promise<Shards> {
   const file = join(folder, 'shards.json');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {

@@ -1,66 +1,72 @@
 import { existsSync } from 'node:fs';
-import { open, readFile, truncate } from 'node:fs/promises';
-import { MartletError } from '../core/error.ts';
+import { type FileHandle, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type RunEvent, runEvent } from '../schema/event.ts';
+import { parseEvents } from '../store/run-events.ts';
 
-type Body = RunEvent extends infer Each ? (Each extends RunEvent ? Omit<Each, 'sequence' | 'at'> : never) : never;
+export type EventBody = RunEvent extends infer Each
+  ? Each extends RunEvent
+    ? Omit<Each, 'sequence' | 'at'>
+    : never
+  : never;
 
 /** The record of a run: one JSON object a line, each on disk before the next thing happens. */
 export interface EventLog extends AsyncDisposable {
-  append(event: Body): Promise<RunEvent>;
+  /** Writes the whole line, or throws what the disk said and leaves the log as it was. */
+  append(event: EventBody): Promise<RunEvent>;
+  /** The same for the last words of a run: it first gives back the space that was kept for them. */
+  appendLast(event: EventBody): Promise<RunEvent>;
 }
+
+export interface EventLogOptions {
+  readonly file: string;
+  readonly clock: () => Date;
+  readonly openFile?: (file: string) => Promise<Pick<FileHandle, 'appendFile' | 'datasync' | 'truncate' | 'close'>>;
+}
+
+/** Kept beside the log while it is open, so that a full disk still has room for the reason. */
+const reserveFile = '.events.reserve';
+const reserveBytes = 1 << 14;
 
 /** Opens a log for more; a last line that a killed process left torn is cut off. */
-export async function openEventLog(file: string, clock: () => Date): Promise<EventLog> {
+export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
+  const { file, clock, openFile = (path) => open(path, 'a') } = options;
+  const reserve = join(dirname(file), reserveFile);
   let sequence = 0;
+  let size = 0;
   if (existsSync(file)) {
-    const { events, wholeBytes } = parse(await readFile(file));
+    const { events, wholeBytes } = parseEvents(await readFile(file));
     await truncate(file, wholeBytes);
     sequence = (events.at(-1)?.sequence ?? -1) + 1;
+    size = wholeBytes;
   }
-  const handle = await open(file, 'a');
-  return {
-    async append(body) {
-      const event = runEvent.parse({ ...body, sequence, at: clock().toISOString() });
-      await handle.appendFile(`${JSON.stringify(event)}\n`);
+  // A disk that is full already will say so at the first event, where it becomes the reason of the failure.
+  await writeFile(reserve, Buffer.alloc(reserveBytes, 1), { flush: true }).catch(() => {});
+  const handle = await openFile(file);
+  const append: EventLog['append'] = async (body) => {
+    const event = runEvent.parse({ ...body, sequence, at: clock().toISOString() });
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    try {
+      await handle.appendFile(line);
       await handle.datasync();
-      sequence++;
-      return event;
-    },
-    [Symbol.asyncDispose]: () => handle.close(),
+    } catch (error) {
+      // Part of the line may be there; whatever is written next must not be glued to it.
+      await handle.truncate(size);
+      throw error;
+    }
+    size += line.length;
+    sequence++;
+    return event;
   };
-}
-
-/** All whole events of a run; empty when it has none yet. */
-export async function readEvents(file: string): Promise<readonly RunEvent[]> {
-  return existsSync(file) ? parse(await readFile(file)).events : [];
-}
-
-function parse(bytes: Buffer): { readonly events: readonly RunEvent[]; readonly wholeBytes: number } {
-  const wholeBytes = bytes.lastIndexOf(10) + 1;
-  const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n').slice(0, -1);
-  const events = lines.map((line, index) => {
-    const parsed = runEvent.safeParse(parseJson(line));
-    if (!parsed.success)
-      throw new MartletError('events-unreadable', `line ${index + 1} of the event log is no event`, {
-        hint: 'The file was altered; start the run anew.',
-      });
-    return parsed.data;
-  });
-  return { events, wholeBytes };
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The course of a run: of steps that were repeated after a kill, the last time counts. */
-export function lossCurve(events: readonly RunEvent[]): [number, number][] {
-  const losses = new Map<number, number>();
-  for (const event of events) if (event.type === 'step-end') losses.set(event.step, event.loss);
-  return [...losses].sort(([a], [b]) => a - b);
+  return {
+    append,
+    async appendLast(event) {
+      await rm(reserve, { force: true });
+      return append(event);
+    },
+    async [Symbol.asyncDispose]() {
+      await handle.close();
+      await rm(reserve, { force: true });
+    },
+  };
 }

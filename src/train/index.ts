@@ -1,3 +1,3 @@
 export { newestCheckpoint, type SavedCheckpoint } from './checkpoints.ts';
-export { lossCurve, readEvents } from './event-log.ts';
 export { type TrainOutcome, type TrainRequest, train } from './loop.ts';
+export { type TrainInputs, trainStage } from './train-stage.ts';

@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import type { Plan } from '../schema/plan.ts';
+import { make, type StageDeps } from '../store/stage.ts';
+import type { Artefact } from '../store/store.ts';
+import { buildDataset } from './build-dataset.ts';
+import { sourceInputs } from './sources.ts';
+
+/** Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`. */
+export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan }): Promise<Artefact> {
+  const { data: values, name } = plan.values;
+  const resolveFeedback = (address: string): string =>
+    join(deps.store.folder('feedback', address.replace(/^feedback\//, '')), 'rows.jsonl');
+  const source = { values, resolveFeedback, signal: deps.signal };
+  const inputs = await sourceInputs(source);
+  const today = deps.clock().toISOString().slice(0, 10);
+  const known = await deps.store.latest('dataset', name);
+  // A row under embargo makes the same sources another dataset from the day it ends.
+  const changesOn = known?.lineage.facts.changesOn;
+  const since = typeof changesOn === 'string' && changesOn <= today ? changesOn : null;
+  return make(deps, { kind: 'dataset', name, of: { values, since }, inputs }, async (folder) => {
+    const built = await buildDataset({ ...source, today, folder });
+    return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
+  });
+}

@@ -1,0 +1,71 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { fingerprint } from '../core/fingerprint.ts';
+import type { RunEvent } from '../schema/event.ts';
+import type { ArtefactKind, LineageInput } from '../schema/lineage.ts';
+import type { Plan } from '../schema/plan.ts';
+import type { TrainEngine } from '../spec/train-engine.ts';
+import type { Artefact, Store } from './store.ts';
+
+/** What every stage is given beside the artefacts it reads. */
+export interface StageDeps {
+  readonly store: Store;
+  readonly engine: TrainEngine;
+  /** `martletHome(env)` */
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: () => Date;
+  /** One line at a time, for people. */
+  readonly log: (line: string) => void;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly onProgress: (progress: { readonly what: string; readonly done: number; readonly of: number }) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A base model on this machine. */
+export interface Base {
+  readonly folder: string;
+  readonly address: string;
+  readonly fingerprint: string;
+}
+
+export interface MakeRequest {
+  readonly kind: ArtefactKind;
+  readonly name: string;
+  /** What the stage makes of its inputs hangs on this, and on nothing else. */
+  readonly of: unknown;
+  readonly inputs: readonly LineageInput[];
+}
+
+/** What the store already holds of the same inputs and values, or a new version of it. */
+export async function make(
+  { store, log }: Pick<StageDeps, 'store' | 'log'>,
+  { kind, name, of, inputs }: MakeRequest,
+  write: Parameters<Store['create']>[1],
+): Promise<Artefact> {
+  const key = fingerprint({ kind, of, inputs: inputs.map((input) => input.fingerprint) });
+  const known = await store.find({ kind, name, key });
+  if (known) log(`${kind} ${known.address} is up to date`);
+  return known ?? store.create({ kind, name, key, inputs }, write);
+}
+
+export function baseInput({ address, fingerprint }: Base): LineageInput {
+  return { kind: 'base', address, fingerprint };
+}
+
+/** The checkpoint a sealed run ended with, relative to its folder. */
+export function lastCheckpoint(run: Artefact): string {
+  return String(run.lineage.facts.checkpoint);
+}
+
+export function threadsOf({ execution }: Plan): number {
+  return execution.threads === 'unknown' ? availableParallelism() : execution.threads;
+}
+
+export async function readJson(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(file, 'utf8'));
+}
+
+export async function writeJson(file: string, document: unknown): Promise<void> {
+  await writeFile(file, `${JSON.stringify(document, null, 2)}\n`);
+}

@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
+import type { Plan } from '../schema/plan.ts';
+import { shards as shardsDocument } from '../schema/shards.ts';
+import { artefactInput } from '../store/open-store.ts';
+import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
+import type { Artefact } from '../store/store.ts';
+import { train } from './loop.ts';
+
+export interface TrainInputs {
+  readonly plan: Plan;
+  readonly base: Base;
+  readonly planned: Artefact;
+  readonly shards: Artefact;
+}
+
+/**
+ * Reads plan, shards and base; writes events and checkpoints while it goes: `runs/<name>@<n>/`. A run that was stopped or
+ * killed is taken up where its last checkpoint stands.
+ */
+export async function trainStage(deps: StageDeps, { plan, base, planned, shards }: TrainInputs): Promise<Artefact> {
+  const { name } = plan.values;
+  const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
+  const key = fingerprint({ hash: plan.hash, inputs: inputs.map(({ fingerprint: each }) => each) });
+  const done = await deps.store.find({ kind: 'run', name, key });
+  if (done) return done;
+  const begun = await deps.store.beginRun({ name, key });
+  const document = {
+    schema: 'run/1',
+    planHash: plan.hash,
+    base: base.folder,
+    baseFingerprint: base.fingerprint,
+    shards: shards.address,
+    plan: planned.address,
+  };
+  await writeJson(join(begun.folder, 'run.json'), document);
+  const { splits } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
+  const outcome = await train({
+    plan,
+    planFile: join(planned.folder, 'plan.json'),
+    baseFolder: base.folder,
+    shardsFolder: shards.folder,
+    steps: splits.train.steps,
+    hasHeldOut: splits.heldout.documents > 0,
+    runFolder: begun.folder,
+    engine: deps.engine,
+    threads: threadsOf(plan),
+    clock: deps.clock,
+    signal: deps.signal,
+    onEvent: deps.onEvent,
+  });
+  if (outcome.reason === 'stopped')
+    throw new MartletError(
+      'stopped',
+      `run ${begun.address} stopped at step ${outcome.step} of ${splits.train.steps}; its checkpoint is whole`,
+      {
+        hint: 'Give the same command again: it goes on from there.',
+        retryable: true,
+      },
+    );
+  return deps.store.sealRun(
+    begun.address,
+    { kind: 'run', name, key, inputs },
+    { step: outcome.step, checkpoint: outcome.checkpoint?.path ?? null },
+  );
+}
