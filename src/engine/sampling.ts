@@ -13,7 +13,8 @@ export function sampleToken(
     sampling.topK > 0 ? sampling.topK : logits.length,
     sampling.topP < 1 || sampling.topK > 0,
   );
-  const top = logits[candidates[0] ?? 0] ?? 0;
+  // Taken off before exp, which would overflow; the candidates need not be in order.
+  const top = logits[likeliest(logits)] ?? 0;
   const shares = new Float64Array(candidates.length);
   let total = 0;
   candidates.forEach((id, index) => {
@@ -34,6 +35,8 @@ export function sampleToken(
     rest -= shares[index] ?? 0;
     if (rest < 0) return candidates[index] ?? 0;
   }
+  // Rounding left a little over: the last that can be drawn at all.
+  while (kept > 1 && shares[kept - 1] === 0) kept--;
   return candidates[kept - 1] ?? 0;
 }
 
@@ -48,15 +51,16 @@ export function tokenProbabilities(logits: Float32Array, id: number, top: number
   for (let i = 0; i < logits.length; i++) highest = Math.max(highest, logits[i] as number);
   let total = 0;
   for (let i = 0; i < logits.length; i++) total += Math.exp((logits[i] as number) - highest);
-  const normaliser = highest + Math.log(total);
+  const rest = Math.log(total);
+  const of = (token: number): number => (logits[token] ?? Number.NaN) - highest - rest;
   return {
-    logProbability: (logits[id] ?? Number.NaN) - normaliser,
+    logProbability: of(id),
     top:
       top === 0
         ? []
         : Array.from(sorted(logits, top, true), (candidate) => ({
             id: candidate,
-            logProbability: (logits[candidate] ?? 0) - normaliser,
+            logProbability: of(candidate),
           })),
   };
 }

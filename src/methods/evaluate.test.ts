@@ -141,8 +141,8 @@ test('random expressions: the value is what the expression says, the gradient th
   const seen = new Set<string>();
   const note = (e: Expression): void => {
     seen.add(e.op);
-    for (const part of ['of', 'left', 'right'] as const)
-      if (part in e) note((e as Record<typeof part, Expression>)[part]);
+    if ('of' in e) note(e.of);
+    if ('left' in e) for (const side of [e.left, e.right]) note(side);
   };
   let slopes = 0;
   for (let round = 0; round < 600; round++) {
