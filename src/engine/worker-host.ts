@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { MartletError } from '../core/error.ts';
+import { memoryRanOut, speaksOfMemory, systemFailure } from '../core/system-failure.ts';
 
 /**
  * A process of its own that answers calls, because computing blocks the thread it runs on. Messages are
@@ -48,13 +50,20 @@ export async function startWorker<Event>(options: StartWorkerOptions): Promise<W
   });
   let count = 0;
   let asked = false;
+  const killsBefore = memoryKills();
   const ended = new Promise<MartletError | null>((resolve) => {
-    child.once('exit', (code, signal) => {
-      const reason = asked ? null : diedBecause({ code, signal, complaint });
-      for (const { reject } of waiting.values())
-        reject(reason ?? new MartletError('engine-stopped', 'the engine was stopped'));
+    const end = (reason: MartletError | null): void => {
+      for (const { reject } of waiting.values()) reject(reason ?? stopped());
       waiting.clear();
       resolve(reason);
+    };
+    // After `exit` its last words may still be on their way; `close` comes when they have been read.
+    child.once('close', (code, signal) => {
+      end(asked ? null : diedBecause({ code, signal, complaint, killedForMemory: memoryKills() !== killsBefore }));
+    });
+    // It could not be started, or a message could not be sent; in the second case `close` tells why.
+    child.on('error', (error) => {
+      if (child.pid === undefined) end(engineError(error));
     });
   });
   child.on('message', (message: Reply) => {
@@ -71,19 +80,27 @@ export async function startWorker<Event>(options: StartWorkerOptions): Promise<W
     new Promise((resolve, reject) => {
       const id = count++;
       if (!child.connected) {
-        reject(new MartletError('engine-died', 'the engine is no longer running', { hint: 'Start it again.' }));
+        void ended.then((reason) => reject(reason ?? stopped()));
         return;
       }
       waiting.set(id, { resolve, reject });
-      child.send({ id, method, argument });
+      // A message that cannot be sent has no listener: the process is going, and its end answers the call.
+      child.send({ id, method, argument }, () => {});
     });
   const stop = async (): Promise<void> => {
     asked = true;
     stopChild(child);
     await ended;
   };
-  options.signal?.addEventListener('abort', () => void stop(), { once: true });
-  await call('start', options.argument);
+  const abort = (): void => void stop();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  void ended.then(() => options.signal?.removeEventListener('abort', abort));
+  try {
+    await call('start', options.argument);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return { call, onEvent: (listener) => listeners.push(listener), ended, pid: child.pid, [Symbol.asyncDispose]: stop };
 }
 
@@ -91,30 +108,44 @@ function stopChild(child: ChildProcess): void {
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
 }
 
-/** What the end of a process nobody asked to end most likely means. */
+const stopped = (): MartletError => new MartletError('engine-stopped', 'the engine was stopped');
+
+/** What the end of a process nobody asked to end means. */
 function diedBecause(how: {
   readonly code: number | null;
   readonly signal: string | null;
   readonly complaint: string;
+  /** Whether the system killed a process for memory meanwhile. */
+  readonly killedForMemory: boolean;
 }): MartletError {
   const last = how.complaint.trim().split('\n').slice(-3).join(' | ');
-  if (how.signal === 'SIGKILL' || /out of memory|bad_alloc|Allocation failed/i.test(how.complaint))
-    return new MartletError(
-      'out-of-memory',
-      `the engine was ended by ${how.signal ?? `exit ${how.code}`}: most likely memory ran out${last ? ` (${last})` : ''}`,
-      {
-        hint: 'Lower train.packTokens or render.lengthTokens, set execution.memoryGiB to what is free, or use a smaller model.',
-        retryable: true,
-      },
-    );
-  return new MartletError(
-    'engine-died',
-    `the engine ended by itself (${how.signal ?? `exit ${how.code}`})${last ? `: ${last}` : ''}`,
-    {
-      hint: 'Resume from the last checkpoint; report it if it happens again.',
+  const way = how.signal ?? `exit ${how.code}`;
+  const memory = speaksOfMemory(how.complaint) || (how.signal === 'SIGKILL' && how.killedForMemory);
+  if (memory) {
+    const { code, hint } = memoryRanOut;
+    return new MartletError(code, `memory ran out: the engine ended by ${way}${last ? ` (${last})` : ''}`, {
+      hint,
       retryable: true,
-    },
-  );
+    });
+  }
+  if (how.signal === 'SIGKILL')
+    return new MartletError('engine-killed', 'the engine process was killed from outside (SIGKILL)', {
+      hint: 'Run it again: it goes on from the last checkpoint. If nobody killed it, the system did, most likely for memory: lower train.packTokens or set execution.memoryGiB to what is free.',
+      retryable: true,
+    });
+  return new MartletError('engine-died', `the engine ended by itself (${way})${last ? `: ${last}` : ''}`, {
+    hint: 'Run it again: it goes on from the last checkpoint. Report it if it happens again.',
+    retryable: true,
+  });
+}
+
+/** Processes that Linux has killed for memory since it began, containers included; undefined elsewhere. */
+function memoryKills(): string | undefined {
+  try {
+    return /^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 export type Handlers = Readonly<Record<string, (argument: never) => Promise<unknown>>>;
@@ -141,26 +172,17 @@ export function hostWorker(handlers: (emit: (event: unknown) => void) => Handler
 }
 
 function wireError(error: unknown): WireError {
-  if (MartletError.is(error))
-    return { code: error.code, message: error.message, hint: error.hint, retryable: error.retryable };
-  const message = error instanceof Error ? error.message : String(error);
-  if (/failed to allocate|bad_alloc|out of memory|Array buffer allocation failed/i.test(message))
-    return {
-      code: 'out-of-memory',
-      message: `memory ran out: ${message}`,
-      hint: 'Lower train.packTokens or render.lengthTokens, or set execution.memoryGiB to what is free.',
-      retryable: true,
-    };
-  if ((error as NodeJS.ErrnoException | null)?.code === 'ENOSPC')
-    return {
-      code: 'disk-full',
-      message: `the disk is full: ${message}`,
-      hint: 'Free some space and resume; earlier checkpoints are whole.',
-      retryable: true,
-    };
-  return {
-    code: 'engine-failed',
-    message: error instanceof Error ? (error.stack ?? message) : message,
-    retryable: false,
-  };
+  const { code, message, hint, retryable } = engineError(error);
+  return { code, message, hint, retryable };
+}
+
+function engineError(error: unknown): MartletError {
+  if (MartletError.is(error) && error.code !== 'bug') return error;
+  const system = systemFailure(error);
+  if (system) return new MartletError(system.code, system.message, { ...system, cause: error });
+  if (MartletError.is(error)) return error;
+  return new MartletError('engine-failed', error instanceof Error ? (error.stack ?? error.message) : String(error), {
+    hint: 'Report it with this message. Running it again goes on from the last checkpoint.',
+    cause: error,
+  });
 }

@@ -73,7 +73,7 @@ export function fakeSession(options: FakeSessionOptions = {}): FakeSession {
 }
 
 /** Sizes of a model too small to mean anything. */
-const fakeModelConfig: ModelConfig = {
+export const fakeModelConfig: ModelConfig = {
   architecture: 'LlamaForCausalLM',
   model_type: 'llama',
   hidden_size: 8,

@@ -2,10 +2,12 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { fingerprint } from '../core/fingerprint.ts';
 import { type Checkpoint, checkpoint } from '../schema/checkpoint.ts';
-import { hashFolder, syncFolder } from '../store/files.ts';
+import { hasCode, hashFolder, syncFolder } from '../store/files.ts';
 
 const manifestFile = 'checkpoint.json';
 const namePattern = /^step-(\d{6,})$/;
+/** Half made, or half removed: what a killed process leaves behind. */
+const leftoverPattern = /^\.step-\d{6,}\.(partial|removed)$/;
 
 export interface SavedCheckpoint {
   /** Inside the run: `checkpoints/step-000120`. */
@@ -28,7 +30,7 @@ export interface SaveRequest {
 export async function saveCheckpoint(request: SaveRequest): Promise<SavedCheckpoint> {
   const { runFolder, step } = request;
   const parent = join(runFolder, 'checkpoints');
-  const name = `step-${String(step).padStart(6, '0')}`;
+  const name = stepName(step);
   const work = join(parent, `.${name}.partial`);
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
@@ -43,26 +45,61 @@ export async function saveCheckpoint(request: SaveRequest): Promise<SavedCheckpo
       files,
     };
     await writeFile(join(work, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
-    await rm(join(parent, name), { recursive: true, force: true });
+    await removeCheckpoint(parent, step);
     await rename(work, join(parent, name));
     await syncFolder(parent);
-    const saved = { path: `checkpoints/${name}`, step, fingerprint: fingerprint(manifest) };
-    for (const old of (await listSteps(parent))
-      .filter((each) => each < step)
-      .slice(0, -Math.max(0, request.keep - 1) || undefined))
-      await rm(join(parent, `step-${String(old).padStart(6, '0')}`), { recursive: true, force: true });
-    return saved;
+    await removeOlder({ runFolder, step, keep: request.keep });
+    return { path: `checkpoints/${name}`, step, fingerprint: fingerprint(manifest) };
   } catch (error) {
     await rm(work, { recursive: true, force: true });
     throw error;
   }
 }
 
+/**
+ * Brings the checkpoints of a run that was killed to where they would be had it not been: what was half made or half
+ * removed goes, and so do those older than the `keep` that end with the one it resumes from.
+ */
+export async function tidyCheckpoints(request: {
+  readonly runFolder: string;
+  readonly resumed: SavedCheckpoint | undefined;
+  readonly keep: number;
+}): Promise<void> {
+  const { runFolder, resumed, keep } = request;
+  const parent = join(runFolder, 'checkpoints');
+  for (const name of await namesIn(parent))
+    if (leftoverPattern.test(name)) await rm(join(parent, name), { recursive: true, force: true });
+  if (resumed) await removeOlder({ runFolder, step: resumed.step, keep });
+}
+
+async function removeOlder(request: {
+  readonly runFolder: string;
+  readonly step: number;
+  readonly keep: number;
+}): Promise<void> {
+  const parent = join(request.runFolder, 'checkpoints');
+  const older = (await listSteps(parent)).filter((each) => each < request.step);
+  for (const step of older.slice(0, Math.max(0, older.length - (request.keep - 1))))
+    await removeCheckpoint(parent, step);
+}
+
+/** Under its own name a checkpoint is whole: it loses the name before it loses files. */
+async function removeCheckpoint(parent: string, step: number): Promise<void> {
+  const name = stepName(step);
+  const removed = join(parent, `.${name}.removed`);
+  try {
+    await rename(join(parent, name), removed);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  await rm(removed, { recursive: true, force: true });
+}
+
 /** The newest checkpoint whose files are all as they were written; broken ones are passed over. */
 export async function newestCheckpoint(runFolder: string, planHash: string): Promise<SavedCheckpoint | undefined> {
   const parent = join(runFolder, 'checkpoints');
   for (const step of (await listSteps(parent)).toReversed()) {
-    const path = `checkpoints/step-${String(step).padStart(6, '0')}`;
+    const path = `checkpoints/${stepName(step)}`;
     const found = await readCheckpoint(join(runFolder, path));
     if (found && found.planHash === planHash) return { path, step, fingerprint: fingerprint(found) };
   }
@@ -81,10 +118,20 @@ async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
 }
 
 async function listSteps(parent: string): Promise<number[]> {
-  const names = await readdir(parent).catch(() => []);
-  return names
+  return (await namesIn(parent))
     .map((name) => namePattern.exec(name)?.[1])
     .filter((digits) => digits !== undefined)
     .map(Number)
     .sort((a, b) => a - b);
 }
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;

@@ -3,8 +3,9 @@ import { MartletError } from '../core/error.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { TrainEngine, TrainSession } from '../spec/train-engine.ts';
-import { newestCheckpoint, type SavedCheckpoint, saveCheckpoint } from './checkpoints.ts';
-import { openEventLog } from './event-log.ts';
+import { newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
+import { type EventBody, type EventLogOptions, openEventLog } from './event-log.ts';
+import { runFailure } from './run-failure.ts';
 import { learningRateAt } from './schedule.ts';
 
 export interface TrainRequest {
@@ -22,6 +23,8 @@ export interface TrainRequest {
   /** Aborted: the step under way ends, a checkpoint is saved, the run stops. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: RunEvent) => void;
+  /** How the event log is opened, where not as a plain file. */
+  readonly openLogFile?: EventLogOptions['openFile'];
 }
 
 export interface TrainOutcome {
@@ -33,41 +36,53 @@ export interface TrainOutcome {
 /**
  * Trains a run from its newest whole checkpoint, or from the start. The same loop for every engine: it owns steps, learning rate,
  * events and checkpoints. A failure is recorded as `run-failed`, and leaves every earlier checkpoint whole.
- * @throws MartletError `plan-mismatch`, `loss-not-finite`, `out-of-memory`, `disk-full` and whatever the engine says.
+ * @throws MartletError `plan-mismatch`, `loss-not-finite`, `out-of-memory`, `disk-full`, `file-too-large`, `disk-failed`,
+ * `engine-killed`, `engine-died` and whatever else the engine says.
  */
 export async function train(request: TrainRequest): Promise<TrainOutcome> {
-  const log = await openEventLog(join(request.runFolder, 'events.jsonl'), request.clock);
+  const { runFolder, plan, clock, openLogFile } = request;
+  await using log = await openEventLog({
+    file: join(runFolder, 'events.jsonl'),
+    clock,
+    ...(openLogFile && { openFile: openLogFile }),
+  });
   let step = 0;
-  const note = async (event: Parameters<typeof log.append>[0]): Promise<void> => {
-    request.onEvent?.(await log.append(event));
-  };
   try {
-    const resumed = await newestCheckpoint(request.runFolder, request.plan.hash);
+    const resumed = await newestCheckpoint(runFolder, plan.hash);
     step = resumed?.step ?? 0;
+    await tidyCheckpoints({ runFolder, resumed, keep: plan.execution.keepCheckpoints });
     await using session = await request.engine.start({ threads: request.threads });
     return await course({
       request,
       session,
-      note,
+      note: async (event) => {
+        const written = await log.append(event);
+        request.onEvent?.(written);
+      },
       resumed,
       at: (reached) => {
         step = reached;
       },
     });
   } catch (error) {
-    const { code, message, hint } = failureOf(error);
-    // A full disk may refuse this line too; the failure itself must still come out.
-    await note({ type: 'run-failed', step, code, message, fix: hint }).catch(() => {});
-    throw MartletError.is(error) ? error : new MartletError(code, message, { hint, cause: error });
-  } finally {
-    await log[Symbol.asyncDispose]();
+    const failure = runFailure(error);
+    const { code, message, hint: fix } = failure;
+    try {
+      const written = await log.appendLast({ type: 'run-failed', step, code, message, fix });
+      request.onEvent?.(written);
+    } catch {
+      // The disk refuses this line too; the failure itself must still come out.
+    }
+    throw MartletError.is(error) && error.code === code
+      ? error
+      : new MartletError(code, message, { ...failure, cause: error });
   }
 }
 
 interface Course {
   readonly request: TrainRequest;
   readonly session: TrainSession;
-  readonly note: (event: Parameters<Awaited<ReturnType<typeof openEventLog>>['append']>[0]) => Promise<void>;
+  readonly note: (event: EventBody) => Promise<void>;
   readonly resumed: SavedCheckpoint | undefined;
   /** Told how far the run is, so that a failure can say so. */
   readonly at: (step: number) => void;
@@ -123,19 +138,13 @@ async function course({ request, session, note, resumed, at }: Course): Promise<
   while (done < steps && !signal?.aborted) {
     const learningRate = learningRateAt(done, steps, values);
     const { memoryBytes, ...result } = await session.step({ step: done, learningRate });
-    if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm))
-      throw new MartletError(
-        'loss-not-finite',
-        `the ${Number.isFinite(result.loss) ? 'gradient' : 'loss'} of step ${done + 1} is not a number`,
-        {
-          hint: `The weights were not touched by that step. Lower train.learningRate (it was ${learningRate.toPrecision(3)}), keep train.clipNorm above 0, and look at the rows of the step.`,
-        },
-      );
+    refuseNotFinite({ values: { loss: result.loss, gradient: result.gradientNorm }, step: done + 1, learningRate });
     done++;
     at(done);
     await note({ type: 'step-end', step: done, learningRate, ...result, memoryGiB: memoryBytes / 2 ** 30 });
     if (plan.execution.evalEvery && request.hasHeldOut && done % plan.execution.evalEvery === 0) {
       const { loss, learnedTokens, seconds } = await session.evaluate({ split: 'heldout' });
+      refuseNotFinite({ values: { 'held-out loss': loss }, step: done, learningRate });
       await note({ type: 'eval-end', step: done, loss, learnedTokens, seconds });
     }
     if (done % every === 0 && done < steps) await save();
@@ -146,19 +155,15 @@ async function course({ request, session, note, resumed, at }: Course): Promise<
   return { reason, step: done, checkpoint: saved };
 }
 
-function failureOf(error: unknown): { readonly code: string; readonly message: string; readonly hint: string } {
-  const message = error instanceof Error ? error.message : String(error);
-  if (MartletError.is(error))
-    return {
-      code: error.code,
-      message,
-      hint: error.hint ?? 'Mend the cause and run it again: it goes on from the last checkpoint.',
-    };
-  if ((error as NodeJS.ErrnoException | null)?.code === 'ENOSPC')
-    return {
-      code: 'disk-full',
-      message: `the disk is full: ${message}`,
-      hint: 'Free some space and run it again: earlier checkpoints are whole.',
-    };
-  return { code: 'run-failed', message, hint: 'Run it again: it goes on from the last checkpoint.' };
+/** The engine leaves the weights alone in such a step, so that the checkpoint before it is still good. */
+function refuseNotFinite(found: {
+  readonly values: Readonly<Record<string, number>>;
+  readonly step: number;
+  readonly learningRate: number;
+}): void {
+  for (const [name, value] of Object.entries(found.values))
+    if (!Number.isFinite(value))
+      throw new MartletError('loss-not-finite', `the ${name} of step ${found.step} is ${value}`, {
+        hint: `No checkpoint was made of it. Lower train.learningRate (it was ${found.learningRate.toPrecision(3)}), keep train.clipNorm above 0, and look at the rows of the step.`,
+      });
 }
