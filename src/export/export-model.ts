@@ -7,7 +7,7 @@ import type { Certificate, Model } from '../schema/model.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { TrainEngine, TrainSession } from '../spec/train-engine.ts';
 import { type Behaviour, certify } from './certify.ts';
-import { mergeAdapter } from './merge.ts';
+import { mergeAdapter, writeFloat32Config } from './merge.ts';
 import { modelCard } from './model-card.ts';
 import { readGguf } from './read-gguf.ts';
 
@@ -39,11 +39,15 @@ const answerTokens = 32;
 
 /**
  * Writes each format asked for, reads it back and compares it with what was trained.
- * @throws MartletError `export-differs`, naming the format and by how much: nothing is kept then.
+ * @throws MartletError `export-unproven` without held-out rows; `export-differs`, naming the format, the row and by how much: nothing is kept then.
  */
 export async function exportModel(request: ExportRequest): Promise<readonly Certificate[]> {
   const { folder, values, rows } = request;
   const { formats, tolerance } = values.export;
+  if (rows.length === 0)
+    throw new MartletError('export-unproven', 'no row is held out, so nothing would show that the export is right', {
+      hint: 'Hold some rows out: data.split.share or data.split.heldOut.',
+    });
   const before = await observe(request, { baseFolder: request.baseFolder, checkpointFolder: request.checkpointFolder });
   const certificates: Certificate[] = [];
   // Formats build on one another: a GGUF is made from the merged weights.
@@ -55,20 +59,30 @@ export async function exportModel(request: ExportRequest): Promise<readonly Cert
     const target = join(folder, format);
     await mkdir(target, { recursive: true });
     const { after, reader } = await writeFormat(request, { format, target, merged });
-    const certificate = certify({ format, rows: rows.map(({ id }) => id), before, after, tolerance, reader });
+    const { certificate, worstRow } = certify({
+      format,
+      rows: rows.map(({ id }) => id),
+      before,
+      after,
+      tolerance,
+      reader,
+    });
     await writeFile(join(target, 'certificate.json'), `${JSON.stringify(certificate, null, 2)}\n`);
-    if (!certificate.passed)
-      throw new MartletError(
-        'export-differs',
-        `the ${format} export is not what was trained: a logit differs by ${certificate.maxLogitDifference.toPrecision(3)}, where ${tolerance} is allowed`,
-        { hint: 'Nothing was exported. Report it; export.tolerance says how much is allowed.' },
-      );
+    if (!certificate.passed) throw differs(certificate, worstRow);
     certificates.push(certificate);
   }
   const model: Model = { schema: 'model/1', ...request.model, formats: order };
   await writeFile(join(folder, 'model.json'), `${JSON.stringify(model, null, 2)}\n`);
   await writeFile(join(folder, 'README.md'), modelCard({ model, values, certificates }));
   return certificates;
+}
+
+function differs({ format, maxLogitDifference, tolerance }: Certificate, worstRow: string | undefined): MartletError {
+  return new MartletError(
+    'export-differs',
+    `the ${format} export is not what was trained: on row ${worstRow} a logit differs by ${maxLogitDifference.toPrecision(3)}, where ${tolerance} is allowed`,
+    { hint: 'Nothing was exported. Report it; export.tolerance says how much is allowed.' },
+  );
 }
 
 interface Written {
@@ -118,6 +132,7 @@ async function writeMerged(request: ExportRequest, folder: string): Promise<void
   if (values.adapter.kind === 'lora') return mergeAdapter({ baseFolder, adapterFolder: checkpointFolder, folder });
   await copyFile(join(checkpointFolder, 'model.safetensors'), join(folder, 'model.safetensors'));
   await copyModelFiles(checkpointFolder, folder);
+  await writeFloat32Config(folder);
 }
 
 /** Loads a model in an engine of its own and asks it. Without a checkpoint it answers as the base it was given. */

@@ -50,9 +50,15 @@ export async function mergeAdapter(request: {
   }));
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await copyModelFiles(baseFolder, folder);
-  const modelConfig = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
-  delete modelConfig.torch_dtype;
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify({ ...modelConfig, dtype: 'float32' }, null, 2)}\n`);
+  await writeFloat32Config(folder);
+}
+
+/** The base may be stored in 16 bits; readers that go by its config.json would round what was learned away. */
+export async function writeFloat32Config(folder: string): Promise<void> {
+  const file = join(folder, 'config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  delete config.torch_dtype;
+  await writeFile(file, `${JSON.stringify({ ...config, dtype: 'float32' }, null, 2)}\n`);
 }
 
 /** weight [out, in] += scale * b [out, rank] · a [rank, in], summed in double precision. */

@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { walkRecipe } from '../../src/cli/walk-recipe.ts';
+import { martletHome, readyEnvironment } from '../../src/envs/index.ts';
+import { openSafetensors, writeSafetensors } from '../../src/models/safetensors.ts';
+import { walkTo } from '../../src/pipeline.ts';
+import type { TrainEngine } from '../../src/spec/train-engine.ts';
+import { verifyAudit } from '../../src/store/audit-log.ts';
+import { writeTinyModel } from '../../src/testing/tiny-model.ts';
+import { checkExport, runMartlet } from '../support/check-export.ts';
+import { describeWithOracles } from '../support/oracle.ts';
+import { scratchContext, writeScratchRecipe } from '../support/scratch-recipe.ts';
+import { requireOrSkip } from '../support/skip.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'martlet-export-'));
+  await writeTinyModel(join(folder, 'model'), { seed: 8, headDim: 16, dtype: 'BF16' });
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const place = () => ({ cwd: folder, store: join(folder, 'store') });
+
+describeWithOracles('martlet export', () => {
+  beforeEach((context) => {
+    const ready = readyEnvironment({ name: 'llama-cpp', home: martletHome(process.env) });
+    requireOrSkip(context, ready, { kind: 'tool', reason: 'needs the llama-cpp environment: martlet setup llama-cpp' });
+  });
+
+  test('an adapter is the same to peft, merged to transformers, and as GGUF to llama.cpp', async () => {
+    await writeScratchRecipe(folder, { base: join(folder, 'model') });
+    const { stdout } = await runMartlet(['export', 'recipe.yaml', '--json'], place());
+    const made = JSON.parse(stdout) as { model: { folder: string; address: string } };
+    expect(made.model.address).toBe('brief@1');
+    const figures = await checkExport({ folder: made.model.folder, scratch: folder });
+    expect(figures.formats).toEqual(['adapter', 'safetensors', 'gguf']);
+    expect(figures.learned).toBeGreaterThan(1e-2);
+    expect(figures.transformers).toBeLessThan(1e-5);
+    expect(figures.llamaCpp).toBeLessThan(1e-5);
+    expect(figures.certified.adapter).toBe(0);
+    const card = await readFile(join(made.model.folder, 'README.md'), 'utf8');
+    expect(card).toMatch(/\| gguf \| \S+ \| 3 of 3 \| llama\.cpp/);
+  });
+
+  test('every trained weight of a full fine-tune arrives, at full precision from a base of 16 bits', async () => {
+    await writeScratchRecipe(folder, {
+      base: join(folder, 'model'),
+      adapter: { kind: 'full' },
+      train: { maxSteps: 1, rowsPerStep: 4, learningRate: 1e-3, warmup: 0 },
+      export: { formats: ['safetensors', 'gguf'], certifyRows: 3 },
+    });
+    const { stdout } = await runMartlet(['export', 'recipe.yaml', '--json'], place());
+    const made = JSON.parse(stdout) as { model: { folder: string } };
+    const figures = await checkExport({ folder: made.model.folder, scratch: folder });
+    expect(figures.learned).toBeGreaterThan(1e-3);
+    expect(figures.llamaCpp).toBeLessThan(1e-5);
+    const config = JSON.parse(await readFile(join(made.model.folder, 'safetensors', 'config.json'), 'utf8'));
+    expect([config.dtype, config.torch_dtype]).toEqual(['float32', undefined]);
+  });
+});
+
+/** What a store must not hold after an export that failed: a model, or the beginnings of one. */
+async function modelsLeft(): Promise<string[]> {
+  const names = await readdir(join(folder, 'store', 'models')).catch(() => []);
+  return names.filter((name) => !name.endsWith('.lock'));
+}
+
+test('an export outside its tolerance fails, says where and by how much, and leaves nothing', async () => {
+  await writeScratchRecipe(folder, {
+    base: join(folder, 'model'),
+    export: { formats: ['adapter', 'safetensors'], tolerance: 1e-30 },
+  });
+  await expect(runMartlet(['export', 'recipe.yaml'], place())).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /the safetensors export is not what was trained: on row \S+ a logit differs by \d\S*, where 1e-30 is allowed/,
+    ),
+  });
+  expect(await modelsLeft()).toEqual([]);
+});
+
+/** An engine that finds one number of a file changed by the time it reads it. */
+function behindDamage(engine: TrainEngine, file: string, tensor: string): TrainEngine {
+  return {
+    ...engine,
+    async start(options) {
+      const session = await engine.start(options);
+      const load: typeof session.load = async (request) => {
+        const read = file.startsWith('adapter') ? request.checkpointFolder : request.baseFolder;
+        if (read?.includes(join('models', '.new-'))) await damage(join(read, file), tensor);
+        return session.load(request);
+      };
+      return { ...session, load, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+    },
+  };
+}
+
+async function damage(path: string, tensor: string): Promise<void> {
+  const sources = await (async () => {
+    await using file = await openSafetensors(path);
+    return Promise.all(
+      file.names.map(async (name) => {
+        const data = (await file.readFloat32(name)).slice();
+        if (name === tensor) data[3] = (data[3] ?? 0) + 0.5;
+        return { name, dtype: 'F32' as const, shape: file.info(name).shape, data };
+      }),
+    );
+  })();
+  await writeSafetensors(path, sources, { format: 'pt' });
+}
+
+test.each([
+  ['safetensors', 'model.safetensors', 'model.layers.1.mlp.down_proj.weight'],
+  ['adapter', 'adapter_model.safetensors', 'base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight'],
+])('one changed weight in the %s export is found', async (format, file, tensor) => {
+  const recipe = await writeScratchRecipe(folder, { base: join(folder, 'model') });
+  const context = scratchContext(folder);
+  const { walk, deps } = await walkRecipe(context, { file: recipe, flags: [], last: 'train' });
+  const damaged = { ...deps, engine: behindDamage(deps.engine, file, tensor) };
+  const failure = await walkTo(damaged, walk, 'export', ['eval']).catch((error: unknown) => error);
+  expect(failure).toMatchObject({
+    code: 'export-differs',
+    message: expect.stringMatching(
+      new RegExp(`the ${format} export is not what was trained: on row \\S+ a logit differs by \\d\\S*, where 0.001`),
+    ),
+  });
+  expect(await modelsLeft()).toEqual([]);
+  expect(await verifyAudit({ root: deps.store.root })).toMatchObject({ problems: [] });
+  // Undamaged it passes, and takes the first version.
+  const { model } = await walkTo(deps, walk, 'export', ['eval']);
+  expect(model?.address).toBe('brief@1');
+});
