@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Facts, flopsPerToken } from '../recipe/index.ts';
+import { type Facts, flopsPerToken, savesActivations } from '../recipe/index.ts';
 import { run as runSchema } from '../schema/checkpoint.ts';
 import { runEvent } from '../schema/event.ts';
 import { plan as planSchema } from '../schema/plan.ts';
@@ -23,11 +23,15 @@ export async function measuredThroughput(store: Store, machine: string): Promise
     if (steps.length < fewestSteps) continue;
     const { base, plan: address } = runSchema.parse(await readJson(join(run.folder, 'run.json')));
     const { folder } = await store.open('plan', address);
-    const { values } = planSchema.parse(await readJson(join(folder, 'plan.json')));
+    const { values, execution } = planSchema.parse(await readJson(join(folder, 'plan.json')));
     const total = (key: 'tokens' | 'learnedTokens' | 'seconds'): number =>
       steps.reduce((sum, step) => sum + step[key], 0);
-    const flops = flopsPerToken(await modelFacts(base), values.adapter, total('learnedTokens') / total('tokens'));
-    return { flopsPerSecond: (flops * total('tokens')) / total('seconds') };
+    const model = await modelFacts(base);
+    const { adapter } = values;
+    const saves = savesActivations({ model, adapter, packTokens: execution.packTokens }, execution.memoryGiB);
+    const learnedShare = total('learnedTokens') / total('tokens');
+    const flops = flopsPerToken({ model, adapter, learnedShare, saves });
+    return { flopsPerSecond: (flops * total('tokens')) / total('seconds'), from: `run ${run.address}` };
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Expression } from '../methods/expression.ts';
+import { savesActivations } from '../recipe/memory.ts';
 import { type Plan, plan as planDocument } from '../schema/plan.ts';
 import type { ShardSplit } from '../schema/shards.ts';
 import type {
@@ -108,7 +109,16 @@ async function load(runtime: Runtime, request: LoadRequest): Promise<Loaded> {
     loss: plan.loss as Expression,
     seed: values.train.seed,
     maxTokens: Math.max(execution.packTokens, values.render.lengthTokens, shards?.manifest.packTokens ?? 0),
-    saveActivations: training && fitsActivations(plan, model),
+    saveActivations:
+      training &&
+      savesActivations(
+        {
+          model: { ...model.config, parameters: model.parameters.size },
+          adapter: values.adapter,
+          packTokens: execution.packTokens,
+        },
+        execution.memoryGiB,
+      ),
   });
   if (!training) return { plan, baseFolder: request.baseFolder, model, adapter, shards, trainer, optimizer: null };
   const size = trainer.trained.parameters.size;
@@ -129,17 +139,6 @@ async function load(runtime: Runtime, request: LoadRequest): Promise<Loaded> {
 async function readPlan(file: string): Promise<Plan> {
   const plan = planDocument.parse(JSON.parse(await readFile(file, 'utf8')));
   return { ...plan, hash: fingerprint({ values: plan.values, loss: plan.loss }) };
-}
-
-/** Whether saved activations of one pack fit beside the weights; if not they are computed again, which costs about a third more time. */
-function fitsActivations(plan: Plan, model: Model): boolean {
-  const { config } = model;
-  const { memoryGiB, packTokens } = plan.execution;
-  if (memoryGiB === 'unknown') return false;
-  const heads = (2 * config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
-  const perToken = 4 * config.num_hidden_layers * (2 * config.hidden_size + heads + 2 * config.intermediate_size);
-  const weights = model.values.byteLength * (plan.values.adapter.kind === 'full' ? 4 : 1);
-  return weights + perToken * packTokens < 0.8 * memoryGiB * 2 ** 30;
 }
 
 function splitOf(loaded: Loaded): ShardReader {

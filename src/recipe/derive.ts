@@ -1,7 +1,7 @@
 import type { PlanExecution, PlanValues } from '../schema/plan.ts';
 import type { Recipe } from '../schema/recipe.ts';
 import type { Facts } from './facts.ts';
-import { peakBytes } from './predict.ts';
+import { peakBytes, savesActivations } from './memory.ts';
 
 /** A default that depends on something else, and why it is what it is. */
 export interface Derived<T> {
@@ -74,8 +74,9 @@ export function derivePackTokens({ lengthTokens, adapter, memoryGiB, facts }: Pa
   const longest = Math.min(tokens?.longest ?? 0, lengthTokens);
   const plenty = 768;
   if (longest > plenty) return { value: Math.ceil(longest / 64) * 64, reason: `the longest row has ${longest} tokens` };
+  const pack = model && { model, adapter, packTokens: plenty };
   const tight =
-    model && memoryGiB !== 'unknown' && peakBytes({ model, adapter, packTokens: plenty }) > (memoryGiB * 2 ** 30) / 2;
+    pack && memoryGiB !== 'unknown' && peakBytes(pack, savesActivations(pack, memoryGiB)) > (memoryGiB * 2 ** 30) / 2;
   return tight
     ? { value: Math.max(512, Math.ceil(longest / 64) * 64), reason: `keeps close to half of ${memoryGiB} GiB` }
     : { value: plenty, reason: 'fills the processor; more would only cost memory' };

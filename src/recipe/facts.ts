@@ -4,9 +4,20 @@ import type { ModelConfig } from '../spec/train-engine.ts';
 export interface Facts {
   readonly model?: ModelConfig & { readonly parameters: number };
   /** Rows after the data stage, by side of the split. */
-  readonly rows?: { readonly train: number; readonly heldout: number };
+  readonly rows?: {
+    readonly train: number;
+    readonly heldout: number;
+    /** False when only the first rows were read and the rest was judged by its size. */
+    readonly exact?: boolean;
+  };
   /** Tokens of the rows that are trained on, in one pass: all, learned, and of the longest row. */
-  readonly tokens?: { readonly train: number; readonly learned: number; readonly longest: number };
+  readonly tokens?: {
+    readonly train: number;
+    readonly learned: number;
+    readonly longest: number;
+    /** Rows that were encoded, where that was not all of them. */
+    readonly sampledRows?: number;
+  };
   readonly machine?: {
     /** Physical cores this process may use. */
     readonly cores: number;
@@ -18,5 +29,9 @@ export interface Facts {
     readonly accelerator?: string;
   };
   /** Floating-point operations a second, as training on this machine last reached. */
-  readonly throughput?: { readonly flopsPerSecond: number };
+  readonly throughput?: {
+    readonly flopsPerSecond: number;
+    /** What was measured, such as `run market-brief@1`. */
+    readonly from?: string;
+  };
 }

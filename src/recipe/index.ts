@@ -3,8 +3,9 @@ export { type CheckRequest, checkRecipe, type ReadRecipe } from './check-recipe.
 export { embeddedArchitectures, isEmbeddedArchitecture } from './derive.ts';
 export type { Facts } from './facts.ts';
 export { documentJsonSchema, recipeJsonSchema, type SchemaNode } from './json-schema.ts';
+export { peakBytes, savesActivations, trainableParameters } from './memory.ts';
 export type { Origins, Path, Place, Places } from './places.ts';
-export { countSteps, flopsPerToken, peakBytes, savesActivations, trainableParameters } from './predict.ts';
+export { countSteps, flopsPerToken } from './predict.ts';
 export { type ReadRequest, readRecipe } from './read-recipe.ts';
 export { planHash, type ResolveRequest, resolvePlan } from './resolve-plan.ts';
 export { isFeedback } from './resolve-values.ts';

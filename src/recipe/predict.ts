@@ -1,14 +1,11 @@
+import { formatCount } from '../core/units.ts';
 import type { PlanPredictions, PlanValues } from '../schema/plan.ts';
+import type { Derived } from './derive.ts';
 import type { Facts } from './facts.ts';
+import { type MemoryRequest, peakBytes, savesActivations, trainableParameters } from './memory.ts';
 import { linearParameters, loraParameters } from './model-size.ts';
 
 type Model = NonNullable<Facts['model']>;
-
-const gib = 2 ** 30;
-/** What the runtime takes before a model is loaded: Node, ONNX Runtime and their code. */
-const runtimeBytes = 0.25 * gib;
-/** The head works on chunks of 32 MiB of logits and holds about four temporaries of that size. */
-const headBytes = 4 * 32 * 2 ** 20;
 
 /** Optimiser steps: whole steps of `rowsPerStep` rows, the last of each pass as small as it comes. */
 export function countSteps(rows: number, { epochs, rowsPerStep, maxSteps }: StepOptions): number {
@@ -25,102 +22,108 @@ export interface StepOptions {
   readonly maxSteps: number | null;
 }
 
-/** Numbers that training changes. */
-export function trainableParameters(model: Model, adapter: PlanValues['adapter']): number {
-  return adapter.kind === 'full' ? model.parameters : loraParameters(model, adapter);
-}
-
-export interface MemoryRequest {
+export interface WorkRequest {
   readonly model: Model;
   readonly adapter: PlanValues['adapter'];
-  readonly packTokens: number;
-}
-
-/**
- * What one layer saves of a pack for its gradient, in fp32: for each token its two normalised inputs, queries, keys and
- * values, the attention's output, and the two halves of the feed-forward network.
- */
-function layerBytes({ model, packTokens }: MemoryRequest): number {
-  const heads = (2 * model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim;
-  return 4 * (2 * model.hidden_size + heads + 2 * model.intermediate_size) * packTokens;
-}
-
-/** Weights, and for each trained number its gradient and AdamW's two moments; an adapter stands beside the base. */
-function stateBytes({ model, adapter }: MemoryRequest): number {
-  return 4 * (model.parameters + trainableParameters(model, adapter) * (adapter.kind === 'full' ? 3 : 4));
-}
-
-/** Whether the embedded engine saves activations of all layers; if not, it computes each layer again for its gradient. */
-export function savesActivations(request: MemoryRequest, memoryGiB: number | 'unknown'): boolean {
-  const saved = stateBytes(request) + layerBytes(request) * request.model.num_hidden_layers;
-  return memoryGiB === 'unknown' || saved < 0.8 * memoryGiB * gib;
-}
-
-/** Most memory of the embedded engine at once. Recomputing, it keeps the inputs of all layers and one layer's insides. */
-export function peakBytes(request: MemoryRequest, saves = true): number {
-  const { model, packTokens } = request;
-  const inputs = 4 * model.hidden_size * packTokens * model.num_hidden_layers;
-  const activations = saves ? layerBytes(request) * model.num_hidden_layers : inputs + 2 * layerBytes(request);
-  const scores = 4 * model.num_attention_heads * packTokens * packTokens;
-  return stateBytes(request) + activations + scores + headBytes + runtimeBytes;
+  /** Learned tokens among all, 0 to 1. */
+  readonly learnedShare: number;
+  /** Whether activations are saved; if not, each layer runs forward twice. */
+  readonly saves: boolean;
 }
 
 /**
  * Floating-point operations to learn from one token: forward and the gradient of the inputs, 2 a weight each, and the
  * gradient of the weights where they are trained; the head only where a token is learned. Attention is left out: below
  * some thousand tokens it is a few per cent.
- * @param learnedShare learned tokens among all, 0 to 1.
  */
-export function flopsPerToken(model: Model, adapter: PlanValues['adapter'], learnedShare: number): number {
+export function flopsPerToken({ model, adapter, learnedShare, saves }: WorkRequest): number {
   const linear = linearParameters(model);
+  const again = saves ? 0 : 2 * linear;
   const head = model.hidden_size * model.vocab_size * learnedShare;
-  if (adapter.kind === 'full') return 6 * (linear + head);
-  return 4 * (linear + head) + 6 * loraParameters(model, adapter);
+  if (adapter.kind === 'full') return 6 * (linear + head) + again;
+  return 4 * (linear + head) + 6 * loraParameters(model, adapter) + again;
 }
+
+/**
+ * What training is assumed to reach on a core, in fp32, where nothing was measured yet: less than the 58e9 of a Zen 5 core
+ * (docs/decisions/2026-11-24-predictions.md), since most cores are slower.
+ */
+const roughFlopsPerCore = 40e9;
 
 export interface PredictRequest {
   readonly values: PlanValues;
   readonly engine: 'embedded' | 'torch';
   readonly packTokens: number;
   readonly memoryGiB: number | 'unknown';
+  readonly threads: number | 'unknown';
   readonly facts: Facts;
 }
 
-/** What to expect. Memory and time are those of the embedded engine; of another they are unknown. */
-export function predict({ values, engine, packTokens, memoryGiB, facts }: PredictRequest): PlanPredictions {
+type Prediction = Derived<number | 'unknown'>;
+
+/** What to expect, and what each number comes from. Memory and time are those of the embedded engine; of another they are unknown. */
+export function predict(request: PredictRequest): Readonly<Record<keyof PlanPredictions, Prediction>> {
+  const { values, engine, packTokens, memoryGiB, facts } = request;
   const { model, rows, tokens } = facts;
   const { adapter, train } = values;
   const memory = model && engine === 'embedded' ? { model, adapter, packTokens } : undefined;
-  const saves = memory ? savesActivations(memory, memoryGiB) : true;
+  const counted = rows?.exact === false ? 'judged from the first rows, by size' : 'every row read';
+  const encoded = tokens?.sampledRows
+    ? `judged from ${formatCount(tokens.sampledRows)} rows, spread over all`
+    : 'every row encoded';
+  const unmeasured = engine === 'embedded' ? noModel : `the ${engine} engine was never measured`;
   return {
-    rows: rows?.train ?? 'unknown',
-    tokens: tokens?.train ?? 'unknown',
-    learnedTokens: tokens?.learned ?? 'unknown',
-    steps: rows ? countSteps(rows.train, train) : 'unknown',
-    trainableParameters: model ? trainableParameters(model, adapter) : 'unknown',
-    peakMemoryGiB: memory ? peakBytes(memory, saves) / gib : 'unknown',
-    trainSeconds: memory ? trainSeconds({ values, facts, saves }) : 'unknown',
+    rows: rows ? { value: rows.train, reason: counted } : unknown(noRows),
+    tokens: tokens ? { value: tokens.train, reason: `${encoded}, one pass` } : unknown(noTokens(facts)),
+    learnedTokens: tokens
+      ? { value: tokens.learned, reason: `${percent(tokens.learned / Math.max(1, tokens.train))} of all` }
+      : unknown(noTokens(facts)),
+    steps: rows ? { value: countSteps(rows.train, train), reason: stepsReason(train) } : unknown(noRows),
+    trainableParameters: model
+      ? { value: trainableParameters({ model, adapter }), reason: `of ${formatCount(model.parameters)}` }
+      : unknown(noModel),
+    peakMemoryGiB: memory ? peakMemory(memory, memoryGiB) : unknown(unmeasured),
+    trainSeconds: memory ? trainSeconds(request, memory) : unknown(unmeasured),
   };
 }
 
-/** Recomputing layers takes about a third more time. */
-const recomputing = 4 / 3;
+const noModel = 'the model is not known yet';
+const noRows = 'the rows are not known yet';
+const noTokens = ({ model }: Facts): string => (model ? noRows : noModel);
+const unknown = (reason: string): Prediction => ({ value: 'unknown', reason });
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
-function trainSeconds({
-  values,
-  facts,
-  saves,
-}: {
-  values: PlanValues;
-  facts: Facts;
-  saves: boolean;
-}): number | 'unknown' {
-  const { model, rows, tokens, throughput } = facts;
-  if (!model || !tokens || !throughput) return 'unknown';
+function stepsReason({ epochs, rowsPerStep, maxSteps }: StepOptions): string {
+  const passes = `${rowsPerStep} rows a step, ${epochs} ${epochs === 1 ? 'pass' : 'passes'}`;
+  return maxSteps === null ? passes : `${passes}, at most ${maxSteps}`;
+}
+
+function peakMemory(memory: MemoryRequest, memoryGiB: number | 'unknown'): Prediction {
+  const saves = savesActivations(memory, memoryGiB);
+  return {
+    value: peakBytes(memory, saves) / 2 ** 30,
+    reason: `the engine; activations are ${saves ? 'saved' : 'computed again'}`,
+  };
+}
+
+function trainSeconds({ values, facts, threads, memoryGiB }: PredictRequest, memory: MemoryRequest): Prediction {
+  const { rows, tokens, throughput } = facts;
   const { train, adapter } = values;
-  const share = tokens.train > 0 ? tokens.learned / tokens.train : 0;
+  if (!tokens) return unknown(noTokens(facts));
+  const measured = throughput?.flopsPerSecond;
+  const speed = measured ?? (threads === 'unknown' ? undefined : threads * roughFlopsPerCore);
+  if (speed === undefined) return unknown('the machine is not known');
+  const learnedShare = tokens.train > 0 ? tokens.learned / tokens.train : 0;
   const all = rows ? countSteps(rows.train, { ...train, maxSteps: null }) : 0;
   const passes = train.epochs * (train.maxSteps !== null && all > 0 ? Math.min(1, train.maxSteps / all) : 1);
-  const flops = tokens.train * passes * flopsPerToken(model, adapter, share);
-  return (flops / throughput.flopsPerSecond) * (saves ? 1 : recomputing);
+  const saves = savesActivations(memory, memoryGiB);
+  const flops = tokens.train * passes * flopsPerToken({ model: memory.model, adapter, learnedShare, saves });
+  const gigaflops = `${Math.round(speed / 1e9)} GFLOP/s`;
+  return {
+    value: flops / speed,
+    reason:
+      measured === undefined
+        ? `rough: ${gigaflops} assumed; the first run here measures it`
+        : `${gigaflops}, as ${throughput?.from ?? 'training here'} reached`,
+  };
 }

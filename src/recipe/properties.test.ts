@@ -43,7 +43,8 @@ test('every plan keeps to its schema, and notes an origin for each value and for
   for (const { plan } of soundRecipes) {
     expect(planSchema.parse(plan)).toEqual(plan);
     const { engineReason: _, ...execution } = plan.execution;
-    expect(Object.keys(plan.origins).sort()).toEqual(leaves({ ...plan.values, execution }).sort());
+    const { values, predictions } = plan;
+    expect(Object.keys(plan.origins).sort()).toEqual(leaves({ ...values, execution, predictions }).sort());
   }
 });
 
@@ -236,6 +237,6 @@ test('the values of a plan can be found under the paths of their origins', () =>
         .split(/[.[\]]+/)
         .filter(Boolean)
         .map((key) => (/^\d+$/.test(key) ? Number(key) : key));
-      expect(valueAt({ ...plan.values, execution: plan.execution }, keys)).toBeDefined();
+      expect(valueAt({ ...plan.values, execution: plan.execution, predictions: plan.predictions }, keys)).toBeDefined();
     }
 });

@@ -2,7 +2,7 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { type Checked, formatIssue, type Issue } from '../core/issue.ts';
 import { methodNamed } from '../methods/index.ts';
 import type { Json } from '../schema/common.ts';
-import type { Plan, PlanExecution, PlanValues } from '../schema/plan.ts';
+import type { Plan, PlanExecution, PlanPredictions, PlanValues } from '../schema/plan.ts';
 import type { Recipe } from '../schema/recipe.ts';
 import { inOrder, type ReadRecipe } from './check-recipe.ts';
 import { checks } from './checks/index.ts';
@@ -24,7 +24,7 @@ export function resolvePlan({ recipe, origins: given, places, facts, resolvePath
   const notes = noteOrigins(given);
   const values = resolveValues({ recipe, given, facts, resolvePath, notes });
   const execution = resolveExecution({ recipe, facts, values, notes });
-  const predictions = predict({ values, ...execution, facts });
+  const predictions = notePredictions(predict({ values, ...execution, facts }), notes);
   const checkpointEvery = notes.orDerive<number | 'unknown'>(
     ['train', 'checkpointEvery'],
     recipe.train.checkpointEvery,
@@ -58,6 +58,20 @@ function lossOf({ name, parameters }: PlanValues['method']): Json {
   const method = methodNamed(name);
   // An expression is plain data by definition; its type has no index signature.
   return method.loss(method.parameters.parse(parameters)) as unknown as Json;
+}
+
+function notePredictions(predicted: ReturnType<typeof predict>, { orDerive }: OriginNotes): PlanPredictions {
+  const note = (name: keyof PlanPredictions): number | 'unknown' =>
+    orDerive(['predictions', name], undefined, () => predicted[name]);
+  return {
+    rows: note('rows'),
+    tokens: note('tokens'),
+    learnedTokens: note('learnedTokens'),
+    steps: note('steps'),
+    trainableParameters: note('trainableParameters'),
+    peakMemoryGiB: note('peakMemoryGiB'),
+    trainSeconds: note('trainSeconds'),
+  };
 }
 
 interface ExecutionRequest {
