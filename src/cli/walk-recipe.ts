@@ -4,11 +4,13 @@ import { formatCount, formatDuration } from '../core/units.ts';
 import { embeddedEngine } from '../engine/embedded.ts';
 import { martletHome } from '../envs/home.ts';
 import { resolveModel } from '../models/resolve.ts';
-import { countRows, type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
+import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
 import type { RunEvent } from '../schema/event.ts';
 import { openStore } from '../store/open-store.ts';
 import type { CliContext } from './context.ts';
+import { factSources } from './fact-sources.ts';
 import { loadPlan } from './load-plan.ts';
+import { madeLine } from './print/made.ts';
 import { progressLine } from './print/progress-line.ts';
 import { storeRoot } from './store-root.ts';
 
@@ -18,6 +20,8 @@ export interface WalkRequest {
   readonly base?: string | undefined;
   readonly last: StageName;
   readonly skip?: readonly StageName[];
+  /** Train only what goes on from a checkpoint. */
+  readonly resume?: boolean;
   /** Says nothing on the way. */
   readonly quiet?: boolean;
   readonly onEvent?: (event: RunEvent) => void;
@@ -41,6 +45,7 @@ export async function walkRecipe(
     base: request.base,
     context,
     sources: {
+      ...factSources(context),
       findModel: async (addresses) => {
         try {
           const resolved = await resolveModel({ addresses, home, env, log, signal });
@@ -51,7 +56,6 @@ export async function walkRecipe(
           throw error;
         }
       },
-      countRows: (values) => countRows({ values, today: context.now().toISOString().slice(0, 10) }),
     },
   });
   for (const warning of warnings) log(`warning ${formatIssue(warning)}`);
@@ -70,6 +74,7 @@ export async function walkRecipe(
     env,
     clock: context.now,
     log,
+    onMade: (artefact, isNew) => log(madeLine(artefact, isNew)),
     onEvent: (event) => {
       request.onEvent?.(event);
       const text = shown(event);
@@ -81,6 +86,7 @@ export async function walkRecipe(
       if (!request.quiet) line.update(`${what}: ${done} of ${of}`);
     },
     signal,
+    resume: request.resume ?? false,
   };
   if (plan.execution.engine !== 'embedded')
     throw new MartletError(

@@ -32,6 +32,15 @@ describe('what the machine meant', () => {
     expect(systemFailure(wrapped)?.code).toBe('out-of-memory');
   });
 
+  test('an error that hid another one while cleaning up is looked into', async () => {
+    const full = fromSystem('ENOSPC');
+    const hidden = await (async () => {
+      await using _file = { [Symbol.asyncDispose]: () => Promise.reject(new Error('closed twice')) };
+      throw full;
+    })().catch((error: unknown) => error);
+    expect(systemFailure(hidden)).toMatchObject({ code: 'disk-full', message: `the disk is full: ${full.message}` });
+  });
+
   test('anything else is not the machine', () => {
     for (const other of [new Error('no such tensor'), fromSystem('ENOENT'), 'ENOSPC', undefined])
       expect(systemFailure(other)).toBeUndefined();

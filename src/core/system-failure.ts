@@ -13,12 +13,12 @@ type Cause = Pick<SystemFailure, 'code' | 'hint'> & { readonly says: string };
 export const memoryRanOut: Cause = {
   code: 'out-of-memory',
   says: 'memory ran out',
-  hint: 'Lower train.packTokens or render.lengthTokens, set execution.memoryGiB to what is free, or use a smaller model; then run it again: it goes on from the last checkpoint.',
+  hint: 'Free some memory and run it again: it goes on from the last checkpoint. Where it never fits, lower train.packTokens or render.lengthTokens, or use a smaller model; that begins a new run.',
 };
 const diskFull: Cause = {
   code: 'disk-full',
   says: 'the disk is full',
-  hint: 'Free some space, or lower train.keepCheckpoints, and run it again: it goes on from the last checkpoint.',
+  hint: 'Free some space and run it again: it goes on from the last checkpoint.',
 };
 const fileTooLarge: Cause = {
   code: 'file-too-large',
@@ -42,7 +42,7 @@ const bySystemCode: Readonly<Record<string, Cause>> = {
 
 /** How Node, V8, C++ and ONNX Runtime say that memory ran out. */
 const memoryWords =
-  /bad_?alloc|bad allocation|out of memory|failed to allocate|allocation failed|cannot allocate memory|array length exceeds/i;
+  /bad_?alloc|bad allocation|out of memory|failed to allocate|allocation failed|cannot allocate memory|array length exceeds|failed to map segment from shared object(?!: operation)/i;
 
 /** Whether a text that a process left behind speaks of memory. */
 export function speaksOfMemory(text: string): boolean {
@@ -51,12 +51,25 @@ export function speaksOfMemory(text: string): boolean {
 
 /** What of the machine stands behind an error, or behind the cause of it; undefined when it is something else. */
 export function systemFailure(error: unknown): SystemFailure | undefined {
-  for (let each: unknown = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth++) {
+  for (const each of chainOf(error, 5)) {
     const cause = causeOf(each);
     if (cause)
       return { code: cause.code, message: `${cause.says}: ${each.message}`, hint: cause.hint, retryable: true };
   }
   return undefined;
+}
+
+/** An error and what it stands for: its causes, and both halves of one that came while another was being cleaned up after. */
+function* chainOf(error: unknown, depth: number): Generator<Error> {
+  if (!(error instanceof Error) || depth === 0) return;
+  if (error.name === 'SuppressedError') {
+    const { suppressed, error: later } = error as Error & { readonly suppressed?: unknown; readonly error?: unknown };
+    yield* chainOf(suppressed, depth - 1);
+    yield* chainOf(later, depth - 1);
+    return;
+  }
+  yield error;
+  yield* chainOf(error.cause, depth - 1);
 }
 
 function causeOf(error: Error): Cause | undefined {

@@ -130,7 +130,7 @@ function diedBecause(how: {
   }
   if (how.signal === 'SIGKILL')
     return new MartletError('engine-killed', 'the engine process was killed from outside (SIGKILL)', {
-      hint: 'Run it again: it goes on from the last checkpoint. If nobody killed it, the system did, most likely for memory: lower train.packTokens or set execution.memoryGiB to what is free.',
+      hint: 'Run it again: it goes on from the last checkpoint. If nobody killed it, the system did, most likely for memory: free some, or lower train.packTokens.',
       retryable: true,
     });
   return new MartletError('engine-died', `the engine ended by itself (${way})${last ? `: ${last}` : ''}`, {
@@ -176,8 +176,11 @@ function wireError(error: unknown): WireError {
   return { code, message, hint, retryable };
 }
 
+/** Errors that say only that something else failed underneath. */
+const vagueCodes = ['bug', 'onnxruntime-broken'];
+
 function engineError(error: unknown): MartletError {
-  if (MartletError.is(error) && error.code !== 'bug') return error;
+  if (MartletError.is(error) && !vagueCodes.includes(error.code)) return error;
   const system = systemFailure(error);
   if (system) return new MartletError(system.code, system.message, { ...system, cause: error });
   if (MartletError.is(error)) return error;

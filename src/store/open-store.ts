@@ -11,7 +11,7 @@ import { hasCode, hashFolder, syncFolder, writeFileAtomic } from './files.ts';
 import { withLock } from './lock.ts';
 import { codeVersion, machineName } from './made-by.ts';
 import { ownerToken } from './owner.ts';
-import { beginRunFolder } from './run-folder.ts';
+import { beginRunFolder, unfinishedRunFolder } from './run-folder.ts';
 import type { Artefact, CreateFacts, CreateRequest, Store } from './store.ts';
 import { lineageFile, lineageText, runMarkerFile, verifyArtefact } from './verify-artefact.ts';
 
@@ -93,6 +93,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return { kind: create.kind, address, folder: folder(create.kind, address), lineage: sealed };
   };
 
+  /** Folders of all runs under a name, newest first. */
+  const runFolders = async (name: string): Promise<string[]> => {
+    const parent = dirname(folder('run', `${name}@1`));
+    return (await versionNumbers({ parent, name })).reverse().map((number) => folder('run', `${name}@${number}`));
+  };
+
   const list = async (kind: ArtefactKind): Promise<Artefact[]> => {
     const found: Artefact[] = [];
     for (const address of await addressesIn(join(root, kindFolder(kind)))) {
@@ -172,14 +178,16 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       return withLock(versionLock(parent), async () => {
         const begun = await beginRunFolder({
           key,
-          candidates: (await versionNumbers({ parent, name }))
-            .reverse()
-            .map((number) => folder('run', `${name}@${number}`)),
+          candidates: await runFolders(name),
           fresh: folder('run', `${name}@${await nextVersion({ parent, name })}`),
         });
-        const version = begun.folder.slice(begun.folder.lastIndexOf('@'));
-        return { address: `${name}${version}`, ...begun };
+        return { address: runAddress(name, begun.folder), ...begun };
       });
+    },
+
+    async unfinishedRun({ name, key }) {
+      const found = await unfinishedRunFolder({ key, candidates: await runFolders(name) });
+      return found && { address: runAddress(name, found.folder), folder: found.folder };
     },
 
     async sealRun(address, request, facts) {
@@ -202,6 +210,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     verify: verifyArtefact,
   };
 }
+
+const runAddress = (name: string, path: string): string => `${name}${path.slice(path.lastIndexOf('@'))}`;
 
 /** What others put among their inputs when they were made from this artefact. */
 export function artefactInput(artefact: Artefact): LineageInput {

@@ -1,13 +1,27 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { readTextIfThere, syncFolder, writeFileAtomic } from './files.ts';
-import { ownerName, ownerState, ownerToken } from './owner.ts';
+import { leftoverOwner, ownerName, ownerState, ownerToken } from './owner.ts';
 import { lineageFile, runMarkerFile } from './verify-artefact.ts';
 
 const runMarker = z.strictObject({ key: z.string(), owner: z.string() });
+
+/** The first candidate that is unsealed and has the same key, with the process that began it. */
+export async function unfinishedRunFolder(request: {
+  readonly key: string;
+  readonly candidates: readonly string[];
+}): Promise<{ readonly folder: string; readonly owner: string } | undefined> {
+  for (const folder of request.candidates) {
+    const text = await readTextIfThere(join(folder, runMarkerFile));
+    if (text === undefined || existsSync(join(folder, lineageFile))) continue;
+    const { key, owner } = runMarker.parse(JSON.parse(text));
+    if (key === request.key) return { folder, owner };
+  }
+  return undefined;
+}
 
 /**
  * Takes up the first candidate that is unsealed and has the same key, or makes the fresh folder.
@@ -19,17 +33,16 @@ export async function beginRunFolder(request: {
   readonly fresh: string;
 }): Promise<{ readonly folder: string; readonly resumed: boolean }> {
   const marker = JSON.stringify({ key: request.key, owner: ownerToken() });
-  for (const folder of request.candidates) {
-    const text = await readTextIfThere(join(folder, runMarkerFile));
-    if (text === undefined || existsSync(join(folder, lineageFile))) continue;
-    const { key, owner } = runMarker.parse(JSON.parse(text));
-    if (key !== request.key) continue;
+  const unfinished = await unfinishedRunFolder(request);
+  if (unfinished) {
+    const { folder, owner } = unfinished;
     if (ownerState(owner) === 'alive') {
       throw new MartletError('run-busy', `run ${basename(folder)} is being worked on by ${ownerName(owner)}`, {
         hint: 'Wait for it, or stop it first; the run is then taken up where it stopped.',
         retryable: true,
       });
     }
+    await sweepHalfWritten(folder);
     await writeFileAtomic(join(folder, runMarkerFile), marker);
     return { folder, resumed: true };
   }
@@ -44,4 +57,12 @@ export async function beginRunFolder(request: {
   }
   await syncFolder(dirname(request.fresh));
   return { folder: request.fresh, resumed: false };
+}
+
+/** A process that was killed while it replaced a file has left the new one beside it; a sealed run would hold that too. */
+async function sweepHalfWritten(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const owner = name.startsWith('.') ? leftoverOwner(name) : undefined;
+    if (owner !== undefined && ownerState(owner) !== 'alive') await rm(join(folder, name), { force: true });
+  }
 }

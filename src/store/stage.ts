@@ -17,9 +17,13 @@ export interface StageDeps {
   readonly clock: () => Date;
   /** One line at a time, for people. */
   readonly log: (line: string) => void;
+  /** Told of each artefact a stage returns: made now, or found as it was made before. */
+  readonly onMade: (artefact: Artefact, isNew: boolean) => void;
   readonly onEvent: (event: RunEvent) => void;
   readonly onProgress: (progress: { readonly what: string; readonly done: number; readonly of: number }) => void;
   readonly signal: AbortSignal;
+  /** Train only what goes on from a checkpoint: never begin a run. */
+  readonly resume?: boolean;
 }
 
 /** A base model on this machine. */
@@ -39,14 +43,15 @@ export interface MakeRequest {
 
 /** What the store already holds of the same inputs and values, or a new version of it. */
 export async function make(
-  { store, log }: Pick<StageDeps, 'store' | 'log'>,
+  { store, onMade }: Pick<StageDeps, 'store' | 'onMade'>,
   { kind, name, of, inputs }: MakeRequest,
   write: Parameters<Store['create']>[1],
 ): Promise<Artefact> {
   const key = fingerprint({ kind, of, inputs: inputs.map((input) => input.fingerprint) });
   const known = await store.find({ kind, name, key });
-  if (known) log(`${kind} ${known.address} is up to date`);
-  return known ?? store.create({ kind, name, key, inputs }, write);
+  const artefact = known ?? (await store.create({ kind, name, key, inputs }, write));
+  onMade(artefact, known === undefined);
+  return artefact;
 }
 
 export function baseInput({ address, fingerprint }: Base): LineageInput {

@@ -30,6 +30,11 @@ export interface Store {
     readonly name: string;
     readonly key: string;
   }): Promise<{ readonly address: string; readonly folder: string; readonly resumed: boolean }>;
+  /** The run that `beginRun` would take up. */
+  unfinishedRun(request: {
+    readonly name: string;
+    readonly key: string;
+  }): Promise<{ readonly address: string; readonly folder: string } | undefined>;
   sealRun(address: string, request: CreateRequest, facts: CreateFacts): Promise<Artefact>;
   /** Recomputes every hash of one artefact. Empty when it is as it was committed. */
   verify(artefact: Artefact): Promise<readonly string[]>;

@@ -5,7 +5,8 @@ import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
-import type { Artefact } from '../store/store.ts';
+import type { Artefact, Store } from '../store/store.ts';
+import { newestCheckpoint } from './checkpoints.ts';
 import { train } from './loop.ts';
 
 export interface TrainInputs {
@@ -17,14 +18,21 @@ export interface TrainInputs {
 
 /**
  * Reads plan, shards and base; writes events and checkpoints while it goes: `runs/<name>@<n>/`. A run that was stopped or
- * killed is taken up where its last checkpoint stands.
+ * killed is taken up where its last checkpoint stands. Where and how fast it runs (threads, memory, how often it saves) does
+ * not make it another run, so that one that ran out of memory goes on when it is given more.
+ * @throws MartletError `nothing-to-resume` where `deps.resume` asks for a run that is not there.
  */
 export async function trainStage(deps: StageDeps, { plan, base, planned, shards }: TrainInputs): Promise<Artefact> {
   const { name } = plan.values;
   const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
-  const key = fingerprint({ hash: plan.hash, inputs: inputs.map(({ fingerprint: each }) => each) });
+  const key = fingerprint({ hash: plan.hash, shards: shards.lineage.fingerprint, base: base.fingerprint });
   const done = await deps.store.find({ kind: 'run', name, key });
-  if (done) return done;
+  if (done) {
+    deps.onMade(done, false);
+    return done;
+  }
+  if (deps.resume)
+    await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
     schema: 'run/1',
@@ -59,9 +67,36 @@ export async function trainStage(deps: StageDeps, { plan, base, planned, shards 
         retryable: true,
       },
     );
-  return deps.store.sealRun(
+  const run = await deps.store.sealRun(
     begun.address,
     { kind: 'run', name, key, inputs },
     { step: outcome.step, checkpoint: outcome.checkpoint?.path ?? null },
+  );
+  deps.onMade(run, true);
+  return run;
+}
+
+async function requireCheckpoint(request: {
+  readonly store: Store;
+  readonly plan: Plan;
+  readonly key: string;
+  /** What the run is made from, for people. */
+  readonly made: string;
+}): Promise<void> {
+  const { store, plan, key, made } = request;
+  const { name } = plan.values;
+  const wanted = `plan ${plan.hash.slice(0, 12)}, shards ${made}`;
+  const run = await store.unfinishedRun({ name, key });
+  if (run && (await newestCheckpoint(run.folder, plan.hash))) return;
+  throw new MartletError(
+    'nothing-to-resume',
+    run
+      ? `run ${run.address} (${wanted}) has no whole checkpoint to go on from`
+      : `there is no unfinished run of ${name} with ${wanted}`,
+    {
+      hint: run
+        ? 'Leave out --resume: it starts at its first step.'
+        : 'Leave out --resume to begin a new run. A run is another one when the recipe, its rows or the base model changed.',
+    },
   );
 }

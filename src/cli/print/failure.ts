@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { MartletError } from '../../core/error.ts';
 import { formatIssue } from '../../core/issue.ts';
+import { systemFailure } from '../../core/system-failure.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from './palette.ts';
 
@@ -16,6 +17,7 @@ export function printFailure(error: unknown, context: CliContext): number {
     ];
     if (error.hint) lines.push(`${colours.cyan('fix')}   ${error.hint}`);
     context.err(`${lines.join('\n')}\n`);
+    if (context.signal.aborted && error.code === 'stopped') return 130;
     return error.issues.some((issue) => issue.severity === 'error') || error.code === 'invalid-input' ? 2 : 1;
   }
   if (
@@ -26,6 +28,8 @@ export function printFailure(error: unknown, context: CliContext): number {
     context.err('interrupted\n');
     return 130;
   }
+  const machine = systemFailure(error);
+  if (machine) return printFailure(new MartletError(machine.code, machine.message, machine), context);
   const system = error instanceof Error && 'syscall' in error;
   context.err(`${colours.red('error')} ${system ? error.message : inspect(error)}\n`);
   return 1;

@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  courseMs,
+  expectSameRun,
+  type FinishedRun,
+  finishedRun,
+  momentsOf,
+  trainInterrupted,
+} from '../support/interrupted-run.ts';
+import { startMartlet, writeTinyRecipe } from '../support/tiny-recipe.ts';
+
+const steps = 30;
+let scratch = '';
+let recipe = '';
+let undisturbed: FinishedRun;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-resume-'));
+  recipe = await writeTinyRecipe(scratch, {
+    train: `{ epochs: 8, rowsPerStep: 8, maxSteps: ${steps}, checkpointEvery: 3, evalEvery: 7, learningRate: 1e-2 }`,
+  });
+  const whole = await startMartlet(['--store', join(scratch, 'whole'), 'train', recipe]).ended;
+  expect(whole.code, whole.err).toBe(0);
+  undisturbed = await finishedRun(join(scratch, 'whole'));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+test('the course is worth comparing', async () => {
+  expect(undisturbed.steps.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, index) => index + 1));
+  expect(undisturbed.steps.at(-1)?.loss).toBeLessThan((undisturbed.steps[0]?.loss ?? 0) / 2);
+  expect((await momentsOf(join(scratch, 'whole'), steps)).subarray(-4000).some((byte) => byte !== 0)).toBe(true);
+});
+
+test('killed with SIGKILL at random moments, it ends with the same bytes', async () => {
+  const store = join(scratch, 'killed');
+  const kills = await trainInterrupted({
+    recipe,
+    store,
+    seed: 5,
+    times: 4,
+    ways: ['kill', 'kill-engine', 'kill-both'],
+    withinMs: 0.4 * courseMs(undisturbed),
+  });
+  expect(kills).toBeGreaterThan(1);
+  expectSameRun(await finishedRun(store), undisturbed);
+});
+
+test('interrupted with SIGINT, it saves a checkpoint where it is, and ends with the same bytes', async () => {
+  const store = join(scratch, 'interrupted');
+  await trainInterrupted({
+    recipe,
+    store,
+    seed: 6,
+    times: 2,
+    ways: ['interrupt'],
+    withinMs: 0.3 * courseMs(undisturbed),
+  });
+  const run = await finishedRun(store);
+  const stops = run.events.filter((event) => event.type === 'run-end' && event.reason === 'stopped');
+  expect(stops.length).toBeGreaterThan(0);
+  for (const stop of stops) {
+    const place = run.events.indexOf(stop);
+    const resumed = run.events.slice(place).find(({ type }) => type === 'run-start');
+    // No step is computed twice.
+    expect(resumed).toMatchObject({ step: stop.step });
+  }
+  expectSameRun(run, undisturbed);
+});
