@@ -19,6 +19,7 @@ export { countRows, readSources } from './data/index.ts';
 export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';
+export { countTokens } from './shard/index.ts';
 export { readSamples } from './store/read-samples.ts';
 export type { StageDeps } from './store/stage.ts';
 

@@ -73,13 +73,13 @@ test('facts that are handed in count, and one that fails is unknown with its rea
     context: { cwd },
     sources: {
       countRows: async (values) => ({ train: values.sources.length * 32, heldout: 4 }),
-      countTokens: async () => {
-        throw new MartletError('no-tokenizer', 'there is no tokenizer');
+      findModel: async () => {
+        throw new MartletError('no-model', 'there is no model', { hint: 'Fetch one' });
       },
     },
   });
   expect(plan.predictions).toMatchObject({ rows: 32, steps: 2, tokens: 'unknown' });
-  expect(missing).toEqual(['tokens: there is no tokenizer']);
+  expect(missing).toEqual(['model: there is no model. Fetch one']);
 });
 
 test.each<[string, string | Uint8Array, string]>([
@@ -111,11 +111,35 @@ test('martlet plan shows every value, its origin and what to expect', async () =
     'notes=x',
   );
   expect({ exit, err }).toEqual({ exit: 0, err: '' });
-  expect(out).toMatch(/^plan a [0-9a-f]{64}\n/);
-  expect(out).toMatch(/^train\.epochs +2 +flag$/m);
-  expect(out).toMatch(/^train\.rowsPerStep +16 +default$/m);
-  expect(out).toMatch(/^adapter\.alpha +32 +derived +twice the rank$/m);
-  expect(out).toMatch(/^steps +unknown$/m);
+  expect(out).toMatch(/^plan a {2}[0-9a-f]{12}\n/);
+  expect(out).toMatch(/^ {2}train\.epochs +2 +flag$/m);
+  expect(out).toMatch(/^ {2}train\.rowsPerStep +16 +default$/m);
+  expect(out).toMatch(/^ {2}adapter\.alpha +32 +derived: twice the rank$/m);
+  expect(out).toMatch(/^ {2}steps +unknown +the rows are not known yet$/m);
+  expect(out).toMatch(/^unknown model: .*tiny: not on this machine\. Known after making .*tiny\.$/m);
+  expect(out).toMatch(/^unknown rows: data\.sources\[0\]\.from: cannot read .*rows\.jsonl/m);
+});
+
+test('martlet plan counts rows and tokens with the model at hand, and marks a speed that was never measured', async () => {
+  const cwd = await recipeFolder();
+  await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1 });
+  const row = (index: number) =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content: `q ${index}` },
+        { role: 'assistant', content: 'a' },
+      ],
+    });
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), Array.from({ length: 40 }, (_, index) => row(index)).join('\n'));
+  const { out, err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
+  expect(err).toBe('');
+  const { predictions, origins } = JSON.parse(out) as Plan;
+  expect(predictions.rows).toBeGreaterThan(30);
+  expect(predictions.tokens).toBeGreaterThan(Number(predictions.learnedTokens));
+  expect(predictions.learnedTokens).toBeGreaterThan(0);
+  expect(predictions.trainSeconds).toBeGreaterThan(0);
+  expect(origins['predictions.tokens']).toEqual({ origin: 'derived', reason: 'every row encoded, one pass' });
+  expect(origins['predictions.trainSeconds']?.reason).toMatch(/^rough: \d+ GFLOP\/s assumed/);
 });
 
 test('martlet plan --json prints the plan and nothing else', async () => {

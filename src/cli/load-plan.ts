@@ -1,18 +1,24 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
-import type { Issue } from '../core/issue.ts';
+import { formatIssue, type Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import { type Facts, readRecipe, resolvePlan } from '../recipe/index.ts';
 import type { Plan, PlanValues } from '../schema/plan.ts';
 import type { CliContext } from './context.ts';
 
+type Rows = NonNullable<Facts['rows']>;
+
 /** Where facts come from that need more than a file of the recipe. One that throws leaves its fact unknown. */
 export interface FactSources {
   /** The folder of the first of these base models that is on this machine; nothing is downloaded. */
   readonly findModel?: (addresses: readonly string[]) => Promise<string | undefined>;
-  readonly countRows?: (values: PlanValues['data']) => Promise<{ readonly train: number; readonly heldout: number }>;
-  readonly countTokens?: (values: PlanValues) => Promise<Facts['tokens']>;
+  readonly countRows?: (values: PlanValues['data']) => Promise<Rows>;
+  /** Asked once the model and the rows are known. */
+  readonly countTokens?: (
+    values: PlanValues,
+    known: { /** Of the model. */ readonly folder: string; readonly rows: Rows },
+  ) => Promise<Facts['tokens']>;
   readonly measureThroughput?: () => Promise<Facts['throughput']>;
 }
 
@@ -31,7 +37,7 @@ export interface LoadedPlan {
   readonly plan: Plan;
   readonly facts: Facts;
   readonly warnings: readonly Issue[];
-  /** Facts that could not be had, and why; for people. */
+  /** Facts that could not be had, why, and what would make them known; for people. */
   readonly missing: readonly string[];
   /** The recipe, absolute. */
   readonly file: string;
@@ -78,27 +84,35 @@ async function collectFacts({ values, sources, missing }: CollectRequest): Promi
       return await look();
     } catch (error) {
       if (!MartletError.is(error) && !isSystemError(error)) throw error;
-      missing.push(`${what}: ${error.message}`);
+      missing.push(`${what}: ${reasonOf(error)}`);
       return undefined;
     }
   };
-  const [machine, model, rows, tokens, throughput] = await Promise.all([
+  const [machine, model, rows, throughput] = await Promise.all([
     machineFacts(),
     known('model', async () => {
       const folder = await (sources.findModel ?? localModel)(values.base);
-      return folder === undefined ? undefined : modelFacts(folder);
+      return folder === undefined ? undefined : { folder, facts: await modelFacts(folder) };
     }),
     known('rows', async () => sources.countRows?.(values.data)),
-    known('tokens', async () => sources.countTokens?.(values)),
     known('throughput', async () => sources.measureThroughput?.()),
   ]);
+  const tokens =
+    model && rows && (await known('tokens', async () => sources.countTokens?.(values, { folder: model.folder, rows })));
   return {
     machine,
-    ...(model && { model }),
-    ...(rows && { rows: { train: rows.train, heldout: rows.heldout } }),
+    ...(model && { model: model.facts }),
+    ...(rows && { rows }),
     ...(tokens && { tokens }),
     ...(throughput && { throughput }),
   };
+}
+
+/** What went wrong and what to do about it, in one line. */
+function reasonOf(error: Error): string {
+  if (!MartletError.is(error)) return error.message;
+  const { issues, message, hint } = error;
+  return [issues.length > 0 ? issues.map(formatIssue).join(' ') : message, hint].filter(Boolean).join('. ');
 }
 
 /** The first address when it is a model folder. */

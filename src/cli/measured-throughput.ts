@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Facts, flopsPerToken, savesActivations } from '../recipe/index.ts';
@@ -22,6 +23,8 @@ export async function measuredThroughput(store: Store, machine: string): Promise
     const steps = await stepsOf(run);
     if (steps.length < fewestSteps) continue;
     const { base, plan: address } = runSchema.parse(await readJson(join(run.folder, 'run.json')));
+    // A base that was removed can no longer be weighed.
+    if (!existsSync(base)) continue;
     const { folder } = await store.open('plan', address);
     const { values, execution } = planSchema.parse(await readJson(join(folder, 'plan.json')));
     const total = (key: 'tokens' | 'learnedTokens' | 'seconds'): number =>

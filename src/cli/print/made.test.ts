@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import type { Artefact } from '../../store/store.ts';
+import { madeLine } from './made.ts';
+
+const artefact = (kind: Artefact['kind'], facts: Artefact['lineage']['facts']): Artefact =>
+  ({ kind, address: 'a@1', folder: '/store', lineage: { facts } }) as unknown as Artefact;
+
+test.each<[Artefact, boolean, string]>([
+  [artefact('plan', { hash: 'ab'.repeat(32) }), true, 'plan     a@1               hash abababababab'],
+  [
+    artefact('dataset', { rowsIn: 1240, fates: { train: 1192, heldout: 48, invalid: 0 }, changesOn: null }),
+    true,
+    'dataset  a@1               1,240 rows: 1,192 train, 48 heldout',
+  ],
+  [
+    artefact('shards', {
+      splits: { train: { tokens: 35_629, learnedTokens: 11_086, steps: 24 }, heldout: {} },
+      lost: 0,
+      truncated: 2,
+    }),
+    true,
+    'shards   a@1               35,629 tokens, 11,086 learned, 24 steps, 2 rows cut',
+  ],
+  [
+    artefact('run', { step: 24, checkpoint: 'checkpoints/step-000024' }),
+    false,
+    'run      a@1               24 steps, checkpoints/step-000024, made before',
+  ],
+  [
+    artefact('model', { checkpoint: 'x', certificates: [{ format: 'adapter', maxLogitDifference: 0.0000123 }] }),
+    true,
+    'model    a@1               adapter (logits within 0.00001)',
+  ],
+  [artefact('feedback', {}), false, 'feedback a@1               made before'],
+])('a line says what is worth a look', (each, isNew, expected) => {
+  expect(madeLine(each, isNew)).toBe(expected);
+});

@@ -1,0 +1,44 @@
+import { formatCount } from '../../core/units.ts';
+import type { Artefact } from '../../store/store.ts';
+
+type Facts = Artefact['lineage']['facts'];
+
+/** One line for what a stage made or found made: `dataset market-brief@1   240 rows: 192 train, 48 heldout`. */
+export function madeLine({ kind, address, lineage }: Artefact, isNew: boolean): string {
+  const said = summaries[kind]?.(lineage.facts) ?? '';
+  const note = isNew ? said : [said, 'made before'].filter(Boolean).join(', ');
+  return `${kind.padEnd(9)}${address.padEnd(16)}  ${note}`.trimEnd();
+}
+
+/** What is worth a look, from what the stage noted in the lineage. */
+const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => string>>> = {
+  plan: ({ hash }) => `hash ${String(hash).slice(0, 12)}`,
+  dataset: ({ rowsIn, fates }) =>
+    `${count(rowsIn)} rows: ${entries(fates)
+      .filter(([, rows]) => rows !== 0)
+      .map(([fate, rows]) => `${count(rows)} ${fate}`)
+      .join(', ')}`,
+  shards: ({ splits, lost, truncated }) => {
+    const train = Object.fromEntries(entries(Object.fromEntries(entries(splits)).train));
+    const losses = [lost !== 0 && `${count(lost)} rows lost`, truncated !== 0 && `${count(truncated)} rows cut`];
+    return [
+      `${count(train.tokens)} tokens, ${count(train.learnedTokens)} learned, ${count(train.steps)} steps`,
+      ...losses,
+    ]
+      .filter(Boolean)
+      .join(', ');
+  },
+  run: ({ step, checkpoint }) => `${count(step)} steps, ${String(checkpoint)}`,
+  report: ({ checkpoint }) => `base against ${String(checkpoint)}`,
+  model: ({ certificates }) =>
+    (Array.isArray(certificates) ? certificates : [])
+      .map((certificate) => Object.fromEntries(entries(certificate)))
+      .map(
+        ({ format, maxLogitDifference }) =>
+          `${String(format)} (logits within ${Number(maxLogitDifference).toPrecision(1)})`,
+      )
+      .join(', '),
+};
+
+const count = (value: unknown): string => formatCount(Number(value));
+const entries = (value: unknown): [string, unknown][] => Object.entries(value ?? {});
