@@ -21,6 +21,7 @@ describe('what the machine meant', () => {
   test.each([
     'std::bad_alloc',
     'bad allocation',
+    '# Fatal process OOM in Failed to reserve virtual memory for CodeRange',
     'Array buffer allocation failed',
     'Non-zero status code: Failed to allocate memory for requested buffer of size 1073741824',
   ])('"%s" speaks of memory', (message) => {

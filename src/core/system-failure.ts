@@ -42,7 +42,7 @@ const bySystemCode: Readonly<Record<string, Cause>> = {
 
 /** How Node, V8, C++ and ONNX Runtime say that memory ran out. */
 const memoryWords =
-  /bad_?alloc|bad allocation|out of memory|failed to allocate|allocation failed|cannot allocate memory|array length exceeds|failed to map segment from shared object(?!: operation)/i;
+  /bad_?alloc|bad allocation|out of memory|process OOM|failed to allocate|allocation failed|cannot allocate memory|array length exceeds|failed to map segment from shared object(?!: operation)/i;
 
 /** Whether a text that a process left behind speaks of memory. */
 export function speaksOfMemory(text: string): boolean {
