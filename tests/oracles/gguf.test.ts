@@ -13,6 +13,7 @@ import { openSafetensors, writeSafetensors } from '../../src/models/safetensors.
 import { openTokenizer } from '../../src/models/tokenizer.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { tinyTokenizerJson } from '../../src/testing/tiny-tokenizer.ts';
+import { mixedTexts } from '../support/mixed-texts.ts';
 import { describeWithOracles, oracle } from '../support/oracle.ts';
 
 let folder = '';
@@ -47,51 +48,6 @@ function randomBlocks(type: GgufType, count: number): Uint8Array {
     }
   }
   return bytes;
-}
-
-const pieces = [
-  ' ',
-  '  ',
-  '\n',
-  '\n\n',
-  '\t',
-  '0',
-  '12',
-  "'s",
-  "'LL",
-  'the',
-  ' the',
-  'é',
-  'e\u0301',
-  '中文',
-  '😀',
-  '👩‍👧',
-  '.',
-  '-',
-  '_',
-  '/',
-  'ſ',
-  '½',
-  '<|im_end|>',
-  '<s>',
-  '\u00a0',
-  'A',
-  'ا',
-];
-
-/** Prose, code and numbers, then random neighbours of everything that is cut in a way of its own. */
-function corpus(): string[] {
-  const random = randomStream(23);
-  const mixed = Array.from({ length: 400 }, () =>
-    Array.from({ length: 1 + random.below(12) }, () => pieces[random.below(pieces.length)]).join(''),
-  );
-  return [
-    "Hello, it's a test. They've GONE — I'LL stay!",
-    'def f(x):\n    return x + 1  # why\n\n\nclass A:\n\tpass\r\n',
-    '{"close": 12.5, "month": "2001-02", "change": -0.031}',
-    'price 1234.56, up 7.5% on 2024-05-01',
-    ...mixed,
-  ];
 }
 
 /** SentencePiece with byte fallback; merges in the order of their scores. */
@@ -196,7 +152,7 @@ describeWithOracles('GGUF against its reference package and transformers', () =>
       await exportGguf({ modelFolder: model, file, dtype: 'F16' });
       await importGguf({ file, folder: imported });
       // transformers knows no `smollm` and cuts it as GPT-2: see gguf-pretokenizer.ts.
-      const texts = corpus().filter((text) => name !== 'smollm' || !/\s\s\p{N}|\s[½²]/u.test(text));
+      const texts = mixedTexts(400).filter((text) => name !== 'smollm' || !/\s\s\p{N}|\s[½²]/u.test(text));
       expect(texts.length).toBeGreaterThan(200);
       const { ids } = await oracle<{ ids: number[][] }>('tokenize_text', { gguf: file, texts });
       const tokenizer = await openTokenizer(imported);
