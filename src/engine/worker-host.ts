@@ -134,7 +134,9 @@ function diedBecause(how: {
       retryable: true,
     });
   return new MartletError('engine-died', `the engine ended by itself (${way})${last ? `: ${last}` : ''}`, {
-    hint: 'Run it again: it goes on from the last checkpoint. Report it if it happens again.',
+    hint: how.signal
+      ? 'Run it again: it goes on from the last checkpoint. A crash without a word is often memory that was refused: free some, or lower train.packTokens; report it if it happens again.'
+      : 'Run it again: it goes on from the last checkpoint. Report it if it happens again.',
     retryable: true,
   });
 }
