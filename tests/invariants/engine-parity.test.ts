@@ -11,6 +11,7 @@ import { openTrainer, type TrainDocument } from '../../src/engine/trainer.ts';
 import { sft } from '../../src/methods/sft.ts';
 import { openSafetensors } from '../../src/models/safetensors.ts';
 import { describeWithOracles, oracle } from '../support/oracle.ts';
+import { relativeDistance } from '../support/relative-distance.ts';
 
 interface Reference {
   readonly loss: number;
@@ -37,17 +38,6 @@ const packsOf = (batch: readonly TrainDocument[], cut: number): { documents: rea
 const train = { clipNorm: 1, weightDecay: 0.01, betas: [0.9, 0.999] as [number, number], epsilon: 1e-8 };
 const learningRates = Array.from({ length: 10 }, (_, i) => 1e-2 * (1 - i / 20));
 const steps = { ...train, learningRates };
-
-/** |a - b| over |b|, as vectors. */
-function distance(ours: Float32Array, theirs: Float32Array): number {
-  let difference = 0;
-  let size = 0;
-  for (let i = 0; i < theirs.length; i++) {
-    difference += ((ours[i] ?? Number.NaN) - (theirs[i] ?? 0)) ** 2;
-    size += (theirs[i] ?? 0) ** 2;
-  }
-  return Math.sqrt(difference / (size + 1e-20));
-}
 
 const cases = ['llama', 'mistral', 'qwen2', 'qwen3'].flatMap((modelType) =>
   (['lora', 'full'] as const).flatMap((kind) =>
@@ -96,7 +86,7 @@ describeWithOracles('the embedded engine agrees with transformers and peft', () 
       for (const [index, { ids }] of (batches[0] ?? []).entries()) {
         const logits = await trainer.logits({ ids });
         expect(
-          distance(logits, await reference.readFloat32(`logits.${index}`)),
+          relativeDistance(logits, await reference.readFloat32(`logits.${index}`)),
           `logits of document ${index}`,
         ).toBeLessThan(1e-4);
       }
@@ -117,7 +107,7 @@ describeWithOracles('the embedded engine agrees with transformers and peft', () 
         for (const { name: parameter } of parameters.entries) {
           const gradient = await reference.readFloat32(`gradient.${theirName(parameter)}`);
           expect(
-            distance(parameters.view(trainer.gradients, parameter), gradient),
+            relativeDistance(parameters.view(trainer.gradients, parameter), gradient),
             `gradient of ${parameter}`,
           ).toBeLessThan(1e-4);
         }
@@ -125,7 +115,7 @@ describeWithOracles('the embedded engine agrees with transformers and peft', () 
       for (const { name: parameter } of parameters.entries) {
         const weight = await reference.readFloat32(`weight.${theirName(parameter)}`);
         expect(
-          distance(parameters.view(trainer.trained.values, parameter), weight),
+          relativeDistance(parameters.view(trainer.trained.values, parameter), weight),
           `weight of ${parameter}`,
         ).toBeLessThan(2e-3);
       }
