@@ -159,7 +159,8 @@ describe('the reports', async () => {
     expect(page.match(/class="row failed has-contradiction"/g)).toHaveLength(1);
     expect(page).toContain('the 1 where tuned failed');
     expect(page).toMatch(/<mark class="contradicted" tabindex="0" title="contradicted: [^"]+close is 30/);
-    expect(page.match(/<svg /g)).toHaveLength(3);
+    // One for each of nine metrics, the loss curve and the lengths.
+    expect(page.match(/<svg /g)).toHaveLength(11);
     expect(page).not.toMatch(/NaN|undefined|Infinity/);
     for (const tag of ['div', 'span', 'mark', 'article', 'section', 'svg', 'g', 'text', 'figure', 'ul', 'li'])
       expect(page.match(new RegExp(`<${tag}[ >]`, 'g'))?.length, tag).toBe(

@@ -13,37 +13,38 @@ const styles: Readonly<Record<string, MetricStyle>> = {
     label: 'Grounded answers',
     unit: 'share',
     better: 'more',
-    explanation: 'State close, change and direction, make at least three claims, and the facts support every one.',
+    explanation:
+      'Share that states close, change and direction, makes at least three claims, and has every one supported.',
   },
   exactMatch: {
     label: 'Exact match',
     unit: 'share',
     better: 'more',
-    explanation: 'Equal to the reference, letter for letter.',
+    explanation: 'Share equal to the reference, letter for letter.',
   },
   contradicted: {
     label: 'Contradicted per answer',
     unit: 'number',
     better: 'less',
-    explanation: 'Contradicted claims: it is clear which fact is meant, and the fact says otherwise.',
+    explanation: 'Mean count of claims where it is clear which fact is meant, and the fact says otherwise.',
   },
   notFound: {
     label: 'Not found per answer',
     unit: 'number',
     better: 'less',
-    explanation: 'Claims not found: the facts say nothing about it.',
+    explanation: 'Mean count of claims the facts say nothing about.',
   },
   supported: {
     label: 'Supported per answer',
     unit: 'number',
     better: 'more',
-    explanation: 'Supported claims: a fact says so, or it follows from the facts.',
+    explanation: 'Mean count of claims that a fact states, or that follow from the facts.',
   },
   claims: {
     label: 'Claims per answer',
     unit: 'number',
     better: 'neither',
-    explanation: 'Everything that can be checked.',
+    explanation: 'Numbers, percentages, dates, names and direction words: everything that can be checked.',
   },
   heldoutLoss: {
     label: 'Held-out loss',
@@ -51,12 +52,17 @@ const styles: Readonly<Record<string, MetricStyle>> = {
     better: 'less',
     explanation: 'Mean negative log-likelihood of a learned token, in nats.',
   },
-  perplexity: { label: 'Perplexity', unit: 'number', better: 'less', explanation: 'exp(held-out loss).' },
+  perplexity: {
+    label: 'Perplexity',
+    unit: 'number',
+    better: 'less',
+    explanation: 'exp(held-out loss): as if so many tokens were equally likely at each place.',
+  },
   answerTokens: {
     label: 'Tokens per answer',
     unit: 'number',
     better: 'neither',
-    explanation: 'Length of the answers.',
+    explanation: 'Mean length of the answers.',
   },
 };
 
@@ -78,7 +84,9 @@ export function metricStyle(name: string): MetricStyle {
 
 export function formatMetric(name: string, value: number): string {
   if (metricStyle(name).unit === 'share') return `${(value * 100).toFixed(value > 0 && value < 1 ? 1 : 0)} %`;
-  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
+  const size = Math.abs(value);
+  if (size > 0 && size < 0.1) return value.toPrecision(2);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
 export function formatInterval(name: string, metric: Metric): string {

@@ -1,6 +1,8 @@
+import { formatDuration } from '../core/units.ts';
 import type { Claim, EvalSample, Report } from '../schema/report.ts';
 import { clearChange, formatInterval, formatMetric, metricOrder, metricStyle } from './metric-names.ts';
-import { escapeHtml, lengthHistogram, lossCurve, metricBars } from './report-plots.ts';
+import { metricRows } from './report-metrics.ts';
+import { escapeHtml, lengthHistogram, lossCurve } from './report-plots.ts';
 import { reportStyle } from './report-style.ts';
 import { hasFailed } from './report-terminal.ts';
 
@@ -34,9 +36,9 @@ export function reportPage({
 </header>
 <section class="cards" aria-label="In short">${cards(report)}</section>
 <section class="plots" aria-label="Plots">
-<figure class="wide"><h2>Metrics</h2>${legend()}${metricBars(report)}</figure>
-${report.lossCurve.length > 1 ? `<figure><h2>Training loss</h2>${lossCurve(report)}</figure>` : ''}
-${samples.length > 0 ? `<figure><h2>Length of the answers, in tokens</h2>${lengthHistogram(samples)}</figure>` : ''}
+<figure class="wide"><h2>Metrics</h2>${legend('whiskers and ranges: 95 % interval; each metric on its own scale from 0')}${metricRows(report)}</figure>
+${report.lossCurve.length > 1 ? `<figure><h2>Training loss</h2><p class="legend">nats a learned token, by step; dashed: held-out loss</p>${lossCurve(report)}</figure>` : ''}
+${samples.length > 0 ? `<figure><h2>Length of the answers</h2>${legend('share of answers, by length in tokens')}${lengthHistogram(samples)}</figure>` : ''}
 </section>
 ${samples.length > 0 ? sampleSection(samples) : ''}
 <footer>Intervals hold 95 %: Wilson for shares, bootstrap over rows for means. Both models answered the same rows, greedily.</footer>
@@ -52,7 +54,7 @@ function subtitle(report: Report, samples: readonly EvalSample[]): string {
     report.checkpoint,
     ...(rows > 0 ? [`${rows} held-out rows answered by each`] : []),
     report.tasks.join(', '),
-    `${report.seconds.toFixed(0)} s`,
+    `measured in ${formatDuration(report.seconds * 1000)}`,
   ].join(' · ');
 }
 
@@ -74,8 +76,9 @@ function cards(report: Report): string {
     .join('');
 }
 
-function legend(): string {
-  return `<p class="legend"><span><span class="swatch" style="background:var(--base)"></span>base</span><span><span class="swatch" style="background:var(--bar)"></span>tuned</span><span>whiskers: 95 % interval; each metric on its own scale from 0; per answer: the mean</span></p>`;
+function legend(note: string): string {
+  const swatch = (model: string): string => `<span><span class="swatch ${model}"></span>${model}</span>`;
+  return `<p class="legend">${swatch('base')}${swatch('tuned')}<span>${note}</span></p>`;
 }
 
 function sampleSection(samples: readonly EvalSample[]): string {
@@ -85,10 +88,15 @@ function sampleSection(samples: readonly EvalSample[]): string {
   const contradicting = tuned.filter(contradicts).length;
   const choice = (id: string, label: string, checked = false): string =>
     `<label><input type="radio" name="show" id="${id}"${checked ? ' checked' : ''}> ${label}</label>`;
+  // Nothing to choose from where nothing failed.
+  const choices = [
+    ...(failed > 0 ? [choice('only-failed', `the ${failed} where tuned failed`)] : []),
+    ...(contradicting > 0 ? [choice('only-contradicted', `the ${contradicting} where tuned is contradicted`)] : []),
+  ];
   return `<section aria-labelledby="answers">
 <h2 id="answers">Answers</h2>
 <p class="legend"><span><mark class="supported">supported</mark> by a fact</span><span><mark class="contradicted">contradicted</mark></span><span><mark class="not-found">not found</mark> in the facts</span><span>the reason shows on hover and focus</span></p>
-<fieldset class="filter"><legend>Show</legend>${choice('all', `all ${byId.size} rows`, true)}${choice('only-failed', `the ${failed} where tuned failed`)}${choice('only-contradicted', `the ${contradicting} where tuned is contradicted`)}</fieldset>
+${choices.length > 0 ? `<fieldset class="filter"><legend>Show</legend>${choice('all', `all ${byId.size} rows`, true)}${choices.join('')}</fieldset>` : ''}
 ${[...byId.values()].map(row).join('\n')}
 </section>`;
 }
@@ -97,7 +105,7 @@ function contradicts(sample: EvalSample): boolean {
   return sample.claims.some((claim) => claim.verdict === 'contradicted');
 }
 
-function row(answers: readonly EvalSample[]): string {
+function row(answers: readonly EvalSample[], index: number): string {
   const order = ['base', 'tuned'];
   const sides = answers.toSorted((a, b) => order.indexOf(a.model) - order.indexOf(b.model));
   const tuned = sides.find((sample) => sample.model === 'tuned');
@@ -105,7 +113,7 @@ function row(answers: readonly EvalSample[]): string {
   if (!first) return '';
   const classes = ['row', tuned && hasFailed(tuned) && 'failed', tuned && contradicts(tuned) && 'has-contradiction'];
   return `<article class="${classes.filter(Boolean).join(' ')}">
-<h3>${escapeHtml(first.id.slice(0, 16))}</h3>
+<h3>${index + 1} · row ${escapeHtml(first.id.slice(0, 16))}</h3>
 <div class="sides">${sides.map(side).join('')}</div>
 <details><summary>Prompt and reference</summary><pre>${escapeHtml(promptText(first))}</pre><pre>${escapeHtml(first.reference)}</pre></details>
 </article>`;

@@ -1,5 +1,5 @@
 import type { EvalSample, Report } from '../schema/report.ts';
-import { clearChange, formatInterval, formatMetric, metricOrder, metricStyle } from './metric-names.ts';
+import { formatMetric } from './metric-names.ts';
 
 /** Text made safe for HTML, inside elements and quoted attributes. */
 export function escapeHtml(text: string): string {
@@ -13,45 +13,8 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/gu, (character) => entities[character] ?? character);
 }
 
-/** Widths in SVG units, about one to a pixel where the page is wide. */
-const barsWidth = 760;
+/** In SVG units, about one to a pixel where the page is wide. */
 const plotWidth = 460;
-
-/** Base and tuned as two bars a metric, each metric on its own scale from 0, whiskers for the 95 % interval. */
-export function metricBars(report: Report): string {
-  const { base = {}, tuned = {} } = report.models;
-  const names = metricOrder([...Object.keys(base), ...Object.keys(tuned)]);
-  const rowHeight = 52;
-  const left = 190;
-  const span = 420;
-  const rows = names.map((name, row) => {
-    const both = [base[name], tuned[name]];
-    const most = metricStyle(name).unit === 'share' ? 1 : Math.max(...both.map((metric) => metric?.high ?? 0), 1e-9);
-    const x = (value: number): string => (left + (span * Math.max(0, value)) / most).toFixed(1);
-    const bars = both.map((metric, model) => {
-      if (!metric) return '';
-      const y = row * rowHeight + 8 + model * 19;
-      const length = ((span * Math.max(0, metric.value)) / most).toFixed(1);
-      const whisker =
-        metric.interval === 'none'
-          ? ''
-          : `<path class="whisker" d="M${x(metric.low)} ${y + 8}H${x(metric.high)}M${x(metric.low)} ${y + 4}v8M${x(metric.high)} ${y + 4}v8"/>`;
-      const interval = formatInterval(name, metric);
-      return `<rect class="${model === 0 ? 'base' : 'tuned'}" x="${left}" y="${y}" width="${length}" height="16" rx="2"/>${whisker}<text x="${left + span + 12}" y="${y + 12}">${formatMetric(name, metric.value)}${interval ? `<tspan class="soft" dx="6">${interval}</tspan>` : ''}</text>`;
-    });
-    const [before, after] = both;
-    const change = before && after ? clearChange(name, before, after) : 'unclear';
-    const note =
-      change === 'unclear' ? '' : `<text class="soft" x="0" y="${row * rowHeight + 38}">clearly ${change}</text>`;
-    return `<g><title>${escapeHtml(metricStyle(name).explanation)}</title><text x="0" y="${row * rowHeight + 22}">${escapeHtml(metricStyle(name).label)}</text>${note}${bars.join('')}</g>`;
-  });
-  return svg({
-    width: barsWidth,
-    height: names.length * rowHeight,
-    label: 'Metrics of base and tuned, with 95 % intervals',
-    body: rows.join(''),
-  });
-}
 
 /** Training loss by step, and the held-out loss of both models as levels. */
 export function lossCurve(report: Report): string {
@@ -63,7 +26,7 @@ export function lossCurve(report: Report): string {
   const [first, last] = [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 1];
   const values = [...points.map(([, loss]) => loss), ...levels.map((level) => level.value)];
   const ticks = niceTicks(Math.max(...values, 0.1));
-  const frame = { left: 44, right: 96, top: 12, bottom: 34, height: 240 };
+  const frame = { left: 44, right: 104, top: 12, bottom: 34, height: 240 };
   const top = ticks.at(-1) ?? 1;
   const x = (step: number): number =>
     frame.left + ((plotWidth - frame.left - frame.right) * (step - first)) / Math.max(1, last - first);
@@ -75,7 +38,7 @@ export function lossCurve(report: Report): string {
   const labels = labelPlaces(levels.map((level) => y(level.value)));
   const lines = levels.map(
     ({ model, value }, index) =>
-      `<path class="level ${model}-line" d="M${frame.left} ${y(value).toFixed(1)}H${plotWidth - frame.right}"/><text class="soft" x="${plotWidth - frame.right + 6}" y="${((labels[index] ?? 0) + 4).toFixed(1)}">${model} ${value.toFixed(2)}</text>`,
+      `<path class="level ${model}-line" d="M${frame.left} ${y(value).toFixed(1)}H${plotWidth - frame.right}"/><text class="soft" x="${plotWidth - frame.right + 6}" y="${((labels[index] ?? 0) + 4).toFixed(1)}">${model} ${formatMetric('heldoutLoss', value)}</text>`,
   );
   const path = points
     .map(([step, loss], index) => `${index === 0 ? 'M' : 'L'}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`)
