@@ -112,6 +112,7 @@ async function quickstart(): Promise<void> {
   ];
   const wallSeconds = (Date.now() - began) / 1000;
   const page = join(walk.report.folder, 'report.html');
+  const recipe = 'recipes/market-brief/recipe.yaml';
   context.out(
     `\n${formatTable(
       [{ title: 'held-out company' }, { title: 'base', align: 'right' }, { title: 'tuned', align: 'right' }],
@@ -127,12 +128,12 @@ answer  ${answered.id}, trace ${trace.complete ? 'complete' : 'BROKEN'}: ${trace
 edit    feedback/${feedback.address}
 took    ${formatDuration(wallSeconds * 1000)}
 
-next    bin/martlet trace ${answered.id}                     from the answer to the rows
-        bin/martlet serve ${name}                      an OpenAI endpoint on this machine
-        bin/martlet chat                                     talk to it
-        bin/martlet review                                   judge what it answered
-        bin/martlet run recipes/market-brief/recipe.yaml --set train.epochs=2
-`,
+${nextSteps([
+  ['from that answer back to the rows', `trace ${answered.id}`],
+  ['an OpenAI endpoint on this machine, and a chat with it', `serve ${name}`, 'chat'],
+  ['judge what it answered: that becomes training data', 'review'],
+  ['the same path, trained twice as long', `run ${recipe} --set train.epochs=2`],
+])}`,
   );
   if (!values.json) return;
   const steps = events.filter((event) => event.type === 'step-end');
@@ -150,6 +151,15 @@ next    bin/martlet trace ${answered.id}                     from the answer to 
     traceComplete: trace.complete,
   };
   context.out(`${JSON.stringify(figures)}\n`);
+}
+
+/** What to try next: for each idea a line that says what it is, and its commands below. */
+function nextSteps(ideas: readonly (readonly [idea: string, ...commands: string[]])[]): string {
+  const lines = ideas.flatMap(([idea, ...commands]) => [
+    `  # ${idea}`,
+    ...commands.map((command) => `  bin/martlet ${command}`),
+  ]);
+  return `next\n${lines.join('\n')}\n`;
 }
 
 interface AskRequest {

@@ -6,6 +6,8 @@ import { martletHome } from '../envs/home.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
 import type { RunEvent } from '../schema/event.ts';
+import type { Plan } from '../schema/plan.ts';
+import type { TrainEngine } from '../spec/train-engine.ts';
 import { openStore } from '../store/open-store.ts';
 import type { CliContext } from './context.ts';
 import { factSources } from './fact-sources.ts';
@@ -25,6 +27,8 @@ export interface WalkRequest {
   /** Says nothing on the way. */
   readonly quiet?: boolean;
   readonly onEvent?: (event: RunEvent) => void;
+  /** Puts something between the loop and the engine. */
+  readonly wrapEngine?: (engine: TrainEngine) => TrainEngine;
 }
 
 /** Makes the plan with the base model at hand, then walks the path up to a stage, showing how it goes. */
@@ -60,27 +64,34 @@ export async function walkRecipe(
   });
   for (const warning of warnings) log(`warning ${formatIssue(warning)}`);
   const { base } = found;
+  if (trainedBy(request.last)) log(expectation(plan));
   // Facts may be missing; the model may not.
   if (!base) throw found.error ?? new MartletError('base-missing', missing.join('; '));
   const shown = trainProgress(context);
+  const embedded = embeddedEngine({ home, env, log });
   const deps: StageDeps = {
     store: await openStore({
       root: storeRoot(context),
       clock: context.now,
       who: env.MARTLET_USER ?? env.USER ?? 'unknown',
     }),
-    engine: embeddedEngine({ home, env, log }),
+    engine: request.wrapEngine?.(embedded) ?? embedded,
     home,
     env,
     clock: context.now,
     log,
-    onMade: (artefact, isNew) => log(madeLine(artefact, isNew)),
+    onMade: (artefact, isNew) => {
+      if (request.quiet) return;
+      line.clear();
+      line.note(madeLine(artefact, isNew));
+    },
     onEvent: (event) => {
       request.onEvent?.(event);
       const text = shown(event);
       if (!text || request.quiet) return;
-      if (event.type === 'step-end') line.update(text);
-      else line.note(text);
+      if (event.type === 'step-end') return line.update(text);
+      if (event.type === 'run-end') line.clear();
+      line.note(text);
     },
     onProgress: ({ what, done, of }) => {
       if (!request.quiet) line.update(`${what}: ${done} of ${of}`);
@@ -101,11 +112,25 @@ export async function walkRecipe(
   }
 }
 
+const trainedBy = (last: StageName): boolean => last === 'train' || last === 'eval' || last === 'export';
+
+/** What the plan expects, in one line. */
+function expectation({ predictions }: Plan): string {
+  const { tokens, steps, peakMemoryGiB, trainSeconds } = predictions;
+  const parts = [
+    ...(typeof tokens === 'number' ? [`${formatCount(tokens)} tokens a pass`] : []),
+    ...(typeof steps === 'number' ? [`${formatCount(steps)} steps`] : []),
+    ...(typeof peakMemoryGiB === 'number' ? [`about ${peakMemoryGiB.toFixed(1)} GiB`] : []),
+    ...(typeof trainSeconds === 'number' ? [`about ${formatDuration(trainSeconds * 1000)} of training`] : []),
+  ];
+  return `Expecting ${parts.join(', ')} (martlet plan says why)`;
+}
+
 /** One line of text an event, with what is left of the run. */
 function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEvent) => string | undefined {
   let steps = 0;
   let first: { at: number; step: number } | undefined;
-  let learned = 0;
+  const sum = { tokens: 0, learned: 0, seconds: 0, loss: Number.NaN };
   return (event) => {
     switch (event.type) {
       case 'run-start':
@@ -113,15 +138,19 @@ function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEvent) => s
         return `${event.resumedFrom ? `Resuming from ${event.resumedFrom}` : 'Training'}: ${formatCount(steps)} steps, ${formatCount(event.trainableParameters)} parameters, ${event.engine}`;
       case 'step-end': {
         first ??= { at: context.now().getTime() - event.seconds * 1000, step: event.step - 1 };
-        learned += event.learnedTokens;
+        sum.tokens += event.tokens;
+        sum.learned += event.learnedTokens;
+        sum.seconds += event.seconds;
+        sum.loss = event.loss;
+        const left = steps - event.step;
         const perStepMs = (context.now().getTime() - first.at) / (event.step - first.step);
         return [
           `step ${event.step}/${steps}`,
           `loss ${event.loss.toFixed(4)}`,
           `${(event.tokens / event.seconds).toFixed(0)} tok/s`,
-          `${formatCount(learned)} learned`,
+          `${formatCount(sum.learned)} learned`,
           `${event.memoryGiB.toFixed(2)} GiB`,
-          `${formatDuration((steps - event.step) * perStepMs)} left`,
+          ...(left > 0 ? [`${formatDuration(left * perStepMs)} left`] : []),
         ].join('  ');
       }
       case 'eval-end':
@@ -133,7 +162,9 @@ function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEvent) => s
       case 'run-failed':
         return undefined;
       case 'run-end':
-        return `${event.reason === 'complete' ? 'trained' : 'stopped after'} ${event.step} steps`;
+        return event.reason === 'stopped'
+          ? `stopped after ${event.step} steps`
+          : `trained on ${formatCount(sum.tokens)} tokens in ${formatDuration(sum.seconds * 1000)}: last loss ${sum.loss.toFixed(4)}`;
     }
   };
 }

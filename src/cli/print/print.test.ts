@@ -48,6 +48,17 @@ test('on a terminal one line is drawn again, ten times a second at most, and nev
   ]);
 });
 
+test('what is over leaves nothing behind, and what comes next is shown at once', () => {
+  const { progress, said } = line(true);
+  progress.update('step 1');
+  progress.clear();
+  progress.note('run a@1');
+  progress.update('answers');
+  progress.clear();
+  progress.finish();
+  expect(said).toEqual(['\r\x1b[2Kstep 1', '\r\x1b[2K', '\r\x1b[2Krun a@1\n', '\r\x1b[2Kanswers', '\r\x1b[2K']);
+});
+
 test('in a log a line is written every ten seconds, and the last one always', () => {
   const { progress, said, at } = line(false);
   progress.update('step 1');

@@ -7,6 +7,8 @@ export interface ProgressLine {
   update(text: string): void;
   /** Prints a line that stays, above the moving one. */
   note(text: string): void;
+  /** Takes the moving line away: what it told of is over. */
+  clear(): void;
   /** Ends the moving line, leaving `text` (or its last state) behind. */
   finish(text?: string): void;
 }
@@ -36,6 +38,11 @@ export function progressLine(
     note(text) {
       context.err(context.isTerminal ? `${clearLine}${text}\n` : `${text}\n`);
       if (context.isTerminal && latest) draw(latest);
+    },
+    clear() {
+      if (context.isTerminal && latest) context.err(clearLine);
+      latest = '';
+      shownAt = Number.NEGATIVE_INFINITY;
     },
     finish(text = latest) {
       if (text && (context.isTerminal || text !== shown)) draw(text);

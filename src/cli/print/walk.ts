@@ -32,7 +32,9 @@ export function walkSummary(
 export async function printWalk(walk: Walk, context: Pick<CliContext, 'colour' | 'columns'>): Promise<string> {
   const rows = Object.entries(walkSummary(walk)).map(([kind, { address, folder }]) => [kind, address, folder]);
   const table = formatTable([{ title: 'made' }, { title: 'address' }, { title: 'folder' }], rows);
-  return walk.report ? `${terminalReport(await readReport(walk.report), context)}\n${table}\n` : `${table}\n`;
+  if (!walk.report) return table;
+  const page = join(walk.report.folder, 'report.html');
+  return `${terminalReport(await readReport(walk.report), context)}\n${table}\npage  ${page}\n`;
 }
 
 export async function readReport(artefact: Artefact): Promise<Parameters<typeof terminalReport>[0]> {
