@@ -64,7 +64,7 @@ export async function walkRecipe(
   });
   for (const warning of warnings) log(`warning ${formatIssue(warning)}`);
   const { base } = found;
-  if (trainedBy(request.last)) log(expectation(plan));
+  if (trains(request.last) && plan.predictions.steps !== 'unknown') log(expectation(plan));
   // Facts may be missing; the model may not.
   if (!base) throw found.error ?? new MartletError('base-missing', missing.join('; '));
   const shown = trainProgress(context);
@@ -112,18 +112,19 @@ export async function walkRecipe(
   }
 }
 
-const trainedBy = (last: StageName): boolean => last === 'train' || last === 'eval' || last === 'export';
+const trains = (last: StageName): boolean => last === 'train' || last === 'eval' || last === 'export';
 
-/** What the plan expects, in one line. */
-function expectation({ predictions }: Plan): string {
+/** What the plan expects, in one line; a passage that is not known is left out. */
+function expectation({ predictions, origins }: Plan): string {
   const { tokens, steps, peakMemoryGiB, trainSeconds } = predictions;
+  const rough = origins['predictions.trainSeconds']?.reason?.startsWith('rough') ? 'roughly' : 'about';
   const parts = [
-    ...(typeof tokens === 'number' ? [`${formatCount(tokens)} tokens a pass`] : []),
     ...(typeof steps === 'number' ? [`${formatCount(steps)} steps`] : []),
-    ...(typeof peakMemoryGiB === 'number' ? [`about ${peakMemoryGiB.toFixed(1)} GiB`] : []),
-    ...(typeof trainSeconds === 'number' ? [`about ${formatDuration(trainSeconds * 1000)} of training`] : []),
+    ...(typeof tokens === 'number' ? [`${formatCount(tokens)} tokens a pass`] : []),
+    ...(typeof peakMemoryGiB === 'number' ? [`${peakMemoryGiB.toFixed(1)} GiB`] : []),
+    ...(typeof trainSeconds === 'number' ? [`${rough} ${formatDuration(trainSeconds * 1000)} of training`] : []),
   ];
-  return `Expecting ${parts.join(', ')} (martlet plan says why)`;
+  return `Expecting ${parts.join(', ')}`;
 }
 
 /** One line of text an event, with what is left of the run. */

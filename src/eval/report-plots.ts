@@ -81,7 +81,7 @@ export function lengthHistogram(samples: readonly EvalSample[]): string {
   const bins = Math.floor(longest / size) + 1;
   const share = (values: readonly number[], bin: number): number =>
     values.length === 0 ? 0 : values.filter((value) => Math.floor(value / size) === bin).length / values.length;
-  const frame = { left: 54, right: 12, top: 12, bottom: 34, height: 200 };
+  const frame = { left: 68, right: 12, top: 12, bottom: 34, height: 200 };
   const step = (plotWidth - frame.left - frame.right) / bins;
   const shares = Array.from({ length: bins }, (_, bin) => [share(base, bin), share(tuned, bin)] as const);
   const ticks = niceTicks(Math.max(...shares.flat(), 0.01) * 100);
