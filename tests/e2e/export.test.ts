@@ -81,18 +81,40 @@ test('an export outside its tolerance fails, says where and by how much, and lea
   expect(await modelsLeft()).toEqual([]);
 });
 
-/** An engine that finds one number of a file changed by the time it reads it. */
-function behindDamage(engine: TrainEngine, file: string, tensor: string): TrainEngine {
+interface Damage {
+  readonly file: string;
+  readonly tensor: string;
+  /** `load`: before it is read back. `end`: after it was found to be right, before the next format is made of it. */
+  readonly when: 'load' | 'end';
+}
+
+/** An engine beside which one number of an exported file changes, once. */
+function withDamage(engine: TrainEngine, { file, tensor, when }: Damage): TrainEngine {
+  let path: string | undefined;
+  let done = false;
+  const strike = async (): Promise<void> => {
+    if (path === undefined || done) return;
+    done = true;
+    await damage(path, tensor);
+  };
   return {
     ...engine,
     async start(options) {
       const session = await engine.start(options);
       const load: typeof session.load = async (request) => {
         const read = file.startsWith('adapter') ? request.checkpointFolder : request.baseFolder;
-        if (read?.includes(join('models', '.new-'))) await damage(join(read, file), tensor);
+        if (read?.includes(join('models', '.new-'))) path = join(read, file);
+        if (when === 'load') await strike();
         return session.load(request);
       };
-      return { ...session, load, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+      return {
+        ...session,
+        load,
+        async [Symbol.asyncDispose]() {
+          await session[Symbol.asyncDispose]();
+          if (when === 'end') await strike();
+        },
+      };
     },
   };
 }
@@ -111,14 +133,20 @@ async function damage(path: string, tensor: string): Promise<void> {
   await writeSafetensors(path, sources, { format: 'pt' });
 }
 
+const merged = { file: 'model.safetensors', tensor: 'model.layers.1.mlp.down_proj.weight' };
+const lora = {
+  file: 'adapter_model.safetensors',
+  tensor: 'base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight',
+};
 test.each([
-  ['safetensors', 'model.safetensors', 'model.layers.1.mlp.down_proj.weight'],
-  ['adapter', 'adapter_model.safetensors', 'base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight'],
-])('one changed weight in the %s export is found', async (format, file, tensor) => {
+  ['safetensors', { ...merged, when: 'load' }],
+  ['adapter', { ...lora, when: 'load' }],
+  ['gguf', { ...merged, when: 'end' }],
+] as const)('one changed weight in the %s export is found', async (format, change) => {
   const recipe = await writeScratchRecipe(folder, { base: join(folder, 'model') });
   const context = scratchContext(folder);
   const { walk, deps } = await walkRecipe(context, { file: recipe, flags: [], last: 'train' });
-  const damaged = { ...deps, engine: behindDamage(deps.engine, file, tensor) };
+  const damaged = { ...deps, engine: withDamage(deps.engine, change) };
   const failure = await walkTo(damaged, walk, 'export', ['eval']).catch((error: unknown) => error);
   expect(failure).toMatchObject({
     code: 'export-differs',
@@ -128,7 +156,27 @@ test.each([
   });
   expect(await modelsLeft()).toEqual([]);
   expect(await verifyAudit({ root: deps.store.root })).toMatchObject({ problems: [] });
-  // Undamaged it passes, and takes the first version.
-  const { model } = await walkTo(deps, walk, 'export', ['eval']);
+});
+
+test('without llama.cpp a GGUF is imported again and read by the engine that trained; nothing of that is kept', async () => {
+  const recipe = await writeScratchRecipe(folder, {
+    base: join(folder, 'model'),
+    export: { formats: ['gguf'], certifyRows: 2 },
+  });
+  const { walk, deps } = await walkRecipe(scratchContext(folder), { file: recipe, flags: [], last: 'train' });
+  // The engine has its own home; this one holds no environment.
+  const { model } = await walkTo({ ...deps, home: join(folder, 'home') }, walk, 'export', ['eval']);
   expect(model?.address).toBe('brief@1');
+  expect(Object.keys(model?.lineage.files ?? {}).sort()).toEqual([
+    'README.md',
+    'gguf/certificate.json',
+    'gguf/model-f32.gguf',
+    'model.json',
+  ]);
+  const certificate = JSON.parse(await readFile(join(model?.folder ?? '', 'gguf', 'certificate.json'), 'utf8'));
+  expect(certificate).toMatchObject({
+    passed: true,
+    greedyAnswersEqual: 2,
+    reader: expect.stringMatching(/^embedded, after importing/),
+  });
 });
