@@ -128,7 +128,7 @@ answer  ${answered.id}, trace ${trace.complete ? 'complete' : 'BROKEN'}: ${trace
 edit    feedback/${feedback.address}
 took    ${formatDuration(wallSeconds * 1000)}
 
-${nextSteps([
+${nextSteps(values.store === undefined ? '' : ` --store ${values.store}`, [
   ['from that answer back to the rows', `trace ${answered.id}`],
   ['an OpenAI endpoint on this machine, and a chat with it', `serve ${name}`, 'chat'],
   ['judge what it answered: that becomes training data', 'review'],
@@ -154,10 +154,10 @@ ${nextSteps([
 }
 
 /** What to try next: for each idea a line that says what it is, and its commands below. */
-function nextSteps(ideas: readonly (readonly [idea: string, ...commands: string[]])[]): string {
+function nextSteps(store: string, ideas: readonly (readonly [idea: string, ...commands: string[]])[]): string {
   const lines = ideas.flatMap(([idea, ...commands]) => [
     `  # ${idea}`,
-    ...commands.map((command) => `  bin/martlet ${command}`),
+    ...commands.map((command) => `  bin/martlet ${command}${store}`),
   ]);
   return `next\n${lines.join('\n')}\n`;
 }

@@ -27,9 +27,15 @@ test.each<[Artefact, boolean, string]>([
     'run      a@1               24 steps, checkpoints/step-000024, made before',
   ],
   [
-    artefact('model', { checkpoint: 'x', certificates: [{ format: 'adapter', maxLogitDifference: 0.0000123 }] }),
+    artefact('model', {
+      checkpoint: 'x',
+      certificates: [
+        { format: 'adapter', maxLogitDifference: 0 },
+        { format: 'gguf', maxLogitDifference: 0.0000123 },
+      ],
+    }),
     true,
-    'model    a@1               adapter (logits within 0.00001)',
+    'model    a@1               adapter (the same logits), gguf (logits within 0.00001)',
   ],
   [artefact('feedback', {}), false, 'feedback a@1               made before'],
 ])('a line says what is worth a look', (each, isNew, expected) => {

@@ -35,7 +35,7 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
       .map((certificate) => Object.fromEntries(entries(certificate)))
       .map(
         ({ format, maxLogitDifference }) =>
-          `${String(format)} (logits within ${Number(maxLogitDifference).toPrecision(1)})`,
+          `${String(format)} (${maxLogitDifference === 0 ? 'the same logits' : `logits within ${Number(maxLogitDifference).toPrecision(1)}`})`,
       )
       .join(', '),
 };
