@@ -80,6 +80,11 @@ export const commands: readonly CommandRow[] = [
     load: () => import('./commands/audit.ts'),
   },
   {
+    name: 'verify',
+    summary: 'show on your own recipe that resuming changes nothing',
+    load: () => import('./commands/verify.ts'),
+  },
+  {
     name: 'models',
     summary: 'list, pull, import, inspect and remove base models',
     load: () => import('./commands/models.ts'),

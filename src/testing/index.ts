@@ -5,3 +5,4 @@ export * from './fake-train-engine.ts';
 export * from './test-plan.ts';
 export * from './tiny-model.ts';
 export * from './tiny-tokenizer.ts';
+export * from './train-engine-contract.ts';

@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandModule } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { palette } from '../print/palette.ts';
+import type { ResumeVerdict } from '../verify-resume.ts';
+import { collect } from './plan.ts';
+
+interface ResumeFlags {
+  readonly set: readonly string[];
+  readonly base?: string;
+  readonly steps: number;
+  readonly json?: true;
+}
+
+/** Claims that a user can have shown on their own recipe, one subcommand each. */
+export const command: CommandModule = {
+  register(verify, context) {
+    addResume(verify.command('resume'), context);
+  },
+};
+
+function addResume(resume: Command, context: CliContext): void {
+  resume
+    .description('train a few steps undisturbed, then again with a stop and a kill: are the bytes equal?')
+    .argument('<recipe>', 'the recipe file')
+    .option('--set <path=value>', 'give a value of the recipe, such as train.epochs=2; may be repeated', collect, [])
+    .option('--base <address>', 'start from this model instead: hf:org/name@rev, a folder, a .gguf file, pypi:package')
+    .option('--steps <n>', 'steps of each run', readSteps, 6)
+    .option('--json', 'print the verdict as one JSON line')
+    .action(async (file: string, { set: flags, base, steps, json }: ResumeFlags) => {
+      const { verifyResume } = await import('../verify-resume.ts');
+      const say = (line: string): void => context.err(`${line}\n`);
+      const verdict = await verifyResume(context, { file, flags, base, steps, say });
+      if (!verdict.ok) context.setExitCode(1);
+      context.out(json ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict, context));
+    });
+}
+
+function formatVerdict(verdict: ResumeVerdict, context: CliContext): string {
+  const { green, red, dim } = palette(context);
+  const { compared, steps, stoppedAfter, killedDuring } = verdict;
+  const widest = Math.max(...compared.map(({ what }) => what.length));
+  const lines = compared.map(({ what, equal, detail }) => {
+    const mark = equal ? green('same   ') : red('differs');
+    return `${mark}  ${what.padEnd(widest)}  ${equal ? dim(detail) : detail}`;
+  });
+  const course = `${steps} steps; stopped after step ${stoppedAfter}, engine killed during step ${killedDuring}`;
+  const differing = compared.filter(({ equal }) => !equal).length;
+  const end = verdict.ok
+    ? green('resuming changes nothing: every byte is equal')
+    : red(`resuming changes the result: ${differing} of ${compared.length} differ`);
+  return `${[course, ...lines, end].join('\n')}\n`;
+}
+
+function readSteps(text: string): number {
+  const steps = Number(text);
+  if (Number.isInteger(steps) && steps >= 2) return steps;
+  throw new InvalidArgumentError('Give a whole number of at least 2.');
+}
