@@ -33,6 +33,16 @@ export interface NodeRequest {
   readonly backward?: (outputs: readonly Value[]) => Backward;
 }
 
+/**
+ * The first output of every graph: an empty list, which the Node binding cannot hand out.
+ *
+ * Results are written where the caller wants them (`fetches`), but after a run the binding also copies each output into a
+ * new array: for a KV cache or saved activations that is more time and memory than the computing. It works through the
+ * outputs in order and gives up at the first it cannot convert, so this one stands before all others. `Program.run` asks
+ * for it and takes that one failure for the end of the run.
+ */
+export const copyBarrier = 'copy_barrier';
+
 /** A compiled piece of a graph: what to feed, what comes out. */
 export interface Emitted {
   readonly bytes: Uint8Array;
@@ -141,6 +151,7 @@ export class Graph {
     const bytes = encodeOnnx({
       name: request.name,
       nodes: [
+        { op: 'SequenceEmpty', domain: '', inputs: [], outputs: [copyBarrier], attributes: {} },
         ...nodes.map((node) => ({
           ...node,
           inputs: node.inputs.map((value) => (value ? nameOf(value) : '')),
@@ -151,7 +162,7 @@ export class Graph {
       ],
       initializers: [...usedConstants.values()],
       inputs: [...inputs.values()],
-      outputs,
+      outputs: [{ name: copyBarrier, sequenceOf: 'float32' }, ...outputs],
     });
     return { bytes, inputs: [...inputs.values()], outputs };
   }

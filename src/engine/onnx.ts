@@ -19,6 +19,12 @@ export interface OnnxValue {
   readonly shape: readonly (number | string)[];
 }
 
+/** A list of tensors: a kind of output of its own. */
+export interface OnnxSequence {
+  readonly name: string;
+  readonly sequenceOf: DataType;
+}
+
 export interface OnnxNode {
   readonly op: string;
   readonly domain: string;
@@ -32,7 +38,7 @@ export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly OnnxTensor[];
   readonly inputs: readonly OnnxValue[];
-  readonly outputs: readonly OnnxValue[];
+  readonly outputs: readonly (OnnxValue | OnnxSequence)[];
 }
 
 const elementTypes: Record<DataType, number> = { float32: 1, int32: 6, int64: 7 };
@@ -94,7 +100,12 @@ function encodeTensor(tensor: OnnxTensor): Chunk {
   ]);
 }
 
-function encodeValue(value: OnnxValue): Chunk {
+function encodeValue(value: OnnxValue | OnnxSequence): Chunk {
+  if ('sequenceOf' in value) {
+    const element = message([bytesField(1, message([varintField(1, elementTypes[value.sequenceOf])]))]);
+    const sequence = message([bytesField(4, message([bytesField(1, element)]))]);
+    return message([stringField(1, value.name), bytesField(2, sequence)]);
+  }
   const dimensions = value.shape.map((size) =>
     bytesField(1, message([typeof size === 'number' ? varintField(1, size) : stringField(2, size)])),
   );
