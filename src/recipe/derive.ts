@@ -1,7 +1,6 @@
-import type { PlanExecution, PlanValues } from '../schema/plan.ts';
+import type { PlanExecution } from '../schema/plan.ts';
 import type { Recipe } from '../schema/recipe.ts';
 import type { Facts } from './facts.ts';
-import { peakBytes, savesActivations } from './memory.ts';
 
 /** A default that depends on something else, and why it is what it is. */
 export interface Derived<T> {
@@ -60,25 +59,18 @@ export function deriveCheckpointEvery(steps: number | 'unknown'): Derived<number
 
 export interface PackRequest {
   readonly lengthTokens: number;
-  readonly adapter: PlanValues['adapter'];
-  readonly memoryGiB: number | 'unknown';
   readonly facts: Facts;
 }
 
 /**
- * From about 512 tokens on, matrix products run at full speed; more only saves calls and costs memory. A pack also holds
- * the longest row, which is never cut.
+ * From about 512 tokens on, matrix products run at full speed; more only costs memory. A pack also holds the longest row,
+ * which is never cut.
  */
-export function derivePackTokens({ lengthTokens, adapter, memoryGiB, facts }: PackRequest): Derived<number> {
-  const { model, tokens } = facts;
-  const longest = Math.min(tokens?.longest ?? 0, lengthTokens);
-  const plenty = 768;
-  if (longest > plenty) return { value: Math.ceil(longest / 64) * 64, reason: `the longest row has ${longest} tokens` };
-  const pack = model && { model, adapter, packTokens: plenty };
-  const tight =
-    pack && memoryGiB !== 'unknown' && peakBytes(pack, savesActivations(pack, memoryGiB)) > (memoryGiB * 2 ** 30) / 2;
-  return tight
-    ? { value: Math.max(512, Math.ceil(longest / 64) * 64), reason: `keeps close to half of ${memoryGiB} GiB` }
+export function derivePackTokens({ lengthTokens, facts }: PackRequest): Derived<number> {
+  const longest = Math.min(facts.tokens?.longest ?? 0, lengthTokens);
+  const plenty = 512;
+  return longest > plenty
+    ? { value: Math.ceil(longest / 64) * 64, reason: `the longest row has ${longest} tokens` }
     : { value: plenty, reason: 'fills the processor; more would only cost memory' };
 }
 

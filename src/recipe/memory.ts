@@ -5,9 +5,9 @@ import { loraParameters } from './model-size.ts';
 const gib = 2 ** 30;
 const mib = 2 ** 20;
 /** What the engine's process takes before a model is loaded: Node, ONNX Runtime and their code. */
-const runtimeBytes = 0.25 * gib;
-/** The head works on chunks of 32 MiB of logits; each of its graphs holds about four temporaries of that size. */
-const headGraphBytes = 4 * 32 * mib;
+const runtimeBytes = 0.12 * gib;
+/** The head works on chunks of 32 MiB of logits; each of its graphs holds about three temporaries of that size. */
+const headGraphBytes = 3 * 32 * mib;
 
 export interface MemoryRequest {
   readonly model: ModelConfig & { readonly parameters: number };
@@ -54,7 +54,7 @@ export function savesActivations(request: MemoryRequest, memoryGiB: number | 'un
  * again, the inputs of all layers and the insides of one twice over (values and their slopes). Attention holds scores,
  * probabilities and the slopes of both, [heads, tokens, tokens] each. Full fine-tuning has a second graph for the head.
  *
- * Measured with SmolLM2-135M, packs of 768 tokens, rank 16: see docs/decisions/2026-11-24-predictions.md.
+ * Measured with SmolLM2-135M, packs of 512 tokens, rank 16: see docs/decisions/2026-11-24-predictions.md.
  */
 export function peakBytes(request: MemoryRequest, saves: boolean): number {
   const { model, adapter, packTokens } = request;

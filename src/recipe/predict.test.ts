@@ -73,15 +73,15 @@ describe('work', () => {
 });
 
 describe('memory', () => {
-  const request = (adapter: PlanValues['adapter'], packTokens = 768) => ({ model: smallModel, adapter, packTokens });
+  const request = (adapter: PlanValues['adapter'], packTokens = 512) => ({ model: smallModel, adapter, packTokens });
   const gib = (adapter: PlanValues['adapter'], saves: boolean): number => peakBytes(request(adapter), saves) / 2 ** 30;
 
   // Most memory of the engine's process in two steps and a checkpoint each: docs/decisions/2026-11-24-predictions.md.
   test.each<[string, PlanValues['adapter'], boolean, number]>([
-    ['LoRA', lora(16), true, 1.543],
-    ['LoRA, computing layers again,', lora(16), false, 1.219],
-    ['full fine-tuning', { kind: 'full' }, true, 3.208],
-    ['full fine-tuning, computing layers again,', { kind: 'full' }, false, 2.546],
+    ['LoRA', lora(16), true, 1.097],
+    ['LoRA, computing layers again,', lora(16), false, 0.89],
+    ['full fine-tuning', { kind: 'full' }, true, 2.568],
+    ['full fine-tuning, computing layers again,', { kind: 'full' }, false, 2.346],
   ])('%s is predicted within 15 %% of what was measured', (_, adapter, saves, measured) => {
     const predicted = gib(adapter, saves);
     expect(predicted / measured).toBeGreaterThan(0.85);
@@ -93,11 +93,11 @@ describe('memory', () => {
     expect(savesActivations(small, 2)).toBe(true);
     expect(savesActivations(small, 1)).toBe(false);
     expect(savesActivations(small, 'unknown')).toBe(false);
-    expect(gib(lora(8), false)).toBeLessThan(gib(lora(8), true) - 0.3);
+    expect(gib(lora(8), false)).toBeLessThan(gib(lora(8), true) - 0.25);
   });
 
   test('full fine-tuning counts its gradient and moments before it saves activations', () => {
-    expect(savesActivations(request({ kind: 'full' }), 3)).toBe(false);
-    expect(savesActivations(request({ kind: 'full' }), 4)).toBe(true);
+    expect(savesActivations(request({ kind: 'full' }), 2.5)).toBe(false);
+    expect(savesActivations(request({ kind: 'full' }), 3.5)).toBe(true);
   });
 });

@@ -84,15 +84,13 @@ describe('execution', () => {
     expect(engine({ model: smallModel, machine }, 'execution.engine=embedded')).toBe('embedded: asked for');
   });
 
-  test('a pack holds the longest row, within half of the memory', () => {
+  test('a pack fills the processor and holds the longest row', () => {
     const pack = (facts: Facts, ...flags: string[]): number => planWith(flags, facts).execution.packTokens;
     const rows = (longest: number): Facts => ({ ...exampleFacts, tokens: { train: 1e5, learned: 1e4, longest } });
-    expect(pack({})).toBe(768);
-    expect(pack(rows(230))).toBe(768);
+    expect(pack({})).toBe(512);
+    expect(pack(rows(230))).toBe(512);
     expect(pack(rows(1900))).toBe(1920);
-    const tight = { cores: 2, memoryGiB: 2.5, platform: 'linux-x64' };
-    expect(pack({ model: smallModel, machine: tight })).toBe(512);
-    expect(pack({ ...rows(600), machine: tight })).toBe(640);
+    expect(pack(rows(600))).toBe(640);
     expect(pack(rows(700), 'train.packTokens=900')).toBe(900);
   });
 

@@ -97,7 +97,7 @@ function resolveExecution({ recipe, facts, values, notes }: ExecutionRequest): O
     packTokens: orDerive(
       ['train', 'packTokens'],
       recipe.train.packTokens,
-      () => derivePackTokens({ lengthTokens: values.render.lengthTokens, adapter: values.adapter, memoryGiB, facts }),
+      () => derivePackTokens({ lengthTokens: values.render.lengthTokens, facts }),
       ['execution', 'packTokens'],
     ),
     keepCheckpoints: take(['train', 'keepCheckpoints'], recipe.train.keepCheckpoints, ['execution', 'keepCheckpoints']),
