@@ -1,15 +1,26 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { writeMarketBriefs } from '../recipes/market-brief/briefs.ts';
+import { readFile, writeFile } from 'node:fs/promises';
+import { factSheets, figure, readPrices } from '../recipes/market-brief/facts.ts';
 
-/** The first rows of the market-brief recipe, only their messages: what every trainer reads alike. */
+/**
+ * Short rows of real share prices, about 70 tokens each with SmolLM2's template, only their messages: what every trainer
+ * reads alike.
+ */
 export async function writeBenchRows({ file, rows }: { file: string; rows: number }): Promise<void> {
-  const all = `${file}.all`;
-  await writeMarketBriefs({ out: all });
-  const lines = (await readFile(all, 'utf8')).trimEnd().split('\n').slice(0, rows);
-  if (lines.length < rows) throw new Error(`the recipe has ${lines.length} rows, ${rows} were asked for`);
-  const plain = lines.map((line) => JSON.stringify({ messages: (JSON.parse(line) as { messages: unknown }).messages }));
-  await writeFile(file, `${plain.join('\n')}\n`);
-  await rm(all);
+  const prices = new URL('../data/stocks.csv', import.meta.resolve('vega-datasets'));
+  const sheets = factSheets(readPrices(await readFile(prices, 'utf8'))).slice(0, rows);
+  if (sheets.length < rows) throw new Error(`there are ${sheets.length} months of prices, ${rows} rows were asked for`);
+  const lines = sheets.map(({ sheet }) => {
+    const { symbol, month, direction } = sheet;
+    const [close, previous] = [figure(sheet, 'close'), figure(sheet, 'previous')];
+    return JSON.stringify({
+      messages: [
+        { role: 'system', content: 'Write the news.' },
+        { role: 'user', content: `${symbol} ${month}: ${close}, before ${previous}` },
+        { role: 'assistant', content: `${symbol} closed ${direction} at ${close} in ${month}, from ${previous}.` },
+      ],
+    });
+  });
+  await writeFile(file, `${lines.join('\n')}\n`);
 }
 
 /** Asked one after the other; the first warms up. Each asks for more than the answer may hold. */
