@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { openSafetensors, writeSafetensors } from '../models/safetensors.ts';
 import type { Model } from './model.ts';
-import type { Trained } from './trainer.ts';
+import type { Trained } from './trained.ts';
 
 export interface OptimizerState {
   readonly first: Float32Array;

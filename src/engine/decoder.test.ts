@@ -8,7 +8,8 @@ import { openDecoder } from './decoder.ts';
 import { loadModel } from './model.ts';
 import { likeliest } from './sampling.ts';
 import { testRuntime } from './test-runtime.ts';
-import { freshAdapter, openTrainer } from './trainer.ts';
+import { freshAdapter } from './trained.ts';
+import { openTrainer } from './trainer.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'martlet-decoder-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));

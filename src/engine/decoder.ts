@@ -4,7 +4,7 @@ import { decodeGraph } from './decode-graph.ts';
 import type { AdapterShape } from './llama.ts';
 import { blockName, embeddingName, headName, type Model, normName, rotaryTables } from './model.ts';
 import type { Program, Runtime } from './runtime.ts';
-import type { Trained } from './trainer.ts';
+import type { Trained } from './trained.ts';
 
 /** Sequences that are being continued together, each with a slot of the KV cache. Slots in use are always 0 .. active - 1. */
 export interface Decoder extends AsyncDisposable {

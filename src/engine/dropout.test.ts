@@ -9,7 +9,8 @@ import { openDecoder } from './decoder.ts';
 import { type AdapterShape, linearNames } from './llama.ts';
 import { loadModel } from './model.ts';
 import { testRuntime } from './test-runtime.ts';
-import { freshAdapter, openTrainer, type Trainer } from './trainer.ts';
+import { freshAdapter } from './trained.ts';
+import { openTrainer, type Trainer } from './trainer.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'martlet-dropout-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -8,7 +8,7 @@ import type { AdapterShape } from './llama.ts';
 import { loadModel } from './model.ts';
 import { readAdapter, writeAdapter } from './peft.ts';
 import { testRuntime } from './test-runtime.ts';
-import { freshAdapter } from './trainer.ts';
+import { freshAdapter } from './trained.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'martlet-peft-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import type { PlanValues } from '../schema/plan.ts';
 import { type AdapterShape, adapterParameters, type LinearName, linearNames } from './llama.ts';
 import { blockName, type Model } from './model.ts';
 import { flatParameters } from './parameters.ts';
-import type { Trained } from './trainer.ts';
+import type { Trained } from './trained.ts';
 
 /** PEFT's own names: https://github.com/huggingface/peft (LoraConfig, `adapter_model.safetensors`). */
 const peftName = (name: string): string => `base_model.model.${name}`;

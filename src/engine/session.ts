@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { randomStream, streamKey } from '../core/random.ts';
@@ -31,7 +29,8 @@ import { adapterShape, readAdapter, writeAdapter } from './peft.ts';
 import type { Runtime } from './runtime.ts';
 import { sampleToken } from './sampling.ts';
 import { type Optimizer, scaleOf, trainStep } from './train-step.ts';
-import { freshAdapter, openTrainer, type Trained, type Trainer } from './trainer.ts';
+import { freshAdapter, type Trained } from './trained.ts';
+import { openTrainer, type Trainer } from './trainer.ts';
 
 interface Loaded {
   readonly plan: Plan;
@@ -123,8 +122,8 @@ async function load(runtime: Runtime, request: LoadRequest): Promise<Loaded> {
   if (!training) return { plan, baseFolder: request.baseFolder, model, adapter, shards, trainer, optimizer: null };
   const size = trainer.trained.parameters.size;
   const state: OptimizerState = { first: new Float32Array(size), second: new Float32Array(size) };
-  const step =
-    checkpoint && existsSync(join(checkpoint, 'optimizer.safetensors')) ? await readOptimizer(checkpoint, state) : 0;
+  // A checkpoint without its moments would train on as if at step 0: it is refused.
+  const step = checkpoint ? await readOptimizer(checkpoint, state) : 0;
   return {
     plan,
     baseFolder: request.baseFolder,

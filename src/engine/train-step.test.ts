@@ -6,11 +6,13 @@ import { normal, randomStream } from '../core/random.ts';
 import { mul, neg, quantity, total } from '../methods/expression.ts';
 import { sft } from '../methods/sft.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
+import type { TrainDocument } from './learned-positions.ts';
 import { loadModel } from './model.ts';
 import { globalNorm, openAdamW } from './optimizer.ts';
 import { testRuntime } from './test-runtime.ts';
 import { scaleOf, type TrainPack, trainStep } from './train-step.ts';
-import { freshAdapter, openTrainer, type TrainDocument, type Trainer } from './trainer.ts';
+import { freshAdapter } from './trained.ts';
+import { openTrainer, type Trainer } from './trainer.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'martlet-step-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -1,7 +1,8 @@
 import type { PlanValues } from '../schema/plan.ts';
 import type { OptimizerState } from './checkpoint-files.ts';
+import type { TrainDocument } from './learned-positions.ts';
 import { type AdamW, globalNorm } from './optimizer.ts';
-import type { StepScale, TrainDocument, Trainer } from './trainer.ts';
+import type { StepScale, Trainer } from './trainer.ts';
 
 /** Documents computed at once. */
 export interface TrainPack {

@@ -1,26 +1,17 @@
 import type { Tensor } from 'onnxruntime-common';
 import { MartletError } from '../core/error.ts';
-import { randomStream, streamKey } from '../core/random.ts';
+import { streamKey } from '../core/random.ts';
 import { evaluateLoss } from '../methods/evaluate.ts';
 import type { Expression } from '../methods/expression.ts';
+import { bufferPool } from './buffer-pool.ts';
+import { fillDropout } from './dropout.ts';
 import { headGraphs } from './head.ts';
 import { layoutFeeds, packLayout } from './layout.ts';
+import { headChunks, type Learned, learnedPositions, type TrainDocument } from './learned-positions.ts';
 import { type AdapterShape, adapterParameters, blockGraphs, linearNames, linearSize } from './llama.ts';
 import { blockName, embeddingName, headName, type Model, normName, rotaryTables } from './model.ts';
-import { type FlatParameters, flatParameters } from './parameters.ts';
 import type { Program, Runtime } from './runtime.ts';
-
-/** One document of a pack: weights[i] > 0 where token i is learned. */
-export interface TrainDocument {
-  readonly ids: ArrayLike<number>;
-  readonly weights: ArrayLike<number>;
-}
-
-/** What is trained: an adapter beside a frozen base, or the base itself. */
-export interface Trained {
-  readonly parameters: FlatParameters & { readonly matrixSize: number };
-  readonly values: Float32Array;
-}
+import type { Trained } from './trained.ts';
 
 export interface TrainerOptions {
   readonly runtime: Runtime;
@@ -68,9 +59,6 @@ export interface Trainer {
   /** Logits of every position of one sequence, [length, vocabulary] row by row. */
   logits(request: { readonly ids: ArrayLike<number>; readonly base?: boolean }): Promise<Float32Array>;
 }
-
-/** Bytes of logits at a time: the head makes about four temporaries of this size. */
-const headChunkBytes = 32 << 20;
 
 /**
  * Runs a model layer by layer: one forward and one backward graph serve all layers, weights are fed, activations live in
@@ -210,8 +198,6 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
     return buffers(run.training ? `x${layers}` : `x alternating ${layers % 2}`, run.tokens * hidden);
   };
 
-  const measured = (documents: readonly TrainDocument[]): Learned => learnedPositions(documents);
-
   /** Log-probabilities of the learned tokens, and their slopes against the last norm's output, chunk by chunk. */
   const score = async (
     last: Float32Array,
@@ -229,7 +215,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
     const logProbabilities = buffers('log probabilities', count);
     const slopes = buffers('slopes', count * hidden);
     const forwardHead = await program('head', head.forward);
-    for (const [from, to] of chunks(count, vocabulary)) {
+    for (const [from, to] of headChunks(count, vocabulary)) {
       const rows = to - from;
       await forwardHead.run(
         {
@@ -277,7 +263,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
     const weights = await program('head weights', head.weightBackward);
     const sum = trained.parameters.view(gradients, headName(config));
     const sumTensor = runtime.float(sum, [vocabulary, hidden]);
-    for (const [from, to] of chunks(learned.positions.length, vocabulary)) {
+    for (const [from, to] of headChunks(learned.positions.length, vocabulary)) {
       const rows = to - from;
       const normed = buffers('normed', rows * hidden);
       await weights.run(
@@ -304,13 +290,13 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
     gradients,
     async measure({ documents, scale, base = false }) {
       const run = start(documents, { base: base && !full, training: false, place: [0, 0] });
-      const learned = measured(documents);
+      const learned = learnedPositions(documents);
       const { logProbabilities } = await score(await forward(run), learned);
       return result(learned, logProbabilities, lossOf(learned, logProbabilities, scale).loss, run.tokens);
     },
     async accumulate({ documents, scale, place }) {
       const run = start(documents, { base: false, training: true, place });
-      const learned = measured(documents);
+      const learned = learnedPositions(documents);
       const { logProbabilities, slopes, inputs } = await score(await forward(run), learned);
       const { loss, slope } = lossOf(learned, logProbabilities, scale);
       const count = learned.positions.length;
@@ -379,7 +365,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
       const last = await forward(run);
       const all = new Float32Array(run.tokens * vocabulary);
       const headLogits = await program('logits', head.logits);
-      for (const [from, to] of chunks(run.tokens, vocabulary))
+      for (const [from, to] of headChunks(run.tokens, vocabulary))
         await headLogits.run(
           {
             h: runtime.float(last.subarray(from * hidden, to * hidden), [to - from, hidden]),
@@ -393,97 +379,9 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
   };
 }
 
-interface Learned {
-  /** Row whose output predicts the token: the one before it. */
-  readonly positions: Int32Array;
-  readonly labels: BigInt64Array;
-  readonly weights: Float32Array;
-  /** Document of each, counted from 0 in the pack. */
-  readonly documents: Int32Array;
-  readonly documentCount: number;
-}
-
-function learnedPositions(documents: readonly TrainDocument[]): Learned {
-  const positions: number[] = [];
-  const labels: bigint[] = [];
-  const weights: number[] = [];
-  const owners: number[] = [];
-  let first = 0;
-  documents.forEach(({ ids, weights: given }, document) => {
-    for (let i = 1; i < ids.length; i++) {
-      const weight = given[i] ?? 0;
-      if (weight <= 0) continue;
-      positions.push(first + i - 1);
-      labels.push(BigInt(ids[i] ?? 0));
-      weights.push(weight);
-      owners.push(document);
-    }
-    first += ids.length;
-  });
-  return {
-    positions: Int32Array.from(positions),
-    labels: BigInt64Array.from(labels),
-    weights: Float32Array.from(weights),
-    documents: Int32Array.from(owners),
-    documentCount: documents.length,
-  };
-}
-
-/** Even chunks, each of at most `headChunkBytes` of logits. */
-function chunks(count: number, vocabulary: number): [number, number][] {
-  const most = Math.max(1, Math.floor(headChunkBytes / (4 * vocabulary)));
-  const pieces = Math.ceil(count / most);
-  return Array.from({ length: pieces }, (_, piece) => [
-    Math.floor((piece * count) / pieces),
-    Math.floor(((piece + 1) * count) / pieces),
-  ]);
-}
-
-/** Buffers by name, kept between packs and grown when a longer one comes. */
-function bufferPool(): (name: string, size: number) => Float32Array<ArrayBuffer> {
-  const pool = new Map<string, Float32Array<ArrayBuffer>>();
-  return (name, size) => {
-    const known = pool.get(name);
-    if (known && known.length >= size) return known.subarray(0, size);
-    const made = new Float32Array(size);
-    pool.set(name, made);
-    return made;
-  };
-}
-
-/** 0 with probability `share`, else 1 / (1 - share); 16 random bits a number. */
-function fillDropout(mask: Float32Array, share: number, key: number): void {
-  const random = randomStream(key);
-  const threshold = Math.round(share * 65536);
-  const kept = 1 / (1 - share);
-  for (let i = 0; i < mask.length; i += 2) {
-    const bits = random.next();
-    mask[i] = (bits & 0xffff) < threshold ? 0 : kept;
-    if (i + 1 < mask.length) mask[i + 1] = bits >>> 16 < threshold ? 0 : kept;
-  }
-}
-
 function blockParameterNames(model: Model): string[] {
   const prefix = blockName(0, '');
   return model.parameters.entries
     .filter(({ name }) => name.startsWith(prefix))
     .map(({ name }) => name.slice(prefix.length));
-}
-
-/** Fresh adapters as PEFT makes them: A uniform in ±1/sqrt(input) (Kaiming, a = sqrt 5), B zero. */
-export function freshAdapter(model: Model, shape: AdapterShape, seed: number): Trained {
-  const shapes: Record<string, readonly number[]> = {};
-  for (let layer = 0; layer < model.config.num_hidden_layers; layer++)
-    for (const [name, size] of Object.entries(adapterParameters(model.config, shape)))
-      shapes[blockName(layer, name)] = size;
-  const parameters = flatParameters(shapes);
-  const values = new Float32Array(parameters.size);
-  parameters.entries.forEach(({ name, shape: size }, index) => {
-    if (!name.includes('lora_A')) return;
-    const random = randomStream(streamKey(seed, 1, index));
-    const bound = 1 / Math.sqrt(size[1] ?? 1);
-    const view = parameters.view(values, name);
-    for (let i = 0; i < view.length; i++) view[i] = (2 * random.uniform() - 1) * bound;
-  });
-  return { parameters, values };
 }
