@@ -24,6 +24,8 @@ export function testFolder() {
 export const source = (from: string, more: Partial<SourceValues> = {}): SourceValues => ({
   from,
   format: 'auto',
+  columns: null,
+  media: null,
   limit: null,
   madeBy: null,
   licence: null,

@@ -93,6 +93,8 @@ function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): Plan
       return {
         from: take([...at, 'from'], isFeedback(source.from) ? source.from : resolvePath(source.from)),
         format: take([...at, 'format'], source.format),
+        columns: orNull([...at, 'columns'], source.columns),
+        media: orNull([...at, 'media'], source.media === undefined ? undefined : resolvePath(source.media)),
         limit: orNull([...at, 'limit'], source.limit),
         madeBy: orNull([...at, 'madeBy'], source.madeBy),
         licence: orNull([...at, 'licence'], source.licence),

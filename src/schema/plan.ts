@@ -25,6 +25,11 @@ export const planValues = z
             z.strictObject({
               from: z.string().describe('Absolute file, or feedback address.'),
               format: z.enum(sourceFormats).describe('How rows are written.'),
+              columns: z
+                .record(z.string(), z.string())
+                .nullable()
+                .describe('Columns read under another name, as theirs: ours; null for none.'),
+              media: z.string().nullable().describe("Folder of media; null for the source file's own."),
               limit: z.number().int().nullable().describe('Rows taken; null for all.'),
               madeBy: z.array(z.string()).nullable().describe('Makers taken; null for all.'),
               licence: z.string().nullable().describe('Licence where rows do not say.'),

@@ -4,7 +4,17 @@ import { artefactName, type FieldMeta, json } from './common.ts';
 const field = <T extends z.ZodType>(schema: T, description: string, meta: FieldMeta = {}): T =>
   schema.meta({ description, ...meta }) as T;
 
-export const sourceFormats = ['auto', 'messages', 'sharegpt', 'alpaca'] as const;
+export const sourceFormats = [
+  'auto',
+  'messages',
+  'sharegpt',
+  'alpaca',
+  'query',
+  'preference',
+  'embedding',
+  'classification',
+  'text',
+] as const;
 export const learnRules = ['assistant', 'last', 'all'] as const;
 export const schedules = ['cosine', 'linear', 'constant'] as const;
 export const exportFormats = ['adapter', 'safetensors', 'gguf'] as const;
@@ -25,6 +35,16 @@ const source = z
       z.enum(sourceFormats).default('auto'),
       'How its rows are written; auto recognises it from the rows.',
       { tier: 'basic' },
+    ),
+    columns: field(
+      z.record(z.string(), z.string().min(1)).optional(),
+      'Columns read under another name, as theirs: ours, such as question: query. Dots reach inside theirs.',
+      { tier: 'basic' },
+    ),
+    media: field(
+      z.string().min(1).optional(),
+      "The folder that relative paths of images, videos and sound start from; the source file's own when absent.",
+      { tier: 'expert' },
     ),
     limit: field(positiveInt.optional(), 'Take only so many rows, from the start.', { unit: 'rows', tier: 'expert' }),
     madeBy: field(

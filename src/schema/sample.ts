@@ -16,6 +16,10 @@ export const toolCall = z
   })
   .describe('A call of a tool by the assistant.');
 
+export const toolDefinition = z
+  .union([z.record(z.string(), json), z.string()])
+  .describe('A tool, or its JSON text where an object would lose the point of 1.0 or the order of its keys.');
+
 export const contentPart = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('text').describe('Text.'), text: z.string().describe('The text.') }),
@@ -29,7 +33,9 @@ export const contentPart = z
     }),
     z.strictObject({
       type: z.literal('video').describe('A video.'),
-      video: z.string().describe('Path, URL or content hash.'),
+      video: z
+        .union([z.string(), z.array(z.string()).min(1)])
+        .describe('Path, URL or content hash; a list where it is given frame by frame.'),
     }),
   ])
   .describe('A part of a message.');
@@ -61,16 +67,67 @@ export const provenance = z
   })
   .describe('Where a row came from and on what terms.');
 
+const scalar = z.union([z.boolean(), z.number(), z.string()]);
+const conversation = z.array(message).min(1);
+
+/** An answer among several to the same question, with what a judge said of it. */
+export const rankedAnswer = z
+  .strictObject({
+    messages: conversation.describe('The turns of the answer, in place of the last one of the conversation.'),
+    score: z.number().optional().describe('The more the better.'),
+    rank: z.number().int().optional().describe('The less the better; the best is first.'),
+  })
+  .describe('One of several answers.');
+
+/** What `<ref-object>` and `<bbox>` in the text stand for, in their order. */
+export const objects = z
+  .strictObject({
+    ref: z.array(z.string()).describe('Names, one for each `<ref-object>`.'),
+    bbox: z
+      .array(z.array(z.number()).refine(({ length }) => length === 2 || length === 4))
+      .describe('Boxes [x1, y1, x2, y2] or points [x, y], one for each `<bbox>`.'),
+    bbox_type: z
+      .enum(['real', 'norm1', 'norm1000'])
+      .describe('Pixels of the image, shares of its sides, or thousandths of its sides.'),
+    image_id: z.array(z.number().int().min(0)).optional().describe('The image of each box, counted from 0.'),
+  })
+  .describe('Objects that the text points at.');
+
 /** One canonical row, whatever format it was written in. */
 export const sample = z
   .strictObject({
     id: z.string().describe('A stable hash of the content: equal rows have equal ids.'),
     messages: z.array(message).min(1).describe('The conversation.'),
+    plain: z
+      .literal(true)
+      .optional()
+      .describe('The messages are plain text: encoded without a chat template, and all of it is learned.'),
     rejected: z.array(message).optional().describe('The turns that were preferred less, in place of the last answer.'),
-    label: z.union([z.boolean(), z.number(), z.string()]).optional().describe('A verdict on the answer, or its class.'),
+    rejectedFrom: z
+      .number()
+      .int()
+      .min(0)
+      .optional()
+      .describe('How many messages stand before the rejected turns; all up to the last question when absent.'),
+    rejectedTools: z
+      .array(toolDefinition)
+      .optional()
+      .describe('The tools on offer to the rejected turns, where they are others.'),
+    ranked: z
+      .array(rankedAnswer)
+      .optional()
+      .describe('All answers that were judged; the best of them stands in messages.'),
+    positives: z.array(conversation).optional().describe('What is alike, or relevant: a document each.'),
+    negatives: z.array(conversation).optional().describe('What is unlike, or beside the point: a document each.'),
+    label: z
+      .union([scalar, z.array(scalar)])
+      .optional()
+      .describe('A verdict on the answer, its class or classes, or its measure.'),
     margin: z.number().optional().describe('By how much the answer was preferred.'),
     solution: json.optional().describe('What a scorer may compare an answer to.'),
-    tools: z.array(z.record(z.string(), json)).optional().describe('The tools on offer, as OpenAI defines them.'),
+    tools: z.array(toolDefinition).optional().describe('The tools on offer, as OpenAI defines them.'),
+    objects: objects.optional(),
+    variables: z.record(z.string(), json).optional().describe('More names for the chat template: enable_thinking ...'),
     facts: z.record(z.string(), json).optional().describe('The facts an answer must be supported by.'),
     extra: z.record(z.string(), json).optional().describe('Columns of the source that Martlet does not interpret.'),
     split: z.enum(['train', 'heldout']).describe('Which side of the split the row is on.'),
@@ -82,4 +139,7 @@ export type ToolCall = z.infer<typeof toolCall>;
 export type ContentPart = z.infer<typeof contentPart>;
 export type Message = z.infer<typeof message>;
 export type Provenance = z.infer<typeof provenance>;
+export type ToolDefinition = z.infer<typeof toolDefinition>;
+export type RankedAnswer = z.infer<typeof rankedAnswer>;
+export type Objects = z.infer<typeof objects>;
 export type Sample = z.infer<typeof sample>;

@@ -69,7 +69,7 @@ function withoutRecipe({ messages, model, learn }: TokensOptions, context: CliCo
   return {
     addresses: [model],
     data: {
-      sources: [{ from, format: 'auto', limit: null, madeBy: null, licence: null }],
+      sources: [{ from, format: 'auto', columns: null, media: null, limit: null, madeBy: null, licence: null }],
       split: { by: null, heldOut: null, share: 0 },
       budget: { dropped: 1, truncated: 1 },
     },
