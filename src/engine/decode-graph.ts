@@ -6,16 +6,17 @@ import { blockName } from './model.ts';
 import { matmul, reshape, rmsNorm } from './operators.ts';
 
 /**
- * The whole model with a KV cache, for answering. `prefill`: one sequence, many tokens; `decode`: many sequences, one token each.
+ * The whole model with a KV cache, for answering. `prefill`: one sequence, many tokens; `decode`: many sequences, one token
+ * each; `extend`: one sequence that has a cache already, a few tokens.
  *
  * Inputs: `x` [T, hidden] embeddings, weights and adapter by name, `keys.<layer>` and `values.<layer>` [B, kv heads, P, head],
  * `lengths` [B] int32 (tokens in the cache after this run, less one), `longest` int32, `cos`, `sin`. Outputs: `logits` [B, V] of each
- * sequence's last token, `keys.<layer>.next`, `values.<layer>.next` (fetched into the same buffers: the cache is written in place).
+ * sequence's last token (`extend`: of every token), `keys.<layer>.next`, `values.<layer>.next` (fetched into the same buffers: the cache is written in place).
  */
 export function decodeGraph(request: {
   readonly config: ModelConfig;
   readonly adapter: AdapterShape | null;
-  readonly kind: 'prefill' | 'decode';
+  readonly kind: 'prefill' | 'decode' | 'extend';
 }): Emitted {
   const { config, adapter, kind } = request;
   const { head_dim: head, num_attention_heads: heads, num_key_value_heads: pairs, hidden_size: hidden } = config;
@@ -27,8 +28,8 @@ export function decodeGraph(request: {
   const outputs: Record<string, Value> = {};
   const sequences = (value: Value, width: number): Value =>
     reshape(graph, value, {
-      to: kind === 'prefill' ? [1, -1, width] : [-1, 1, width],
-      shape: kind === 'prefill' ? [1, 'T', width] : ['T', 1, width],
+      to: kind === 'decode' ? [-1, 1, width] : [1, -1, width],
+      shape: kind === 'decode' ? ['T', 1, width] : [1, 'T', width],
       back: [-1, width],
     });
 
@@ -73,7 +74,7 @@ export function decodeGraph(request: {
     x = buildBlock({ graph, config, adapter, x, rotary: null, attend, prefix: blockName(layer, '') }).y;
   }
   const last =
-    kind === 'decode'
+    kind !== 'prefill'
       ? x
       : graph.apply({
           op: 'Slice',

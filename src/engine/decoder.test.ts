@@ -46,6 +46,25 @@ describe('what the cache answers is what the whole sequence gives', async () => 
         for (let i = 0; i < vocabulary; i++) worst = Math.max(worst, Math.abs((expected[i] ?? 0) - (logits[i] ?? 0)));
         expect(worst).toBeLessThan(2e-5);
       };
+      // Several tokens at a time, some of them taken back, while a sequence is alone.
+      const alone = [9, 4, 77];
+      await compare(alone, await decoder.admit(alone));
+      for (const [more, back] of [
+        [[5], 0],
+        [[6, 30, 2, 9], 2],
+        [[8, 8, 1], 0],
+      ] as const) {
+        const logits = (await decoder.extend(more)).slice();
+        for (const [row, id] of more.entries()) {
+          alone.push(id);
+          await compare(alone, logits.subarray(row * vocabulary, (row + 1) * vocabulary));
+        }
+        alone.length -= back;
+        decoder.rewind(0, back);
+      }
+      expect(decoder.room(0)).toBe(32 - alone.length);
+      decoder.release(0);
+
       const next: number[] = [];
       for (const sequence of sequences) {
         const logits = await decoder.admit(sequence);

@@ -16,6 +16,14 @@ export interface Decoder extends AsyncDisposable {
   admit(prompt: ArrayLike<number>): Promise<Float32Array>;
   /** Appends one token to each active slot. @returns logits [active, V], row by row; valid until the next call. */
   step(tokens: readonly number[]): Promise<Float32Array>;
+  /** Appends several tokens to the only active slot. @returns logits [tokens, V], row by row; valid until the next call. */
+  extend(tokens: readonly number[]): Promise<Float32Array>;
+  /** Tokens that still fit into a slot. */
+  room(slot: number): number;
+  /** Takes the last tokens of a slot back. */
+  rewind(slot: number, count: number): void;
+  /** Most tokens `extend` takes. */
+  readonly maxExtension: number;
   /** Frees a slot. The last active one moves into its place, unless it was the last itself. */
   release(slot: number): void;
 }
@@ -28,6 +36,9 @@ export interface DecoderOptions {
   readonly maxLength: number;
 }
 
+/** A pass over so few tokens takes little longer than over one: reading the weights is what takes the time. */
+const maxExtension = 8;
+
 export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   const { runtime, model, slots, maxLength } = options;
   const { config } = model;
@@ -39,9 +50,9 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
     head_dim: head,
   } = config;
   const adapter = options.adapter ? { ...options.adapter, shape: { ...options.adapter.shape, dropout: 0 } } : null;
-  const compile = (kind: 'prefill' | 'decode'): Promise<Program> =>
+  const compile = (kind: 'prefill' | 'decode' | 'extend'): Promise<Program> =>
     runtime.compile(decodeGraph({ config, adapter: adapter?.shape ?? null, kind }));
-  const [prefill, decode] = await Promise.all([compile('prefill'), compile('decode')]);
+  const [prefill, decode, extend] = await Promise.all([compile('prefill'), compile('decode'), compile('extend')]);
 
   const tables = rotaryTables(config, maxLength);
   const weights: Record<string, Tensor> = {
@@ -65,7 +76,7 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   }));
   const lengths = new Int32Array(slots);
   const embedding = model.parameters.view(model.values, embeddingName);
-  const logits = new Float32Array(slots * vocabulary);
+  const logits = new Float32Array(Math.max(slots, maxExtension) * vocabulary);
   let active = 0;
 
   const embed = (ids: ArrayLike<number>): Float32Array => {
@@ -85,12 +96,14 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
       readonly count: number;
       readonly ids: ArrayLike<number>;
       readonly lengths: Int32Array;
+      /** Rows of logits that come out. */
+      readonly rows: number;
     },
   ): Promise<Float32Array> => {
-    const { first, count, ids } = request;
+    const { first, count, ids, rows } = request;
     const feeds: Record<string, Tensor> = { ...weights };
-    const result = logits.subarray(0, count * vocabulary);
-    const fetches: Record<string, Tensor> = { logits: runtime.float(result, [count, vocabulary]) };
+    const result = logits.subarray(0, rows * vocabulary);
+    const fetches: Record<string, Tensor> = { logits: runtime.float(result, [rows, vocabulary]) };
     caches.forEach((cache, layer) => {
       for (const part of ['keys', 'values'] as const) {
         const slice = cache[part].subarray(first * slotSize, (first + count) * slotSize);
@@ -120,16 +133,34 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
         );
       const slot = active++;
       lengths[slot] = prompt.length;
-      return run(prefill, { first: slot, count: 1, ids: prompt, lengths: Int32Array.of(prompt.length) });
+      return run(prefill, { first: slot, count: 1, ids: prompt, lengths: Int32Array.of(prompt.length), rows: 1 });
     },
     async step(tokens) {
       if (tokens.length !== active) throw new MartletError('bug', `${tokens.length} tokens for ${active} sequences`);
       const after = lengths.subarray(0, active).map((length) => length + 1);
       if (after.some((length) => length > maxLength))
         throw new MartletError('bug', 'a sequence is longer than its slot');
-      const result = await run(decode, { first: 0, count: active, ids: tokens, lengths: after });
+      const result = await run(decode, { first: 0, count: active, ids: tokens, lengths: after, rows: active });
       lengths.set(after);
       return result;
+    },
+    maxExtension,
+    async extend(tokens) {
+      const length = (lengths[0] ?? 0) + tokens.length;
+      if (active !== 1 || tokens.length > maxExtension || length > maxLength)
+        throw new MartletError(
+          'bug',
+          `${tokens.length} tokens cannot be added to ${active} sequences at ${lengths[0]}`,
+        );
+      const after = Int32Array.of(length);
+      const result = await run(extend, { first: 0, count: 1, ids: tokens, lengths: after, rows: tokens.length });
+      lengths[0] = length;
+      return result;
+    },
+    room: (slot) => maxLength - (lengths[slot] ?? 0),
+    rewind(slot, count) {
+      // What stands behind the length is never looked at, and written over.
+      lengths[slot] = (lengths[slot] ?? 0) - count;
     },
     release(slot) {
       const last = --active;
@@ -147,6 +178,7 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
     async [Symbol.asyncDispose]() {
       await prefill.release();
       await decode.release();
+      await extend.release();
     },
   };
 }

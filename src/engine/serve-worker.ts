@@ -3,6 +3,7 @@ import { type RandomStream, randomStream, streamKey } from '../core/random.ts';
 import type { EngineToken } from '../spec/engine.ts';
 import type { Sampling } from '../spec/train-engine.ts';
 import { type Decoder, openDecoder } from './decoder.ts';
+import { type Drafter, nextTokens, openDrafter } from './drafter.ts';
 import { loadModel, type Model } from './model.ts';
 import { readAdapter } from './peft.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
@@ -40,6 +41,7 @@ export type ServeEvent =
 interface Active {
   readonly submission: Submission;
   readonly random: RandomStream;
+  readonly drafter: Drafter;
   count: number;
   pending: number;
 }
@@ -85,17 +87,31 @@ hostWorker((emit) => {
     const stopped = sampling.stopTokens.includes(id);
     active.count++;
     active.pending = id;
+    active.drafter.append([id]);
     const probabilities = top === null ? null : tokenProbabilities(logits, id, top);
     const finishReason = stopped ? 'stop' : active.count >= sampling.maxTokens ? 'length' : null;
     return { id, logProbability: probabilities?.logProbability ?? null, top: probabilities?.top ?? [], finishReason };
   };
 
-  /** One turn of a lane: waiting prompts are read while there are slots, then every active sequence gets one token. */
+  /** One turn of a lane: every active sequence gets its next token, then a waiting prompt is read if there is a slot. */
   const turn = async (lane: Lane): Promise<void> => {
     const tokens: { id: number; token: EngineToken }[] = [];
     for (let slot = lane.active.length - 1; slot >= 0; slot--)
       if (dropped.delete(lane.active[slot]?.submission.id ?? -1)) release(lane, slot);
-    if (lane.active.length > 0) {
+    const [only] = lane.active;
+    if (only && lane.active.length === 1) {
+      const next = await nextTokens({
+        decoder: lane.decoder,
+        drafter: only.drafter,
+        pending: only.pending,
+        most: only.submission.sampling.maxTokens - only.count,
+        take: (logits) => take(only, logits),
+      });
+      for (const token of next) {
+        tokens.push({ id: only.submission.id, token });
+        if (token.finishReason) release(lane, 0);
+      }
+    } else if (lane.active.length > 0) {
       const logits = await lane.decoder.step(lane.active.map((active) => active.pending));
       const vocabulary = logits.length / lane.active.length;
       for (let slot = lane.active.length - 1; slot >= 0; slot--) {
@@ -112,6 +128,7 @@ hostWorker((emit) => {
       const active: Active = {
         submission: next,
         random: randomStream(streamKey(next.sampling.seed)),
+        drafter: openDrafter(next.prompt),
         count: 0,
         pending: 0,
       };
