@@ -1,75 +1,102 @@
 import { z } from 'zod';
 import { nearestName } from '../core/nearest.ts';
 import type { Json } from '../schema/common.ts';
-import { type Message, type Provenance, provenance, type Sample } from '../schema/sample.ts';
+import { type Message, type Provenance, provenance, type Sample, type ToolDefinition } from '../schema/sample.ts';
+import { answerColumns, withAnswers } from './answers.ts';
 import { checkConversation } from './conversation.ts';
-import type { RowFormat } from './formats.ts';
+import { readDocumentColumns } from './documents.ts';
+import type { Reading } from './formats.ts';
+import { mediaColumns, placeMedia, readMedia } from './media.ts';
+import { readObjects } from './objects.ts';
 import { type RowNotes, shown } from './row-notes.ts';
 import { isObject, type JsonObject, readStrictJson } from './strict-json.ts';
-import { readTurns } from './turns.ts';
 
 /** Columns that mean the same in every format. */
-const sharedColumns = ['system', 'chosen', 'rejected', 'label', 'margin', 'solution', 'tools', 'facts', 'martlet'];
-const mediaColumns = ['images', 'image', 'videos', 'video', 'audios', 'audio'];
+export const sharedColumns = [
+  ...['system', 'system_prompt', 'label', 'margin', 'solution', 'tools', 'rejected_tools', 'facts', 'objects'],
+  ...['chat_template_kwargs', 'martlet', 'positive_messages', 'negative_messages'],
+];
 
 export type RowContent = Omit<Sample, 'id' | 'split' | 'provenance'>;
 export type RowTerms = Pick<Provenance, 'by' | 'answer' | 'consent' | 'embargo' | 'licence'>;
 
-/** A whole row in one format: the conversation and every other column. Only of use when no issue was added to `notes`. */
+/** A whole row in one reading: the conversation and every other column. Only of use when no issue was added to `notes`. */
 export function readColumns(
   row: JsonObject,
-  format: RowFormat,
+  reading: Reading,
   notes: RowNotes,
 ): RowContent & { readonly terms: RowTerms } {
-  const column = format.column(row);
-  const messages = withSystem(format.read(row, notes), row, notes);
-  const chosen = readAnswer(row, 'chosen', notes);
-  const rejected = readAnswer(row, 'rejected', notes);
-  if (chosen && messages.at(-1)?.role === 'assistant')
-    notes.problem({
-      code: 'two-answers',
-      path: ['chosen'],
-      message: `${column} already ends with an answer.`,
-      fix: `Leave the answer out of ${column}, or leave out chosen.`,
-    });
-  const whole = chosen ? [...messages, ...chosen] : messages;
-  if (notes.issues.length === 0) {
-    checkConversation(whole, { column, notes });
-    if (rejected) checkConversation(rejected, { column: 'rejected', notes });
-  }
-  for (const name of mediaColumns)
-    if (!isNothing(row[name]))
-      notes.problem({
-        code: 'media-column',
-        path: [name],
-        message: 'media beside the messages are not read.',
-        fix: 'Write them as parts of the content: {"type": "image", "image": "<path>"}.',
-      });
-  const known = new Set([...format.columns, ...sharedColumns]);
-  const extra = Object.entries(row).filter(([name]) => !known.has(name));
+  const { column } = reading;
+  const { messages: said, ...conversation } = reading.read(notes);
+  const answers = withAnswers(withSystem(said, row, notes), row, { column, notes });
+  const media = readMedia(row, notes);
   const typed = columnReader(row, notes);
-  const label = typed('label', 'true, false, a number or a text', isScalar);
+  const messages = placeMedia(answers.messages, media, notes);
+  const { rejected, rejectedFrom } = answers;
+  const rejectedMedia = { ...(rejectedFrom === 0 && media), ...readMedia(row, notes, 'rejected_') };
+  const content: Omit<RowContent, 'messages'> = {
+    ...conversation,
+    ...answers,
+    ...(rejected && { rejected: placeMedia(rejected, rejectedMedia, notes) }),
+    ...readDocumentColumns(row, notes),
+  };
+  if (notes.issues.length === 0) {
+    checkConversation(messages, { column, notes });
+    if (rejected && !conversation.plain) {
+      const from = rejectedFrom ?? messages.findLastIndex(({ role }) => role === 'user') + 1;
+      checkConversation([...messages.slice(0, from), ...rejected], { column: 'rejected', notes, from });
+    }
+  }
+  const label = typed(row.label === undefined ? 'labels' : 'label', labelExpected, isLabel);
   const margin = typed('margin', 'a number', (value) => typeof value === 'number');
   const facts = typed('facts', 'an object', isObject);
-  const tools = readTools(row, notes);
+  const variables = readVariables(row, notes);
+  const tools = readTools(row, 'tools', notes);
+  const rejectedTools = rejected && readTools(row, 'rejected_tools', notes);
+  const objects = readObjects(row, [...messages, ...(rejected ?? [])], notes);
+  const taken = takenColumns(row, reading);
+  const extra = Object.entries(row).filter(([name]) => !taken.has(name));
   return {
-    messages: whole,
-    ...(rejected && { rejected }),
-    ...(label !== undefined && { label }),
+    ...content,
+    messages,
+    ...(label !== undefined && taken.has(row.label === undefined ? 'labels' : 'label') && { label }),
     ...(margin !== undefined && { margin }),
     ...(row.solution !== undefined && row.solution !== null && { solution: row.solution }),
     ...(tools && { tools }),
+    ...(rejectedTools && { rejectedTools }),
+    ...(objects && { objects }),
     ...(facts && { facts }),
+    ...(variables && { variables }),
     ...(extra.length > 0 && { extra: Object.fromEntries(extra) }),
     terms: readTerms(row.martlet, notes),
   };
 }
 
+/** Every column that something was read from, or that says nothing where something would have been read. */
+export function takenColumns(row: JsonObject, { columns }: Pick<Reading, 'columns'>): ReadonlySet<string> {
+  const media = [
+    ...mediaColumns(),
+    ...mediaColumns('rejected_'),
+    ...mediaColumns('positive_'),
+    ...mediaColumns('negative_'),
+  ];
+  return new Set([
+    ...Object.keys(columns),
+    ...sharedColumns,
+    ...answerColumns(row),
+    ...media.filter((column) => !isNothing(row[column])),
+  ]);
+}
+
 const isNothing = (value: Json | undefined): boolean =>
   value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
 
+type Label = NonNullable<Sample['label']>;
+const labelExpected = 'true, false, a number, a text, or a list of them';
+
 const isScalar = (value: Json): value is boolean | number | string =>
   typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string';
+const isLabel = (value: Json): value is Label => (Array.isArray(value) ? value.every(isScalar) : isScalar(value));
 
 function columnReader(row: JsonObject, notes: RowNotes) {
   return <T extends Json>(column: string, expected: string, is: (value: Json) => value is T): T | undefined => {
@@ -87,52 +114,59 @@ function columnReader(row: JsonObject, notes: RowNotes) {
 }
 
 function withSystem(messages: Message[], row: JsonObject, notes: RowNotes): Message[] {
-  const system = row.system;
-  if (isNothing(system)) return messages;
+  const column = ['system', 'system_prompt'].find((name) => !isNothing(row[name]));
+  const system = column === undefined ? undefined : row[column];
+  if (column === undefined) return messages;
   if (typeof system !== 'string')
-    notes.problem({ code: 'wrong-type', path: ['system'], message: `found ${shown(system)}.`, expected: 'a text' });
-  else if (messages[0]?.role === 'system')
+    notes.problem({ code: 'wrong-type', path: [column], message: `found ${shown(system)}.`, expected: 'a text' });
+  else if (messages[0]?.role === 'system') {
+    if (messages[0].content === system) return messages;
     notes.problem({
       code: 'two-systems',
-      path: ['system'],
+      path: [column],
       message: 'the conversation has a system message already.',
       fix: 'Keep one of the two.',
     });
-  else return [{ role: 'system', content: system }, ...messages];
+  } else return [{ role: 'system', content: system }, ...messages];
   return messages;
 }
 
-/** An answer in a column of its own: a text, or the assistant's turns. */
-function readAnswer(row: JsonObject, column: string, notes: RowNotes): Message[] | undefined {
-  const value = row[column];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') {
-    if (value.trim() === '') notes.problem({ code: 'empty-answer', path: [column], message: 'the answer is empty.' });
-    return [{ role: 'assistant', content: value }];
-  }
-  const turns = readTurns(value, [column], notes);
-  if (turns.some((turn) => turn.role !== 'assistant' && turn.role !== 'tool'))
+/** A list of tool definitions, or its JSON as text (columnar stores cannot hold it otherwise). */
+function readTools(row: JsonObject, column: string, notes: RowNotes): ToolDefinition[] | undefined {
+  const given = row[column];
+  const isText = typeof given === 'string' && given.trim() !== '';
+  const found = notes.issues.length;
+  const value = isText ? readStrictJson(given, notes, [column]) : given;
+  if (isNothing(value) && notes.issues.length === found) return undefined;
+  // One that is text is the JSON of a definition whose numbers an object would not keep.
+  if (Array.isArray(value) && value.every((tool) => isObject(tool) || isToolText(tool)))
+    return value as ToolDefinition[];
+  if (notes.issues.length === found)
     notes.problem({
-      code: 'role-out-of-order',
+      code: 'wrong-type',
       path: [column],
-      message: "an answer holds turns that are not the assistant's.",
-      fix: 'Leave the question in messages alone.',
+      message: `found ${shown(given)}.`,
+      expected: 'a list of tool definitions, or its JSON',
     });
-  return turns;
+  return undefined;
 }
 
-/** A list of tool definitions, or its JSON as text (columnar stores cannot hold it otherwise). */
-function readTools(row: JsonObject, notes: RowNotes): JsonObject[] | undefined {
-  const isText = typeof row.tools === 'string' && row.tools.trim() !== '';
-  const value = isText ? readStrictJson(String(row.tools), notes, ['tools']) : row.tools;
-  if (isNothing(value)) return undefined;
-  if (Array.isArray(value) && value.every(isObject)) return value;
-  notes.problem({
-    code: 'wrong-type',
-    path: ['tools'],
-    message: `found ${shown(row.tools)}.`,
-    expected: 'a list of tool definitions, or its JSON',
-  });
+const isToolText = (value: Json): value is string => typeof value === 'string' && /^\s*\{/.test(value);
+
+/** `chat_template_kwargs`: more names for the chat template, for this row alone. */
+function readVariables(row: JsonObject, notes: RowNotes): JsonObject | undefined {
+  const given = row.chat_template_kwargs;
+  if (isNothing(given)) return undefined;
+  const found = notes.issues.length;
+  const value = typeof given === 'string' ? readStrictJson(given, notes, ['chat_template_kwargs']) : given;
+  if (isObject(value)) return value;
+  if (notes.issues.length === found)
+    notes.problem({
+      code: 'wrong-type',
+      path: ['chat_template_kwargs'],
+      message: `found ${shown(given)}.`,
+      expected: 'an object',
+    });
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { Json } from '../schema/common.ts';
 import type { ContentPart, Message } from '../schema/sample.ts';
+import { mediaKinds, mediaPart, readMediaList, waitingAddress } from './media.ts';
 import { type RowNotes, type RowPath, shown } from './row-notes.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
@@ -35,21 +36,30 @@ export function readContent(
   return undefined;
 }
 
-const mediaKinds = ['image', 'audio', 'video'] as const;
+const textTypes = ['text', 'input_text', 'output_text'];
 
-/** `{type: 'text', text}`, a bare text, `{type: 'image', image}` or OpenAI's `{type: 'image_url', image_url: {url}}`. */
-function readPart(part: Json, path: RowPath, notes: RowNotes): ContentPart | null {
+/**
+ * `{type: 'text', text}`, a bare text, `{type: 'image', image}`, OpenAI's `{type: 'image_url', image_url: {url}}` and
+ * `{type: 'input_audio', input_audio: {data, format}}`, Anthropic's `{type: 'image', source}`, or `{type: 'image'}` alone
+ * where the column `images` holds it.
+ */
+export function readPart(part: Json, path: RowPath, notes: RowNotes): ContentPart | null {
   if (typeof part === 'string') return { type: 'text', text: part };
   if (isObject(part)) {
-    if (part.type === 'text' && typeof part.text === 'string') return { type: 'text', text: part.text };
-    for (const kind of mediaKinds) {
-      if (part.type !== kind && part.type !== `${kind}_url`) continue;
-      const held = part[kind] ?? part[`${kind}_url`] ?? part.url;
-      const address = isObject(held) ? held.url : held;
-      if (typeof address !== 'string') continue;
-      if (kind === 'image') return { type: kind, image: address };
-      if (kind === 'audio') return { type: kind, audio: address };
-      return { type: kind, video: address };
+    const { type } = part;
+    if (typeof type === 'string' && textTypes.includes(type) && typeof part.text === 'string')
+      return { type: 'text', text: part.text };
+    const kind = mediaKinds.find((known) => [known, `${known}_url`, `input_${known}`].some((name) => name === type));
+    if (kind !== undefined) {
+      const held = part[kind] ?? part[`${kind}_url`] ?? part[`input_${kind}`] ?? part.url ?? part.path ?? part.source;
+      if (held === undefined || held === null) return mediaPart(kind, waitingAddress);
+      if (isObject(held) && typeof held.media_type === 'string' && typeof held.data === 'string')
+        return mediaPart(kind, `data:${held.media_type};base64,${held.data}`);
+      const found = notes.issues.length;
+      // A list is one video, frame by frame.
+      const [address] = readMediaList(kind === 'video' && Array.isArray(held) ? [held] : held, { kind, path, notes });
+      if (address !== undefined) return mediaPart(kind, address);
+      if (notes.issues.length > found) return null;
     }
   }
   notes.problem({

@@ -5,18 +5,24 @@ export interface ConversationPlace {
   /** The column the messages came from, for the messages of issues. */
   readonly column: string;
   readonly notes: RowNotes;
+  /** Messages before this one were checked already. 0 when absent. */
+  readonly from?: number;
+  /** Whether the column begins with the first message, and not with the one at `from`. */
+  readonly isWhole?: boolean;
 }
 
 /** What holds of any conversation, whatever format it came in and whatever it is used for. */
-export function checkConversation(messages: readonly Message[], { column, notes }: ConversationPlace): void {
+export function checkConversation(messages: readonly Message[], place: ConversationPlace): void {
+  const { column, notes, from = 0, isWhole = from === 0 } = place;
   /** Calls not yet answered; null for a call without an id. */
   const open: (string | null)[] = [];
   let calls = 0;
   let begun = false;
   for (const [index, message] of messages.entries()) {
-    const path = [column, index];
+    const isNew = index >= from;
+    const path = [column, isWhole ? index : index - from];
     const isInstruction = message.role === 'system' || message.role === 'developer';
-    if (isInstruction && begun)
+    if (isInstruction && begun && isNew)
       notes.problem({
         code: 'role-out-of-order',
         path,
@@ -26,7 +32,7 @@ export function checkConversation(messages: readonly Message[], { column, notes 
     begun ||= !isInstruction;
 
     if (message.role === 'assistant') {
-      if (isEmpty(message.content) && !message.tool_calls)
+      if (isNew && isEmpty(message.content) && !message.tool_calls)
         notes.problem({
           code: 'empty-answer',
           path,
@@ -41,7 +47,7 @@ export function checkConversation(messages: readonly Message[], { column, notes 
       // A result names its call, or takes the next one in order where ids are not used.
       const match = wanted === undefined ? (open.length > 0 ? 0 : -1) : indexOfCall(open, wanted);
       if (match >= 0) open.splice(match, 1);
-      else
+      else if (isNew)
         notes.problem({
           code: 'tool-result-without-call',
           path,

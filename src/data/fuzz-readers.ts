@@ -38,6 +38,39 @@ const seeds: readonly Json[] = [
     tools: '[]',
   },
   { instruction: 'add', input: '1 2', output: '3', history: [['hi', 'ho']], label: true, margin: 0.25, rejected: '4' },
+  {
+    prompt: 'q',
+    chosen: [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a' },
+    ],
+    rejected: 'b',
+  },
+  { chosen: '\n\nHuman: q\n\nAssistant: a', rejected: '\n\nHuman: q\n\nAssistant: b' },
+  { question: 'q', responses: [{ text: 'a', score: 1 }, 'b'], scores: [1, 2], ranks: [2, 1] },
+  { anchor: 'a', positive: ['b'], negative_1: 'c', documents: ['d'], labels: [1], positive_messages: [[]] },
+  {
+    query: '<image><bbox>',
+    response: '<video>',
+    images: [{ bytes: 'iVBORw0KGgo=', path: null }],
+    videos: [['data:,1', 'data:,2']],
+    audios: '["data:,3"]',
+    objects: { ref: [], bbox: [[1, 2]], bbox_type: 'norm1000' },
+    label: [1, 2],
+    chat_template_kwargs: { enable_thinking: false },
+  },
+  {
+    messages: [
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [{ type: 'text', text: '3' }] }] },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'f', input: { '2': 1.0 } }] },
+    ],
+    rejected_messages: [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'b' },
+    ],
+  },
+  { text: 'a plain text', labels: [true, false] },
+  { conversation: [{ human: 'q', assistant: 'a' }], completions: ['a', 'b'] },
 ];
 
 /** Texts that have broken readers before. */
@@ -111,8 +144,10 @@ function changedBytes(bytes: Buffer, random: RandomStream): Buffer {
 
 /** A file of a few rows, some of them changed as data and then as bytes. */
 export function mutant(random: RandomStream): { readonly name: string; readonly bytes: Buffer } {
+  // Most rows of a file are of one kind, or none would be recognised.
+  const usual = pick(random, seeds);
   const rows = Array.from({ length: 1 + random.below(4) }, () => {
-    let row = pick(random, seeds);
+    let row = random.below(4) === 0 ? pick(random, seeds) : usual;
     for (let changes = random.below(3); changes > 0; changes--) row = changedValue(row, random);
     return row;
   });

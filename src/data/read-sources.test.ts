@@ -6,6 +6,7 @@ import { chat, dataValues, outcomes, source, testFolder } from './test-rows.ts';
 
 const files = testFolder();
 afterAll(() => files.remove());
+for (const name of ['a.png', 'b.png']) files.write(name, 'an image');
 let count = 0;
 
 async function readOne(row: unknown, format: 'auto' | 'messages' | 'sharegpt' | 'alpaca' = 'auto') {
@@ -266,7 +267,8 @@ describe('rows that cannot be used say where, what and how to mend it', () => {
       'system',
       /Keep one/,
     ],
-    ['messages as text', { messages: '[{"role":"user"}]' }, 'wrong-type', 'messages', /list itself/],
+    ['messages as text', { messages: 'hello' }, 'wrong-type', 'messages', /list itself/],
+    ['messages as text that is no JSON', { messages: "[{'role': 'user'}]" }, 'not-json', 'messages', /double quotes/],
     ['no turns', { messages: [] }, 'empty-conversation', 'messages', /no turns/],
     ['a turn that is none', { messages: ['hello'] }, 'wrong-type', 'messages[0]', /turn/],
     [
@@ -346,7 +348,95 @@ describe('rows that cannot be used say where, what and how to mend it', () => {
       'tools[0].a',
       /double/,
     ],
-    ['images beside the messages', { ...chat('q'), images: ['a.png'] }, 'media-column', 'images', /parts/],
+    ['an image that is not there', { ...chat('q'), images: ['gone.png'] }, 'media-missing', 'messages[0]', /media/],
+    [
+      'fewer tags than images',
+      { ...chat('<image>q', 'a'), images: ['a.png', 'b.png'] },
+      'media-count',
+      'images',
+      /one for each <image>/,
+    ],
+    [
+      'fewer images than tags',
+      { ...chat('<image><image>q', 'a'), images: ['a.png'] },
+      'media-count',
+      'images',
+      /one for each <image>/,
+    ],
+    [
+      'a part whose image is nowhere',
+      { messages: [{ role: 'user', content: [{ type: 'image' }] }, assistant('a')] },
+      'media-count',
+      'messages[0]',
+      /images/,
+    ],
+    ['an image of no kind', { ...chat('q'), images: [3] }, 'media-unreadable', 'images[0]', /path/],
+    [
+      'more boxes than tags',
+      {
+        ...chat('q', '<bbox>'),
+        objects: {
+          bbox: [
+            [1, 2],
+            [3, 4],
+          ],
+        },
+      },
+      'objects-count',
+      'objects.bbox',
+      /each <bbox>/,
+    ],
+    [
+      'a box outside of its kind',
+      { ...chat('q', '<bbox>'), objects: { bbox: [[1, 2]], bbox_type: 'norm1' } },
+      'box-outside',
+      'objects.bbox[0]',
+      /bbox_type/,
+    ],
+    [
+      'a box of three',
+      { ...chat('q', '<bbox>'), objects: { bbox: [[1, 2, 3]] } },
+      'wrong-type',
+      'objects.bbox[0]',
+      /x1/,
+    ],
+    ['the same answer twice', { ...chat('q', 'a'), rejected: 'a' }, 'same-answers', 'rejected', /nothing to tell/],
+    [
+      'two rejected answers',
+      { ...chat('q'), rejected: 'b', rejected_response: 'c' },
+      'two-answers',
+      'rejected_response',
+      /Keep one/,
+    ],
+    ['nothing to reject for', { messages: [user('q')], rejected: 'b' }, 'chosen-missing', 'rejected', /as chosen/],
+    [
+      'another question in chosen',
+      { messages: [user('q')], chosen: [user('other'), assistant('a')] },
+      'prompts-differ',
+      'chosen',
+      /out of chosen/,
+    ],
+    [
+      'an answer that nobody judged',
+      { messages: [user('q')], responses: ['a', 'b'], scores: [1, null] },
+      'judgement-missing',
+      'responses[1]',
+      /score/,
+    ],
+    [
+      'fewer scores than answers',
+      { messages: [user('q')], responses: ['a', 'b'], scores: [1] },
+      'counts-differ',
+      'scores',
+      /each/,
+    ],
+    [
+      'documents that are none',
+      { ...chat('q'), positive_messages: { a: 1 } },
+      'wrong-type',
+      'positive_messages',
+      /list of/,
+    ],
     ['facts as text', { ...chat('q'), facts: 'none' }, 'wrong-type', 'facts', /Rename/],
     ['tools that cannot be read', { ...chat('q'), tools: '{' }, 'not-json', 'tools', /key in double quotes/],
     ['tools that are no list', { ...chat('q'), tools: '{}' }, 'wrong-type', 'tools', /list of tool/],
@@ -425,7 +515,7 @@ describe('the format', () => {
   });
 
   test('is recognised by its column even when no row keeps to it, so that the rows are told what is wrong', async () => {
-    expect(await fail([{ messages: '[]' }])).toMatchObject([{ fate: 'invalid', issues: [{ code: 'wrong-type' }] }]);
+    expect(await fail([{ messages: 'none' }])).toMatchObject([{ fate: 'invalid', issues: [{ code: 'wrong-type' }] }]);
   });
 
   test('decides, when the recipe says it', async () => {

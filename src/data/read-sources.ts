@@ -5,10 +5,11 @@ import type { Issue } from '../core/issue.ts';
 import type { Fate } from '../schema/dataset.ts';
 import type { Provenance, Sample } from '../schema/sample.ts';
 import { type RawRow, readRawRows } from '../store/raw-rows.ts';
-import { type RowContent, readColumns } from './columns.ts';
+import type { RowContent } from './columns.ts';
 import { parseRow } from './parse-row.ts';
+import { type ReadRow, readRow as readRowContent } from './read-row.ts';
 import { formatIssues, type RowNotes, rowNotes } from './row-notes.ts';
-import { type OpenedSource, type OpenSourcesRequest, openSources, reportForeignRow } from './sources.ts';
+import { type OpenedSource, type OpenSourcesRequest, openSources } from './sources.ts';
 import { rowSplitter } from './split.ts';
 
 export interface ReadSourcesRequest extends OpenSourcesRequest {
@@ -112,18 +113,22 @@ function outcomeMaker(source: OpenedSource, raw: RawRow) {
   });
 }
 
-type Content = ReturnType<typeof readColumns>;
+type Content = ReadRow['content'];
 
 function readRow(raw: RawRow, source: OpenedSource, notes: RowNotes) {
-  const row = parseRow(raw, notes);
-  if (!row || reportForeignRow(row, source.format, notes)) return null;
-  const content = readColumns(row, source.format, notes);
-  return notes.issues.length > 0 ? null : { row, content, id: contentId(content) };
+  const written = parseRow(raw, notes);
+  const read = written && readRowContent(written, source, notes);
+  return read && { ...read, id: contentId(read.content) };
 }
 
-/** The fingerprint of what a row teaches: where it came from, and columns nobody interprets, do not count. */
-export function contentId({ messages, tools, rejected, label, solution, facts }: RowContent): string {
-  return hash('sha256', canonicalJson({ messages, tools, rejected, label, solution, facts }));
+/**
+ * The fingerprint of what a row teaches: where it came from, and columns nobody interprets, do not count; but for a row
+ * without an answer, whose columns are what scorers go by.
+ */
+export function contentId(content: RowContent & Partial<Record<'terms' | 'id' | 'split' | 'provenance', unknown>>): string {
+  const { terms: _, id: __, split: ___, provenance: ____, extra, margin: _____, ...taught } = content;
+  const isAnswered = taught.messages.some(({ role }) => role === 'assistant');
+  return hash('sha256', canonicalJson({ ...taught, ...(!isAnswered && { extra }) }));
 }
 
 interface SampleParts {

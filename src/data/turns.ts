@@ -2,6 +2,7 @@ import { formatPath } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { Json } from '../schema/common.ts';
 import type { Message } from '../schema/sample.ts';
+import { turnsOfBlocks } from './blocks.ts';
 import { readContent } from './content.ts';
 import { type RowNotes, type RowPath, shown } from './row-notes.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
@@ -63,8 +64,21 @@ export function readTurns(value: Json | undefined, path: RowPath, notes: RowNote
   }
   if (value.length === 0) notes.problem({ code: 'empty-conversation', path, message: 'there are no turns.' });
   const messages: Message[] = [];
-  for (const [index, turn] of value.entries()) readTurn(turn, [...path, index], messages, notes);
+  for (const [index, turn] of value.entries())
+    for (const single of singleTurns(turn)) readTurn(single, [...path, index], messages, notes);
   return messages;
+}
+
+/** What a row of ShareGPT's pairs calls the two speakers of `{human, assistant}`, in their order. */
+const pairKeys = ['system', 'tool', 'human', 'user', 'assistant', 'bot', 'gpt'] as const;
+
+/** A turn that holds several, as turns of their own: a pair of question and answer, or Anthropic's blocks. */
+function singleTurns(turn: Json): readonly Json[] {
+  if (!isObject(turn)) return [turn];
+  if (turn.role !== undefined || turn.from !== undefined) return turnsOfBlocks(turn) ?? [turn];
+  const pair = pairKeys.filter((key) => typeof turn[key] === 'string');
+  const isPair = pair.length > 0 && pair.length === Object.values(turn).filter((value) => value !== null).length;
+  return isPair ? pair.map((key) => ({ role: key, content: turn[key] ?? '' })) : [turn];
 }
 
 /** Appends the turn's message; a turn that only calls tools joins the assistant's message before it. */

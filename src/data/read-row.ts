@@ -1,0 +1,73 @@
+import { nearestName } from '../core/nearest.ts';
+import { type RowContent, type RowTerms, readColumns } from './columns.ts';
+import { type Reading, type RowFormat, readingsOf } from './formats.ts';
+import { checkMediaFiles } from './media.ts';
+import { distinctReadings } from './recognise-format.ts';
+import { renameColumns } from './rename-columns.ts';
+import type { RowNotes } from './row-notes.ts';
+import type { SourceValues } from './sources.ts';
+import type { JsonObject } from './strict-json.ts';
+
+export interface RowSource {
+  readonly values: Pick<SourceValues, 'columns' | 'media'>;
+  readonly file: string;
+  readonly format: RowFormat;
+}
+
+export interface ReadRow {
+  /** The row under the names its columns are read by. */
+  readonly row: JsonObject;
+  readonly content: RowContent & { readonly terms: RowTerms };
+}
+
+/** A parsed row as what it says, or null with the reasons in `notes`. */
+export function readRow(written: JsonObject, source: RowSource, notes: RowNotes): ReadRow | null {
+  const row = renameColumns(written, source.values.columns, notes);
+  const reading = readingOf(row, source.format, notes);
+  if (reading === null) return null;
+  const content = readColumns(row, reading, notes);
+  if (notes.issues.length > 0) return null;
+  for (const messages of [
+    content.messages,
+    content.rejected ?? [],
+    ...(content.positives ?? []),
+    ...(content.negatives ?? []),
+  ])
+    checkMediaFiles(messages, { file: source.file, root: source.values.media, notes });
+  return notes.issues.length > 0 ? null : { row, content };
+}
+
+/** The one way in which the row is written in the format of its source. */
+function readingOf(row: JsonObject, format: RowFormat, notes: RowNotes): Reading | null {
+  const readings = format.readings(row);
+  const [only] = readings;
+  if (only === undefined) {
+    reportForeignRow(row, format, notes);
+    return null;
+  }
+  if (readings.length === 1) return only;
+  const distinct = distinctReadings(
+    row,
+    readings.map((reading) => ({ format, reading })),
+  );
+  if (distinct.length === 1) return only;
+  notes.problem({
+    code: 'columns-ambiguous',
+    message: `the row can be read in ${distinct.length} ways: ${distinct.map(({ how, text }) => `${how}: ${text}`).join('; ')}.`,
+    fix: `Set data.sources[].columns: ${distinct.map(({ columns }) => columns).join(' or ')}.`,
+  });
+  return null;
+}
+
+function reportForeignRow(row: JsonObject, format: RowFormat, notes: RowNotes): void {
+  const others = [...new Set(readingsOf(row).map((other) => other.format.name))];
+  const near = Object.keys(row).flatMap((column) => nearestName(column, format.columns) ?? []);
+  notes.problem({
+    code: 'format-mismatch',
+    message: `the row has the columns ${Object.keys(row).join(', ')}; its source is read as ${format.name}.`,
+    expected: format.needs,
+    fix: others[0]
+      ? `It could be read as ${others.join(' or ')}: put such rows into a source of their own.`
+      : near[0] && `Did you mean ${near[0]}?`,
+  });
+}

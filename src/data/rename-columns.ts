@@ -1,0 +1,27 @@
+import type { RowNotes } from './row-notes.ts';
+import { columnValue } from './split.ts';
+import type { JsonObject } from './strict-json.ts';
+
+/** `theirs: ours`: which columns are read under another name. */
+export type ColumnNames = Readonly<Record<string, string>>;
+
+/** The row with its columns under the names they are read by; a row that lacks one keeps what it has. */
+export function renameColumns(row: JsonObject, names: ColumnNames | null, notes: RowNotes): JsonObject {
+  if (names === null) return row;
+  const renamed: JsonObject = { ...row };
+  // First all are taken out, so that two columns may swap their names.
+  for (const theirs of Object.keys(names)) delete renamed[theirs];
+  for (const [theirs, ours] of Object.entries(names)) {
+    const value = columnValue(row, theirs);
+    if (value === undefined) continue;
+    if (renamed[ours] !== undefined && renamed[ours] !== null)
+      notes.problem({
+        code: 'column-taken',
+        path: [ours],
+        message: `${theirs} is to be read as ${ours}, which the row has already.`,
+        fix: `Rename it too: data.sources[].columns: { ${ours}: ${ours}_before }.`,
+      });
+    else renamed[ours] = value;
+  }
+  return renamed;
+}
