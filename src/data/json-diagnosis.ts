@@ -4,6 +4,14 @@ export interface JsonDiagnosis {
   readonly error: { readonly message: string; readonly fix?: string; readonly index: number } | null;
   readonly duplicates: readonly { readonly path: JsonPath; readonly key: string; readonly index: number }[];
   readonly numbers: readonly { readonly path: JsonPath; readonly source: string }[];
+  /** Objects that were asked for, as they stand in the text. */
+  readonly objects: readonly { readonly path: JsonPath; readonly text: string }[];
+}
+
+export interface DiagnoseOptions {
+  readonly maxDepth: number;
+  /** Objects whose text is wanted. */
+  readonly wants?: (path: JsonPath) => boolean;
 }
 
 export type JsonPath = readonly (string | number)[];
@@ -36,9 +44,10 @@ const spacePattern = /[ \t\n\r]*/y;
 const stringPattern = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 
 /** Slow and thorough; for texts about which something is known to be odd. Nesting must have been bounded before. */
-export function diagnoseJson(text: string, maxDepth: number): JsonDiagnosis {
+export function diagnoseJson(text: string, { maxDepth, wants = () => false }: DiagnoseOptions): JsonDiagnosis {
   const duplicates: { path: JsonPath; key: string; index: number }[] = [];
   const numbers: { path: JsonPath; source: string }[] = [];
+  const objects: { path: JsonPath; text: string }[] = [];
   let at = 0;
 
   const match = (pattern: RegExp): string | null => {
@@ -59,8 +68,10 @@ export function diagnoseJson(text: string, maxDepth: number): JsonDiagnosis {
     match(spacePattern);
     const start = at;
     const first = text[at];
-    if (first === '{') object(path);
-    else if (first === '[') array(path);
+    if (first === '{') {
+      object(path);
+      if (wants(path)) objects.push({ path, text: text.slice(start, at) });
+    } else if (first === '[') array(path);
     else if (first === '"') string();
     else {
       const source = match(numberPattern);
@@ -118,10 +129,10 @@ export function diagnoseJson(text: string, maxDepth: number): JsonDiagnosis {
   try {
     value([]);
     if (at < text.length) throw new Break(`found ${seen()} after the end of the row`, at, 'Write one row a line.');
-    return { error: null, duplicates, numbers };
+    return { error: null, duplicates, numbers, objects };
   } catch (error) {
     if (!(error instanceof Break)) throw error;
     const fix = error.fix === undefined ? {} : { fix: error.fix };
-    return { error: { message: error.message, index: error.index, ...fix }, duplicates, numbers };
+    return { error: { message: error.message, index: error.index, ...fix }, duplicates, numbers, objects };
   }
 }

@@ -76,14 +76,31 @@ test('quotes, colons and backslashes inside strings are not mistaken for members
   expect(parse(JSON.stringify(value))).toEqual({ row: value, issues: [], changes: [] });
 });
 
-test('numbers that do not keep their digits, or their point where a template prints it, are noted', () => {
-  expect(parse('{"id":12345678901234567890,"n":9007199254740992,"x":1.0}').changes).toEqual([
-    'id: 12345678901234567890 is read as 12345678901234567000',
-  ]);
-  expect(parse('{"messages":[{"n":1.0,"m":2.50,"k":1e2}]}').changes).toEqual([
-    'messages[0].n: 1.0 is read as 1',
-    'messages[0].k: 1e2 is read as 100',
-  ]);
+test('numbers that do not keep their digits are noted', () => {
+  expect(parse('{"id":12345678901234567890,"n":9007199254740992,"x":1.0,"messages":[{"weight":1.0}]}').changes).toEqual(
+    ['id: 12345678901234567890 is read as 12345678901234567000'],
+  );
+});
+
+describe('what a template prints is kept as text where an object would lose what it says', () => {
+  const call = (given: string) => `{"messages":[{"tool_calls":[{"function":{"name":"f","arguments":${given}}}]}]}`;
+  test.each(['{"x": 1.0}', '{"x":[{"y":-0.0}]}', '{"x":1e2}', '{"x":12345678901234567890}', '{"2":1, "1":2}'])(
+    'arguments %s',
+    (given) => {
+      const { row, changes } = parse(call(given));
+      expect(row).toEqual({ messages: [{ tool_calls: [{ function: { name: 'f', arguments: given } }] }] });
+      expect(changes).toEqual([]);
+    },
+  );
+
+  test.each(['{"x":1}', '{"x":1.5}', '{"x":9007199254740992}', '{"x":"1.0"}', '{"b":1,"a":2}'])('not %s', (given) => {
+    expect(parse(call(given)).row).toEqual(JSON.parse(call(given)));
+  });
+
+  test('the definition that says it, and no other', () => {
+    const { row } = parse('{"tools":[{"a":1},{"b":{"default":1.0}}]}');
+    expect(row).toEqual({ tools: [{ a: 1 }, '{"b":{"default":1.0}}'] });
+  });
 });
 
 test('a byte order mark belongs to the file, not to the row', () => {

@@ -1,6 +1,6 @@
 import { formatPath } from '../core/issue.ts';
 import type { Json } from '../schema/common.ts';
-import { diagnoseJson, type JsonDiagnosis } from './json-diagnosis.ts';
+import { diagnoseJson, type JsonDiagnosis, type JsonPath } from './json-diagnosis.ts';
 import { type RowNotes, type RowPath, shown } from './row-notes.ts';
 
 export type JsonObject = { [key: string]: Json };
@@ -13,7 +13,8 @@ const maxDepth = 100;
 /**
  * The value of a JSON text, or undefined with the reason in `notes`. Stricter than `JSON.parse`: refuses keys that stand
  * twice, lone surrogates and numbers out of range, and notes numbers that lose digits, all of which it would let pass in
- * silence.
+ * silence. What a template prints number by number (the arguments of a tool call, a tool's definition) becomes the text it
+ * was written as where an object would lose `1.0`, a large integer or the order of keys such as "2" and "1".
  * @param within where in the row the text stands as a string; absent for the text of the row itself.
  */
 export function readStrictJson(text: string, notes: RowNotes, within?: RowPath): Json | undefined {
@@ -25,7 +26,7 @@ export function readStrictJson(text: string, notes: RowNotes, within?: RowPath):
   try {
     value = JSON.parse(text) as Json;
   } catch {
-    const { error } = diagnoseJson(text, maxDepth);
+    const { error } = diagnoseJson(text, { maxDepth });
     const index = error?.index ?? 0;
     notes.problem({
       code: 'not-json',
@@ -36,11 +37,11 @@ export function readStrictJson(text: string, notes: RowNotes, within?: RowPath):
     });
     return undefined;
   }
-  const members = countMembers(value, prefix, notes);
-  if (members === null) return undefined;
+  const counted = countMembers(value, prefix, notes);
+  if (counted === null) return undefined;
   const written = scanMembers(text);
-  if (written.members !== members || written.oddNumber) {
-    const diagnosis = diagnoseJson(text, maxDepth);
+  if (written.members !== counted.members || written.oddNumber || counted.reordered) {
+    const diagnosis = diagnoseJson(text, { maxDepth, wants: (path) => isPrinted([...prefix, ...path]) });
     for (const { path, key, index } of diagnosis.duplicates)
       notes.problem({
         code: 'duplicate-key',
@@ -49,7 +50,12 @@ export function readStrictJson(text: string, notes: RowNotes, within?: RowPath):
         message: `the key ${shown(key)} stands twice.`,
         fix: 'Keep one of the two.',
       });
-    noteNumbers(diagnosis, prefix, notes);
+    const kept = keepTexts(value, diagnosis);
+    noteNumbers(
+      diagnosis.numbers.filter(({ path }) => !kept.some((outer) => isInside(path, outer))),
+      prefix,
+      notes,
+    );
   }
   return notes.issues.length > found ? undefined : value;
 }
@@ -59,9 +65,16 @@ function placeOf(text: string, index: number): { readonly linesBelow: number; re
   return { linesBelow: before.length - 1, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
+interface Counted {
+  readonly members: number;
+  /** Whether an object has keys that are put in order of their numbers. */
+  readonly reordered: boolean;
+}
+
 /** Counts members and refuses what has no place in a document. Null when it was refused. */
-function countMembers(root: Json, prefix: RowPath, notes: RowNotes): number | null {
+function countMembers(root: Json, prefix: RowPath, notes: RowNotes): Counted | null {
   let members = 0;
+  let reordered = false;
   let refused = false;
   const refuse = (code: string, path: readonly (string | number)[], message: string, fix?: string): void => {
     refused = true;
@@ -80,7 +93,10 @@ function countMembers(root: Json, prefix: RowPath, notes: RowNotes): number | nu
         return;
       }
       const keys: readonly (string | number)[] = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
-      if (!Array.isArray(value)) members += keys.length;
+      if (!Array.isArray(value)) {
+        members += keys.length;
+        reordered ||= keys.length > 1 && isIndex(keys[0]);
+      }
       for (const key of keys) {
         if (refused) return;
         path.push(key);
@@ -92,7 +108,7 @@ function countMembers(root: Json, prefix: RowPath, notes: RowNotes): number | nu
     }
   };
   visit(root);
-  return refused ? null : members;
+  return refused ? null : { members, reordered };
 }
 
 /**
@@ -142,16 +158,67 @@ function closingQuote(text: string, opening: number): number {
   }
 }
 
-/** Columns that a template may print, where `1.0` and `1` are different texts. */
-const printedColumns = new Set(['messages', 'conversations', 'conversation', 'tools', 'chosen', 'rejected']);
+/** Keys that look like an index of an array come first in an object, whatever their place in the text. */
+const isIndex = (key: string | number | undefined): boolean =>
+  typeof key === 'string' && /^(?:0|[1-9][0-9]{0,9})$/.test(key);
 
-function noteNumbers({ numbers }: JsonDiagnosis, prefix: RowPath, notes: RowNotes): void {
-  for (const { path: inside, source } of numbers) {
-    const path = [...prefix, ...inside];
-    const value = Number(source);
-    const isInteger = /^-?[0-9]+$/.test(source);
-    const lost = isInteger && !Number.isSafeInteger(value) && BigInt(source) !== BigInt(value);
-    const floatBecameInteger = !isInteger && Number.isInteger(value) && printedColumns.has(String(path[0]));
-    if (lost || floatBecameInteger) notes.changes.push(`${formatPath(path)}: ${source} is read as ${value}`);
+/** Columns whose turns may hold tool calls. */
+const turnColumns = new Set([
+  ...['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'rejected_response', 'rejected_messages'],
+  ...['prompt', 'completion', 'responses', 'completions', 'positive_messages', 'negative_messages'],
+]);
+
+/** Where what a template prints number by number stands: a tool's definition, the arguments of a call. */
+function isPrinted(path: RowPath): boolean {
+  const [column] = path;
+  if (column === 'tools' || column === 'rejected_tools') return path.length === 2;
+  const last = path.at(-1);
+  return turnColumns.has(String(column)) && (last === 'arguments' || last === 'parameters' || last === 'input');
+}
+
+const isInside = (path: JsonPath, outer: JsonPath): boolean => outer.every((key, index) => path[index] === key);
+
+/** Puts the text in place of each printed object that does not keep what it says. Returns where. */
+function keepTexts(value: Json, { objects, numbers }: JsonDiagnosis): readonly JsonPath[] {
+  const kept: JsonPath[] = [];
+  for (const { path, text } of objects) {
+    const object = valueAt(value, path);
+    const changes = numbers.some((number) => isInside(number.path, path) && !keepsNumber(number.source));
+    const key = path.at(-1);
+    const holder = valueAt(value, path.slice(0, -1));
+    if (key === undefined || typeof holder !== 'object' || holder === null || !(changes || isReordered(object)))
+      continue;
+    (holder as { [key: string | number]: Json })[key] = text;
+    kept.push(path);
   }
+  return kept;
+}
+
+function valueAt(value: Json, path: JsonPath): Json | undefined {
+  let inner: Json | undefined = value;
+  for (const key of path) inner = typeof inner === 'object' && inner !== null ? (inner as JsonObject)[key] : undefined;
+  return inner;
+}
+
+function isReordered(value: Json | undefined): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(isReordered);
+  return isIndex(Object.keys(value)[0]) || Object.values(value).some(isReordered);
+}
+
+/** Whether the number reads back as it was written: with its point, with all its digits. */
+function keepsNumber(source: string): boolean {
+  const value = Number(source);
+  return /^-?[0-9]+$/.test(source) ? !losesDigits(source) : !Number.isInteger(value);
+}
+
+function losesDigits(source: string): boolean {
+  const value = Number(source);
+  return /^-?[0-9]+$/.test(source) && !Number.isSafeInteger(value) && BigInt(source) !== BigInt(value);
+}
+
+function noteNumbers(numbers: JsonDiagnosis['numbers'], prefix: RowPath, notes: RowNotes): void {
+  for (const { path, source } of numbers)
+    if (losesDigits(source))
+      notes.changes.push(`${formatPath([...prefix, ...path])}: ${source} is read as ${Number(source)}`);
 }
