@@ -13,8 +13,16 @@ export interface RawRow {
    * asked for.
    */
   readonly bytes: Buffer | null;
-  /** The line it begins on, counted from 1. */
+  /** The line it begins on, counted from 1; where a source has no lines (Parquet, a query), the number of the row in it. */
   readonly line: number;
+  /** The row group of a Parquet file, counted from 1. */
+  readonly rowGroup?: number;
+  /** The file it stands in, where its source has several. */
+  readonly file?: string;
+  /** Why the source leaves it out: it was not drawn, or the mixture had ended. */
+  readonly left?: string;
+  /** 2 and more for a row that the source gives again. */
+  readonly copy?: number;
   /** Where it begins in the file, in bytes. */
   readonly offset: number;
   readonly length: number;
@@ -23,7 +31,17 @@ export interface RawRow {
   readonly problem: RawRowProblem | null;
 }
 
-export type RawRowProblem = 'too-long' | 'empty-element' | 'unclosed-array' | 'after-array';
+export type RawRowProblem = 'too-long' | 'empty-element' | 'unclosed-array' | 'after-array' | RawRowFault;
+
+/** What a reader has to say about one row. */
+export interface RawRowFault {
+  readonly code: string;
+  readonly message: string;
+  readonly expected?: string;
+  readonly fix?: string;
+  /** Lines below the first of the row. */
+  readonly linesBelow?: number;
+}
 
 export interface ReadRawRowsOptions {
   readonly signal?: AbortSignal | undefined;
@@ -31,7 +49,7 @@ export interface ReadRawRowsOptions {
   readonly chunkBytes?: number;
 }
 
-const defaultMaxRowBytes = 64 * 2 ** 20;
+export const defaultMaxRowBytes = 64 * 2 ** 20;
 const defaultChunkBytes = 2 ** 18;
 
 const lineFeed = 10;
@@ -44,7 +62,8 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
-const isSpace = (byte: number): boolean => byte === 32 || byte === lineFeed || byte === carriageReturn || byte === 9;
+export const isSpace = (byte: number): boolean =>
+  byte === 32 || byte === lineFeed || byte === carriageReturn || byte === 9;
 
 /** Bytes in, rows out, however the bytes are cut into chunks. */
 export interface RowSplitter {
@@ -244,7 +263,7 @@ interface FinishOptions {
 }
 
 /** A row that may lie across chunks. Past the limit its bytes are only hashed. */
-function pendingRow(maxRowBytes: number) {
+export function pendingRow(maxRowBytes: number) {
   let begun = false;
   let line = 0;
   let offset = 0;

@@ -1,0 +1,73 @@
+import { dirname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { MartletError } from '../../core/error.ts';
+import type { Json } from '../../schema/common.ts';
+import type { Source, SourceContext } from '../../spec/source.ts';
+import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
+import { jsonRow } from './json-row.ts';
+
+export const isPlugin = (file: string): boolean => /\.m?[jt]s$/.test(file);
+
+export interface PluginRequest {
+  /** Absolute path of the module. */
+  readonly file: string;
+  readonly options: { readonly [key: string]: Json };
+  readonly maxRowBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The rows of a plug-in (see `spec/source`). Its code runs in this process, with all its rights.
+ * @throws MartletError `source-plugin` for a module that is none, or for what it throws.
+ */
+export async function* readPluginRows(request: PluginRequest): AsyncGenerator<RawRow> {
+  const { file, signal, maxRowBytes = defaultMaxRowBytes } = request;
+  const source = await loadPlugin(file);
+  let line = 0;
+  try {
+    for await (const row of await source.open(contextOf(request))) {
+      signal?.throwIfAborted();
+      line++;
+      const text: string | undefined = JSON.stringify(row);
+      if (text === undefined) throw new TypeError(`row ${line} is ${typeof row}, not an object`);
+      yield jsonRow(text, line, maxRowBytes);
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw broken(source.name, file, `after row ${line}: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** How many rows it says it has; null when it does not say. */
+export async function countPluginRows(request: PluginRequest): Promise<number | null> {
+  const source = await loadPlugin(request.file);
+  try {
+    return (await source.count?.(contextOf(request))) ?? null;
+  } catch (cause) {
+    throw broken(source.name, request.file, messageOf(cause), cause);
+  }
+}
+
+function contextOf({ file, options, signal }: PluginRequest): SourceContext {
+  return { folder: dirname(file), options, signal };
+}
+
+async function loadPlugin(file: string): Promise<Source> {
+  let module: { readonly default?: unknown };
+  try {
+    module = (await import(pathToFileURL(file).href)) as typeof module;
+  } catch (cause) {
+    throw broken(file, file, `it cannot be loaded: ${messageOf(cause)}`, cause);
+  }
+  const source = module.default as Partial<Source> | undefined;
+  if (typeof source?.open === 'function' && typeof source.name === 'string') return source as Source;
+  throw broken(file, file, 'it has no source as its default export');
+}
+
+const broken = (name: string, file: string, what: string, cause?: unknown): MartletError =>
+  new MartletError('source-plugin', `the source ${name}${name === file ? '' : ` (${file})`}: ${what}`, {
+    cause,
+    hint: 'It must be: export default defineSource({ name, open }).',
+  });
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
