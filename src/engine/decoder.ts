@@ -2,8 +2,10 @@ import type { Tensor } from 'onnxruntime-common';
 import { MartletError } from '../core/error.ts';
 import { decodeGraph } from './decode-graph.ts';
 import type { AdapterShape } from './llama.ts';
-import { blockName, embeddingName, headName, type Model, normName, rotaryTables } from './model.ts';
-import type { Program, Runtime } from './runtime.ts';
+import { type Model, rotaryTables } from './model.ts';
+import type { OnnxWeight } from './onnx.ts';
+import type { FlatParameters } from './parameters.ts';
+import type { Runtime } from './runtime.ts';
 import type { Trained } from './trained.ts';
 
 /** Sequences that are being continued together, each with a slot of the KV cache. Slots in use are always 0 .. active - 1. */
@@ -39,35 +41,22 @@ export interface DecoderOptions {
 /** A pass over so few tokens takes little longer than over one: reading the weights is what takes the time. */
 const maxExtension = 8;
 
+/** The runtime takes its own copy of the weights: the model is no longer needed afterwards. */
 export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   const { runtime, model, slots, maxLength } = options;
   const { config } = model;
-  const {
-    hidden_size: hidden,
-    vocab_size: vocabulary,
-    num_hidden_layers: layers,
-    num_key_value_heads: pairs,
-    head_dim: head,
-  } = config;
+  const { vocab_size: vocabulary, num_hidden_layers: layers, num_key_value_heads: pairs, head_dim: head } = config;
   const adapter = options.adapter ? { ...options.adapter, shape: { ...options.adapter.shape, dropout: 0 } } : null;
-  const compile = (kind: 'prefill' | 'decode' | 'extend'): Promise<Program> =>
-    runtime.compile(decodeGraph({ config, adapter: adapter?.shape ?? null, kind }));
-  const [prefill, decode, extend] = await Promise.all([compile('prefill'), compile('decode'), compile('extend')]);
-
   const tables = rotaryTables(config, maxLength);
-  const weights: Record<string, Tensor> = {
-    cos: runtime.float(tables.cos, [maxLength, head / 2]),
-    sin: runtime.float(tables.sin, [maxLength, head / 2]),
-    norm: model.tensor(normName),
-    head: model.tensor(headName(config)),
+  const half = head / 2;
+  const rotation = {
+    cos: runtime.float(tables.cos, [maxLength, half]),
+    sin: runtime.float(tables.sin, [maxLength, half]),
   };
-  const block = blockName(0, '').replace('0.', '');
-  for (const { name } of model.parameters.entries) if (name.startsWith(block)) weights[name] = model.tensor(name);
-  if (adapter) {
-    const { parameters, values } = adapter.trained;
-    for (const { name, shape } of parameters.entries)
-      weights[name] = runtime.float(parameters.view(values, name), shape);
-  }
+  const program = await runtime.compile(
+    decodeGraph({ config, adapter: adapter?.shape ?? null, weights: decodeWeights(model, adapter?.trained ?? null) }),
+    { model: model.values, ...(adapter && { adapter: adapter.trained.values }) },
+  );
 
   const slotSize = pairs * maxLength * head;
   const caches = Array.from({ length: layers }, () => ({
@@ -75,35 +64,23 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
     values: new Float32Array(slots * slotSize),
   }));
   const lengths = new Int32Array(slots);
-  const embedding = model.parameters.view(model.values, embeddingName);
   const logits = new Float32Array(Math.max(slots, maxExtension) * vocabulary);
   let active = 0;
 
-  const embed = (ids: ArrayLike<number>): Float32Array => {
-    const x = new Float32Array(ids.length * hidden);
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] ?? 0;
-      x.set(embedding.subarray(id * hidden, (id + 1) * hidden), i * hidden);
-    }
-    return x;
-  };
-
   /** Runs over slots `first` .. `first + count - 1`, whose cache lies together. */
-  const run = async (
-    program: Program,
-    request: {
-      readonly first: number;
-      readonly count: number;
-      readonly ids: ArrayLike<number>;
-      readonly lengths: Int32Array;
-      /** Rows of logits that come out. */
-      readonly rows: number;
-    },
-  ): Promise<Float32Array> => {
-    const { first, count, ids, rows } = request;
-    const feeds: Record<string, Tensor> = { ...weights };
-    const result = logits.subarray(0, rows * vocabulary);
-    const fetches: Record<string, Tensor> = { logits: runtime.float(result, [rows, vocabulary]) };
+  const run = async (request: {
+    readonly first: number;
+    readonly count: number;
+    /** As many for each slot, slot after slot. */
+    readonly ids: ArrayLike<number>;
+    readonly lengths: Int32Array;
+    /** Which of the ids have their logits come out. */
+    readonly picks: readonly number[];
+  }): Promise<Float32Array> => {
+    const { first, count, ids, picks } = request;
+    const result = logits.subarray(0, picks.length * vocabulary);
+    const feeds: Record<string, Tensor> = { ...rotation };
+    const fetches: Record<string, Tensor> = { logits: runtime.float(result, [picks.length, vocabulary]) };
     caches.forEach((cache, layer) => {
       for (const part of ['keys', 'values'] as const) {
         const slice = cache[part].subarray(first * slotSize, (first + count) * slotSize);
@@ -113,7 +90,13 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
       }
     });
     const after = request.lengths;
-    feeds.x = runtime.float(embed(ids), [ids.length, hidden]);
+    feeds.ids = runtime.tensor({
+      dtype: 'int64',
+      data: BigInt64Array.from(Array.from(ids), BigInt),
+      shape: [ids.length],
+    });
+    feeds.batch = runtime.tensor({ dtype: 'int64', data: BigInt64Array.of(BigInt(count)), shape: [1] });
+    feeds.picks = runtime.tensor({ dtype: 'int64', data: BigInt64Array.from(picks, BigInt), shape: [picks.length] });
     feeds.lengths = runtime.tensor({ dtype: 'int32', data: after.map((length) => length - 1), shape: [count] });
     feeds.longest = runtime.tensor({ dtype: 'int32', data: Int32Array.of(Math.max(...after)), shape: [1] });
     await program.run(feeds, fetches);
@@ -133,14 +116,20 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
         );
       const slot = active++;
       lengths[slot] = prompt.length;
-      return run(prefill, { first: slot, count: 1, ids: prompt, lengths: Int32Array.of(prompt.length), rows: 1 });
+      return run({
+        first: slot,
+        count: 1,
+        ids: prompt,
+        lengths: Int32Array.of(prompt.length),
+        picks: [prompt.length - 1],
+      });
     },
     async step(tokens) {
       if (tokens.length !== active) throw new MartletError('bug', `${tokens.length} tokens for ${active} sequences`);
       const after = lengths.subarray(0, active).map((length) => length + 1);
       if (after.some((length) => length > maxLength))
         throw new MartletError('bug', 'a sequence is longer than its slot');
-      const result = await run(decode, { first: 0, count: active, ids: tokens, lengths: after, rows: active });
+      const result = await run({ first: 0, count: active, ids: tokens, lengths: after, picks: places(active) });
       lengths.set(after);
       return result;
     },
@@ -153,7 +142,8 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
           `${tokens.length} tokens cannot be added to ${active} sequences at ${lengths[0]}`,
         );
       const after = Int32Array.of(length);
-      const result = await run(extend, { first: 0, count: 1, ids: tokens, lengths: after, rows: tokens.length });
+      const picks = places(tokens.length);
+      const result = await run({ first: 0, count: 1, ids: tokens, lengths: after, picks });
       lengths[0] = length;
       return result;
     },
@@ -176,9 +166,16 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
       lengths[slot] = lengths[last] ?? 0;
     },
     async [Symbol.asyncDispose]() {
-      await prefill.release();
-      await decode.release();
-      await extend.release();
+      await program.release();
     },
   };
+}
+
+const places = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+
+/** Where the graph's weights stand in the buffers `model` and `adapter`. */
+function decodeWeights(model: Model, trained: Trained | null): readonly OnnxWeight[] {
+  const standing = (location: string, { entries }: FlatParameters): OnnxWeight[] =>
+    entries.map(({ name, shape, offset }) => ({ name, shape, location, offsetBytes: 4 * offset }));
+  return [...standing('model', model.parameters), ...(trained ? standing('adapter', trained.parameters) : [])];
 }

@@ -1,5 +1,5 @@
 import { invariant } from '../core/error.ts';
-import { type Attribute, type DataType, encodeOnnx, type OnnxNode, type OnnxTensor } from './onnx.ts';
+import { type Attribute, type DataType, encodeOnnx, type OnnxNode, type OnnxTensor, type OnnxWeight } from './onnx.ts';
 
 /** A size known when the graph is built, or the name of one known when it runs. */
 export type Dimension = number | string;
@@ -106,12 +106,16 @@ export class Graph {
   /**
    * The part of the graph that makes `outputs`, with `cuts` as inputs instead of being computed.
    * @param outputs values by the name they get outside.
+   * @param weights inputs that are no longer fed: the runtime takes them once and may lay them out as suits it.
    */
   emit(request: {
     readonly name: string;
     readonly outputs: Readonly<Record<string, Value>>;
     readonly cuts?: readonly Value[];
+    readonly weights?: readonly OnnxWeight[];
   }): Emitted {
+    const weights = new Map((request.weights ?? []).map((weight) => [weight.name, weight]));
+    const usedWeights = new Map<string, OnnxWeight>();
     const cut = new Set(request.cuts ?? []);
     const constants = new Map([...this.#constants.values()].map((tensor) => [tensor.name, tensor]));
     const nodes: Node[] = [];
@@ -121,7 +125,9 @@ export class Graph {
     const visit = (value: Value): void => {
       if (cut.has(value) || value.node === null) {
         const constant = constants.get(value.name);
+        const weight = weights.get(value.name);
         if (constant) usedConstants.set(value.name, constant);
+        else if (weight) usedWeights.set(value.name, weight);
         else inputs.set(value.name, value);
         return;
       }
@@ -160,7 +166,7 @@ export class Graph {
         })),
         ...copies,
       ],
-      initializers: [...usedConstants.values()],
+      initializers: [...usedConstants.values(), ...usedWeights.values()],
       inputs: [...inputs.values()],
       outputs: [{ name: copyBarrier, sequenceOf: 'float32' }, ...outputs],
     });

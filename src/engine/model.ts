@@ -13,6 +13,8 @@ export interface Model {
   readonly parameters: FlatParameters & { readonly matrixSize: number };
   readonly values: Float32Array;
   tensor(name: string): Tensor;
+  /** Gives the memory of the weights back at once; none of them can be read afterwards. */
+  release(): void;
 }
 
 export const embeddingName = 'model.embed_tokens.weight';
@@ -68,6 +70,7 @@ export async function loadModel(runtime: Runtime, folder: string): Promise<Model
     config,
     parameters,
     values,
+    release: () => void values.buffer.transfer(0),
     tensor(name) {
       const known = tensors.get(name);
       if (known) return known;

@@ -1,6 +1,6 @@
 /**
  * Writes ONNX models: the few protobuf messages a graph needs, by their field numbers in onnx.proto3
- * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Weights are never inside: they are fed.
+ * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Weights are never inside: they are fed, or stand beside it.
  */
 export type DataType = 'float32' | 'int64' | 'int32';
 
@@ -11,6 +11,14 @@ export interface OnnxTensor {
   readonly dtype: DataType;
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array | Int32Array;
+}
+
+/** A tensor whose numbers are handed to the runtime beside the graph: a range of the buffer called `location`. */
+export interface OnnxWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly location: string;
+  readonly offsetBytes: number;
 }
 
 export interface OnnxValue {
@@ -36,7 +44,7 @@ export interface OnnxNode {
 export interface OnnxGraph {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];
-  readonly initializers: readonly OnnxTensor[];
+  readonly initializers: readonly (OnnxTensor | OnnxWeight)[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly (OnnxValue | OnnxSequence)[];
 }
@@ -90,7 +98,22 @@ function encodeAttribute(name: string, value: Attribute): Chunk {
   return message([stringField(1, name), ...value.map((item) => varintField(8, item.int)), type('ints')]);
 }
 
-function encodeTensor(tensor: OnnxTensor): Chunk {
+function encodeTensor(tensor: OnnxTensor | OnnxWeight): Chunk {
+  if ('location' in tensor) {
+    const { name, shape, location, offsetBytes } = tensor;
+    const length = 4 * shape.reduce((product, size) => product * size, 1);
+    const entry = (key: string, value: string): Chunk =>
+      bytesField(13, message([stringField(1, key), stringField(2, value)]));
+    return message([
+      ...shape.map((size) => varintField(1, size)),
+      varintField(2, elementTypes.float32),
+      stringField(8, name),
+      entry('location', location),
+      entry('offset', String(offsetBytes)),
+      entry('length', String(length)),
+      varintField(14, 1),
+    ]);
+  }
   const { data } = tensor;
   return message([
     ...tensor.shape.map((size) => varintField(1, size)),

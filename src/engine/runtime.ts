@@ -6,7 +6,11 @@ import type { Feed } from './layout.ts';
 
 /** Runs emitted graphs. `run` blocks the thread while it computes, so this lives in the engine's own process. */
 export interface Runtime {
-  compile(emitted: Emitted): Promise<Program>;
+  /**
+   * @param buffers by location, what the graph's weights stand in. The runtime copies what it needs: products with few rows
+   * are then bound by reading the weights alone. Training feeds its weights instead, as they change.
+   */
+  compile(emitted: Emitted, buffers?: Readonly<Record<string, Float32Array>>): Promise<Program>;
   tensor(feed: Feed): Tensor;
   float(data: Float32Array, shape: readonly number[]): Tensor;
 }
@@ -46,8 +50,8 @@ export function runtimeOn(ort: OnnxRuntime, threads: number): Runtime {
     logSeverityLevel: 3,
     extra: {
       session: {
-        // Weights are fed, so there is nothing to prepack.
-        disable_prepacking: '1',
+        // What is packed anew must give its first copy back to the system, not to a pool.
+        use_device_allocator_for_initializers: '1',
         // Threads that spin for long lose several times over as soon as another process wants a core; those that never do
         // lose a fifth of decoding to being woken. 20 microseconds is past most gaps between operators.
         intra_op: { allow_spinning: '1', spin_duration_us: '20' },
@@ -57,8 +61,12 @@ export function runtimeOn(ort: OnnxRuntime, threads: number): Runtime {
   return {
     tensor: ({ dtype, data, shape }) => new ort.Tensor(dtype, data, [...shape]),
     float: (data, shape) => new ort.Tensor('float32', data, [...shape]),
-    async compile(emitted) {
-      const session = await create(ort, emitted, sessionOptions);
+    async compile(emitted, buffers = {}) {
+      const externalData = Object.entries(buffers).map(([path, { buffer, byteOffset, byteLength }]) => ({
+        path,
+        data: new Uint8Array(buffer, byteOffset, byteLength),
+      }));
+      const session = await create(ort, emitted, { ...sessionOptions, externalData });
       const inputs = emitted.inputs.map((value) => value.name);
       return {
         async run(feeds, fetches) {

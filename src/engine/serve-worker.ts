@@ -4,7 +4,7 @@ import type { EngineToken } from '../spec/engine.ts';
 import type { Sampling } from '../spec/train-engine.ts';
 import { type Decoder, openDecoder } from './decoder.ts';
 import { type Drafter, nextTokens, openDrafter } from './drafter.ts';
-import { loadModel, type Model } from './model.ts';
+import { loadModel } from './model.ts';
 import { readAdapter } from './peft.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 import { sampleToken, tokenProbabilities } from './sampling.ts';
@@ -55,20 +55,30 @@ interface Lane {
 
 hostWorker((emit) => {
   let runtime: Runtime | undefined;
-  let model: Model | undefined;
   let setting: ServeWorkerArgument | undefined;
   const lanes = new Map<string, Lane>();
+  const opened = new Map<string, Promise<Lane>>();
   const dropped = new Set<number>();
   let busy = false;
 
-  const open = async (name: string): Promise<Lane> => {
-    const known = lanes.get(name);
-    if (known) return known;
+  /** A lane has its own copy of the weights, so it is opened when it is first asked for. */
+  const open = (name: string): Promise<Lane> => {
+    const known = opened.get(name) ?? openLane(name);
+    opened.set(name, known);
+    // What could not be opened is tried again by the next who asks.
+    known.catch(() => opened.delete(name));
+    return known;
+  };
+
+  const openLane = async (name: string): Promise<Lane> => {
     const folder = setting?.models[name];
-    if (!runtime || !model || !setting || folder === undefined)
+    if (!runtime || !setting || folder === undefined)
       throw new MartletError('model-missing', `no model is served as "${name}"`);
+    const { baseFolder, slots, maxLength } = setting;
+    const model = await loadModel(runtime, baseFolder);
     const adapter = folder === null ? null : await readAdapter(folder, model);
-    const decoder = await openDecoder({ runtime, model, adapter, slots: setting.slots, maxLength: setting.maxLength });
+    const decoder = await openDecoder({ runtime, model, adapter, slots, maxLength });
+    model.release();
     const lane: Lane = { decoder, active: [], waiting: [] };
     lanes.set(name, lane);
     return lane;
@@ -178,9 +188,13 @@ hostWorker((emit) => {
       setting = argument;
       const { threads, home, env, baseFolder } = argument;
       runtime = await openRuntime({ threads, home, env, log: (line) => emit({ log: line } satisfies ServeEvent) });
-      model = await loadModel(runtime, baseFolder);
       // Adapters that do not fit must be known before anybody asks.
-      for (const name of Object.keys(argument.models)) await open(name);
+      const model = await loadModel(runtime, baseFolder);
+      for (const folder of Object.values(argument.models)) if (folder !== null) await readAdapter(folder, model);
+      model.release();
+      // The one that is most likely asked for: the last named.
+      const [last] = Object.keys(argument.models).slice(-1);
+      if (last !== undefined) await open(last);
     },
     async submit(submission: Submission) {
       (await open(submission.model)).waiting.push(submission);
