@@ -1,6 +1,7 @@
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Message, RankedAnswer, Sample } from '../schema/sample.ts';
 import { isTurnsText, present, presentIn, readTurnsOf } from './formats/format.ts';
+import { placeMedia, readMedia } from './media.ts';
 import { bestOf, isRanked, rankedColumn, rankedColumns, readRanked } from './ranked.ts';
 import { type RowNotes, shown } from './row-notes.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
@@ -12,7 +13,7 @@ export { isRanked };
 const rejections = ['rejected', 'rejected_response', 'rejected_messages'] as const;
 
 /** Steps of a solution, each with a verdict of its own. */
-const hasSteps = (row: JsonObject): boolean =>
+export const hasSteps = (row: JsonObject): boolean =>
   Array.isArray(row.completions) && Array.isArray(row.labels) && !isRanked(row, 'completions');
 
 /** Whether answers stand in columns of their own, whatever the question stands in. */
@@ -35,17 +36,19 @@ export interface Answers {
   readonly ranked?: RankedAnswer[];
 }
 
-/** Puts the answer that was preferred behind the conversation, and the others beside it. */
+/** Puts the answer that was preferred behind the conversation, the others beside it, and media where they belong. */
 export function withAnswers(base: readonly Message[], row: JsonObject, place: AnswerPlace): Answers {
   const { notes } = place;
+  const media = readMedia(row, notes);
   const column = rankedColumn(row);
   if (column !== undefined) {
     const ranked = readRanked(row, column, notes);
-    return { messages: append(base, bestOf(ranked)?.messages ?? [], { ...place, from: column }), ranked };
+    const whole = append(base, bestOf(ranked)?.messages ?? [], { ...place, from: column });
+    return { messages: placeMedia(whole, media, notes), ranked };
   }
-  if (hasSteps(row)) return { messages: [...base, ...readSteps(row, notes)] };
+  if (hasSteps(row)) return { messages: placeMedia([...base, ...readSteps(row, notes)], media, notes) };
   const chosen = readAnswer(row, 'chosen', notes);
-  const messages = chosen === undefined ? [...base] : withChosen(base, chosen, place);
+  const messages = placeMedia(chosen === undefined ? base : withChosen(base, chosen, place), media, notes);
   const given = presentIn(row, rejections);
   const [name, second] = given;
   if (name === undefined) return { messages };
@@ -58,8 +61,11 @@ export function withAnswers(base: readonly Message[], row: JsonObject, place: An
     });
     return { messages };
   }
-  const rejected = readAnswer(row, name, notes);
-  if (rejected === undefined || notes.issues.length > 0) return { messages };
+  const read = readAnswer(row, name, notes);
+  if (read === undefined || notes.issues.length > 0) return { messages };
+  // A whole conversation shows the same media again, unless it has its own.
+  const rejectedMedia = { ...(read.isWhole && media), ...readMedia(row, notes, 'rejected_') };
+  const rejected = { ...read, turns: placeMedia(read.turns, rejectedMedia, notes) };
   const start = chosen && !chosen.isWhole ? messages.length - chosen.turns.length : undefined;
   return { messages, ...placeRejected(messages, rejected, { ...place, from: name, start }) };
 }

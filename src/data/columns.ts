@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { nearestName } from '../core/nearest.ts';
 import type { Json } from '../schema/common.ts';
 import { type Message, type Provenance, provenance, type Sample, type ToolDefinition } from '../schema/sample.ts';
-import { answerColumns, withAnswers } from './answers.ts';
+import { answerColumns, hasSteps, withAnswers } from './answers.ts';
 import { checkConversation } from './conversation.ts';
 import { readDocumentColumns } from './documents.ts';
 import type { Reading } from './formats.ts';
-import { mediaColumns, placeMedia, readMedia } from './media.ts';
+import { mediaColumns } from './media.ts';
 import { readObjects } from './objects.ts';
 import { type RowNotes, shown } from './row-notes.ts';
 import { isObject, type JsonObject, readStrictJson } from './strict-json.ts';
@@ -29,17 +29,8 @@ export function readColumns(
   const { column } = reading;
   const { messages: said, ...conversation } = reading.read(notes);
   const answers = withAnswers(withSystem(said, row, notes), row, { column, notes });
-  const media = readMedia(row, notes);
   const typed = columnReader(row, notes);
-  const messages = placeMedia(answers.messages, media, notes);
-  const { rejected, rejectedFrom } = answers;
-  const rejectedMedia = { ...(rejectedFrom === 0 && media), ...readMedia(row, notes, 'rejected_') };
-  const content: Omit<RowContent, 'messages'> = {
-    ...conversation,
-    ...answers,
-    ...(rejected && { rejected: placeMedia(rejected, rejectedMedia, notes) }),
-    ...readDocumentColumns(row, notes),
-  };
+  const { messages, rejected, rejectedFrom } = answers;
   if (notes.issues.length === 0) {
     checkConversation(messages, { column, notes });
     if (rejected && !conversation.plain) {
@@ -47,7 +38,7 @@ export function readColumns(
       checkConversation([...messages.slice(0, from), ...rejected], { column: 'rejected', notes, from });
     }
   }
-  const label = typed(row.label === undefined ? 'labels' : 'label', labelExpected, isLabel);
+  const label = typed(labelColumn(row, reading), labelExpected, isLabel);
   const margin = typed('margin', 'a number', (value) => typeof value === 'number');
   const facts = typed('facts', 'an object', isObject);
   const variables = readVariables(row, notes);
@@ -57,9 +48,10 @@ export function readColumns(
   const taken = takenColumns(row, reading);
   const extra = Object.entries(row).filter(([name]) => !taken.has(name));
   return {
-    ...content,
-    messages,
-    ...(label !== undefined && taken.has(row.label === undefined ? 'labels' : 'label') && { label }),
+    ...conversation,
+    ...answers,
+    ...readDocumentColumns(row, notes),
+    ...(label !== undefined && { label }),
     ...(margin !== undefined && { margin }),
     ...(row.solution !== undefined && row.solution !== null && { solution: row.solution }),
     ...(tools && { tools }),
@@ -90,6 +82,13 @@ export function takenColumns(row: JsonObject, { columns }: Pick<Reading, 'column
 
 const isNothing = (value: Json | undefined): boolean =>
   value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
+
+/** The column that judges: `label`, or what the format says does. */
+function labelColumn(row: JsonObject, { columns }: Reading): string {
+  if (!isNothing(row.label)) return 'label';
+  if (hasSteps(row)) return 'labels';
+  return Object.keys(columns).find((column) => columns[column] === 'label' && !isNothing(row[column])) ?? 'label';
+}
 
 type Label = NonNullable<Sample['label']>;
 const labelExpected = 'true, false, a number, a text, or a list of them';

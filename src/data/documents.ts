@@ -33,22 +33,35 @@ function readSide(row: JsonObject, side: 'positive' | 'negative', notes: RowNote
   const documents: readonly Json[] = value.some(isObject) ? [value] : value;
   return documents.map((turns, index) => {
     const path = documents === value ? [column, index] : [column];
-    const media = readMedia(mediaOf(row, { side, index, count: documents.length }), notes, `${side}_`);
+    const media = readMedia(mediaOf(row, { side, index, count: documents.length, notes }), notes, `${side}_`);
     return placeMedia(readTurns(turns, path, notes), media, notes);
   });
 }
 
-/** The media of one document: of a list of lists, its own. */
-function mediaOf(
-  row: JsonObject,
-  { side, index, count }: { readonly side: string; readonly index: number; readonly count: number },
-): JsonObject {
+interface DocumentPlace {
+  readonly side: string;
+  readonly index: number;
+  readonly count: number;
+  readonly notes: RowNotes;
+}
+
+/** The media of one document: of a list of lists, its own; of a plain list, all for one document, or one for each. */
+function mediaOf(row: JsonObject, { side, index, count, notes }: DocumentPlace): JsonObject {
   const own: JsonObject = {};
   for (const column of mediaColumns(`${side}_`)) {
-    const value = row[column];
-    const isNested = Array.isArray(value) && value.some((item) => Array.isArray(item));
-    if (isNested) own[column] = value[index] ?? null;
-    else if (value !== undefined && count === 1) own[column] = value;
+    const value = row[column] ?? null;
+    const items = Array.isArray(value) ? value : value === null || value === '' ? [] : [value];
+    const isNested = items.some((item) => Array.isArray(item) || item === null);
+    if (items.length === 0) continue;
+    if (!isNested && count === 1) own[column] = items;
+    else if (items.length === count) own[column] = items[index] ?? null;
+    else if (index === 0)
+      notes.problem({
+        code: 'counts-differ',
+        path: [column],
+        message: `${count} ${side}_messages and ${items.length} ${column}.`,
+        fix: 'Give a list for each.',
+      });
   }
   return own;
 }

@@ -508,6 +508,78 @@ describe('the format', () => {
     });
   });
 
+  test('is one where the readings say the same, or one was made from the other', async () => {
+    const same: readonly object[] = [
+      { ...chat('q', 'a'), prompt: 'q', completion: 'a' },
+      { ...chat('Answer this: q', 'long a'), question: 'q', answer: 'a' },
+      { ...chat('q', 'a'), rejected_response: 'b' },
+      { ...chat('q', 'a'), prompt: 'q', chosen: chat('q', 'a').messages, rejected: 'b' },
+      { instruction: 'q', input: '', output: 'a', text: 'Below is an instruction: q a' },
+      { prompt: 'q', completion: 'a', text: 'q a' },
+      { question: 'q', answer: 'a', target: 'b' },
+      { prompt: 'q', query: 'q', response: 'a' },
+    ];
+    for (const row of same) expect(await fail([row])).toMatchObject([{ fate: expect.stringMatching(/train/) }]);
+  });
+
+  test('is not guessed for two columns that both ask, or two that both answer', async () => {
+    expect(await fail([{ question: 'q', prompt: 'p', answer: 'a' }])).toMatchObject({
+      issues: [
+        {
+          code: 'format-ambiguous',
+          message: expect.stringMatching(
+            /as query \(prompt: query, answer: response\) \(line 1\): user "p" → assistant "a"; as query \(question/,
+          ),
+          fix: 'Set data.sources[0].columns: { prompt: query, answer: response } or { question: query, answer: response }.',
+        },
+      ],
+    });
+    expect(await fail([{ question: 'q', output: 'o', answer: 'a' }])).toMatchObject({
+      issues: [{ fix: expect.stringMatching(/answer: response \} or \{ question: query, output: response/) }],
+    });
+  });
+
+  test('a row that is ambiguous where the first rows were not says how to decide', async () => {
+    const rows = [
+      ...Array.from({ length: 70 }, (_, index) => ({ prompt: `q${index}`, answer: 'a' })),
+      { prompt: 'q', answer: 'a', response: 'b' },
+    ];
+    // `response` is the name to rename to, and needs no rival; of two others a person must say.
+    expect(((await fail(rows)) as unknown[]).at(-1)).toMatchObject({ fate: 'train' });
+    const late = [...rows.slice(0, 70), { prompt: 'q', answer: 'a', output: 'b' }];
+    expect(((await fail(late)) as unknown[]).at(-1)).toMatchObject({
+      fate: 'invalid',
+      issues: [{ code: 'columns-ambiguous', fix: expect.stringContaining('{ prompt: query, answer: response } or') }],
+    });
+  });
+
+  test('columns are read under the names the recipe gives them', async () => {
+    const row = { data: { frage: 'q' }, Antwort: 'a', query: 'other', prompt: 'p' };
+    const file = files.write('columns.jsonl', [row]);
+    const columns = { 'data.frage': 'query', Antwort: 'response', query: 'before' };
+    const [outcome] = await outcomes(dataValues([source(file, { columns })]));
+    expect(outcome?.sample?.messages).toEqual([user('q'), assistant('a')]);
+    expect(outcome?.sample?.extra).toEqual({ data: { frage: 'q' }, prompt: 'p', before: 'other' });
+    const error = (columns: Record<string, string>) =>
+      outcomes(dataValues([source(file, { columns })])).catch((thrown: unknown) => thrown);
+    expect(await error({ Antwrt: 'response' })).toMatchObject({
+      issues: [
+        { code: 'column-missing', path: ['data', 'sources', 0, 'columns', 'Antwrt'], fix: 'Did you mean Antwort?' },
+      ],
+    });
+    expect(await error({ Antwort: 'query' })).toMatchObject([
+      { fate: 'invalid', issues: [{ code: 'column-taken', path: ['query'] }] },
+    ]);
+  });
+
+  test('media are looked for in the folder the recipe names', async () => {
+    const file = files.write('media.jsonl', [{ ...chat('q', 'a'), images: ['a.png'] }]);
+    const fate = async (media: string | null) => (await outcomes(dataValues([source(file, { media })])))[0]?.fate;
+    expect(await fate(null)).toBe('train');
+    expect(await fate(files.folder)).toBe('train');
+    expect(await fate(`${files.folder}/elsewhere`)).toBe('invalid');
+  });
+
   test('names the column that was meant', async () => {
     expect(await fail([{ mesages: [] }])).toMatchObject({
       issues: [{ code: 'format-unknown', message: expect.stringContaining('is mesages meant as messages?') }],

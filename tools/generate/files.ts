@@ -2,6 +2,7 @@ import { recipeJsonSchema } from '../../src/recipe/index.ts';
 import { documents } from './documents.ts';
 import { editorSchema } from './editor-schema.ts';
 import { documentReference, methodReference, recipeReference } from './reference.ts';
+import { rowsPage } from './rows-page.ts';
 
 /** Folders in which a file that is no longer generated is a leftover. */
 export const generatedFolders: readonly { readonly folder: string; readonly owns: (name: string) => boolean }[] = [
@@ -18,5 +19,6 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/reference/recipe.md', recipeReference(recipeJsonSchema())],
     ['docs/reference/documents.md', documentReference(documents)],
     ['docs/reference/methods.md', methodReference()],
+    ['docs/concepts/rows.md', rowsPage()],
   ]);
 }

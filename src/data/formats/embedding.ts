@@ -23,7 +23,7 @@ const hasGraded = (row: JsonObject): boolean =>
 export const embedding: RowFormat = {
   name: 'embedding',
   needs: '"anchor" (or query, sentence1) with "positive", "negative" or "documents" and "labels"',
-  columns: [...anchors, ...positives, ...negatives, ...listed, 'labels', 'scores'],
+  columns: [...anchors, ...positives, ...negatives, ...listed, 'labels', 'scores', 'score'],
   readings(row) {
     const [anchor] = presentIn(row, anchors);
     return anchor !== undefined && hasDocuments(row) ? [reading(row, anchor)] : [];
@@ -37,11 +37,14 @@ function reading(row: JsonObject, anchor: string): Reading {
     ...Object.keys(row).filter((column) => numbered.test(column) && present(row, column)),
   ];
   const graded = hasGraded(row) ? presentIn(row, listed).slice(0, 1) : [];
+  // How alike a pair is.
+  const measured = near.length === 1 && typeof row.score === 'number';
   const grades = Array.isArray(row.labels) ? 'labels' : 'scores';
   return {
     column: anchor,
     columns: {
       [anchor]: 'query',
+      ...(measured && { score: 'label' }),
       ...Object.fromEntries(near.map((column) => [column, 'positives'])),
       ...Object.fromEntries(far.map((column) => [column, 'negatives'])),
       ...Object.fromEntries(
