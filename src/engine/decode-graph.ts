@@ -86,7 +86,7 @@ export function decodeGraph(request: {
         back: [0, 0, heads * headSize],
       });
     };
-    x = buildBlock({ graph, config, adapter, x, rotary: null, attend, prefix: blockName(layer, '') }).y;
+    x = buildBlock({ graph, config, adapter, x, rotary: null, attend, prefix: blockName(layer, ''), joined: true }).y;
   }
   const last = gatherRows(graph, x, graph.input('picks', 'int64', ['N']));
   const normed = rmsNorm(graph, last, graph.input(normName, 'float32', [hidden]), config.rms_norm_eps);

@@ -1,8 +1,8 @@
 import type { Tensor } from 'onnxruntime-common';
-import { MartletError } from '../core/error.ts';
+import { invariant, MartletError } from '../core/error.ts';
 import { decodeGraph } from './decode-graph.ts';
-import type { AdapterShape } from './llama.ts';
-import { type Model, rotaryTables } from './model.ts';
+import { type AdapterShape, joinedNames, linearNames } from './llama.ts';
+import { blockName, type Model, rotaryTables } from './model.ts';
 import type { OnnxWeight } from './onnx.ts';
 import type { FlatParameters } from './parameters.ts';
 import type { Runtime } from './runtime.ts';
@@ -67,6 +67,22 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   const logits = new Float32Array(Math.max(slots, maxExtension) * vocabulary);
   let active = 0;
 
+  /** The caches of some slots as tensors; kept for the slots of the last call. */
+  let kept: { readonly key: string; readonly tensors: readonly (readonly [string, Tensor])[] } | undefined;
+  const cacheTensors = (first: number, count: number): readonly (readonly [string, Tensor])[] => {
+    const key = `${first} ${count}`;
+    if (kept?.key === key) return kept.tensors;
+    const range = [first * slotSize, (first + count) * slotSize] as const;
+    const tensors = caches.flatMap((cache, layer) =>
+      (['keys', 'values'] as const).map(
+        (part) =>
+          [`${part}.${layer}`, runtime.float(cache[part].subarray(...range), [count, pairs, maxLength, head])] as const,
+      ),
+    );
+    kept = { key, tensors };
+    return tensors;
+  };
+
   /** Runs over slots `first` .. `first + count - 1`, whose cache lies together. */
   const run = async (request: {
     readonly first: number;
@@ -81,14 +97,10 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
     const result = logits.subarray(0, picks.length * vocabulary);
     const feeds: Record<string, Tensor> = { ...rotation };
     const fetches: Record<string, Tensor> = { logits: runtime.float(result, [picks.length, vocabulary]) };
-    caches.forEach((cache, layer) => {
-      for (const part of ['keys', 'values'] as const) {
-        const slice = cache[part].subarray(first * slotSize, (first + count) * slotSize);
-        const tensor = runtime.float(slice, [count, pairs, maxLength, head]);
-        feeds[`${part}.${layer}`] = tensor;
-        fetches[`${part}.${layer}.next`] = tensor;
-      }
-    });
+    for (const [name, tensor] of cacheTensors(first, count)) {
+      feeds[name] = tensor;
+      fetches[`${name}.next`] = tensor;
+    }
     const after = request.lengths;
     feeds.ids = runtime.tensor({
       dtype: 'int64',
@@ -177,5 +189,27 @@ const places = (count: number): readonly number[] => Array.from({ length: count 
 function decodeWeights(model: Model, trained: Trained | null): readonly OnnxWeight[] {
   const standing = (location: string, { entries }: FlatParameters): OnnxWeight[] =>
     entries.map(({ name, shape, offset }) => ({ name, shape, location, offsetBytes: 4 * offset }));
-  return [...standing('model', model.parameters), ...(trained ? standing('adapter', trained.parameters) : [])];
+  const layers = Array.from({ length: model.config.num_hidden_layers }, (_, layer) => blockName(layer, ''));
+  const joined = layers.flatMap((layer) =>
+    Object.entries(joinedNames).map(([together, names]): OnnxWeight => {
+      const parts = names.map((name) => model.parameters.entry(`${layer}${linearNames[name]}.weight`));
+      parts.reduce((before, part) => {
+        invariant(before.offset + before.size === part.offset, `${part.name} does not lie behind ${before.name}`);
+        return part;
+      });
+      const [first] = parts;
+      const rows = parts.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+      return {
+        name: layer + together,
+        shape: [rows, first?.shape[1] ?? 0],
+        location: 'model',
+        offsetBytes: 4 * (first?.offset ?? 0),
+      };
+    }),
+  );
+  return [
+    ...joined,
+    ...standing('model', model.parameters),
+    ...(trained ? standing('adapter', trained.parameters) : []),
+  ];
 }

@@ -14,11 +14,14 @@ const folder = await mkdtemp(join(tmpdir(), 'martlet-drafter-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('a guess', () => {
-  test('is what followed the last three tokens when they last stood together', () => {
-    const drafter = openDrafter([1, 2, 3, 4, 5, 9, 1, 2, 3]);
-    expect(drafter.draft(8)).toEqual([4, 5]);
-    drafter.append([7, 1, 2, 3]);
+  test('is what followed the last two tokens when they last stood together, else the last one', () => {
+    const drafter = openDrafter([1, 2, 3, 4, 5, 9, 2, 3]);
+    expect(drafter.draft(8)).toEqual([4, 5, 9]);
+    drafter.append([7, 2, 3]);
+    expect(drafter.draft(8)).toEqual([7, 2, 3]);
     expect(drafter.draft(1)).toEqual([7]);
+    drafter.append([5]);
+    expect(drafter.draft(8)).toEqual([9]);
   });
 
   test('is not made where nothing of the kind was said', () => {
@@ -29,19 +32,23 @@ describe('a guess', () => {
 
   test('grows while it is right, and pauses while it is wrong', () => {
     const drafter = openDrafter(Array.from({ length: 40 }, (_, index) => index % 10));
-    expect(drafter.draft(8)).toHaveLength(2);
-    drafter.judge(2);
-    drafter.judge(4);
-    expect(drafter.draft(20)).toHaveLength(8);
-    drafter.judge(0);
-    drafter.judge(0);
-    drafter.judge(0);
-    drafter.judge(0);
-    drafter.judge(0);
-    drafter.judge(0);
-    expect(drafter.draft(8)).toEqual([]);
+    expect(drafter.draft(20)).toEqual([0, 1, 2]);
+    drafter.judge(3);
+    expect(drafter.draft(20)).toHaveLength(6);
+    drafter.judge(6);
+    expect(drafter.draft(20)).toHaveLength(7);
+    for (let wrong = 0; wrong < 10; wrong++) {
+      drafter.draft(20);
+      drafter.judge(0);
+    }
+    // The guess by one token has its own record.
+    for (let wrong = 0; wrong < 10; wrong++) {
+      drafter.draft(20);
+      drafter.judge(0);
+    }
+    expect(drafter.draft(20)).toEqual([]);
     drafter.append(Array.from({ length: 20 }, (_, index) => index % 10));
-    expect(drafter.draft(8)).toEqual([0, 1]);
+    expect(drafter.draft(8)).toEqual([0, 1, 2]);
   });
 });
 

@@ -11,28 +11,38 @@ export interface Drafter {
   judge(right: number): void;
 }
 
-/** Tokens that must have stood together before for what followed to be a guess. */
-const context = 3;
-/** A guess costs about six tenths of a pass more, so it pays where one token in two guesses is right. */
-const worthwhile = 0.5;
-/** After guesses that did not pay, the next one is tried so many tokens later. */
-const pauseTokens = 12;
+/** How a guess is looked up: by the last `context` tokens, `first` tokens long until it has proved itself. */
+const lookups = [
+  { context: 2, first: 3 },
+  { context: 1, first: 1 },
+] as const;
+const longest = 7;
+/** Each guessed token makes a pass about 7 % longer: guesses pay where one in seven is right. */
+const worthwhile = 0.15;
+/** After guesses that did not pay, the next one of the kind is tried so many tokens later. */
+const pauseTokens = 8;
 
 /**
- * Prompt lookup (Saxena, 2023): the tokens that followed the last three when they stood together before, in prompt or
- * answer. A drafting service copies figures out of its facts, so much of what it writes has been seen. The model checks
- * every guess: what is answered is what it would have answered token by token.
+ * Prompt lookup (Saxena, 2023): the tokens that followed the last two, or the last one, when they stood there before, in
+ * prompt or answer. A drafting service copies figures out of its facts, so much of what it writes has been seen. The model
+ * checks every guess: what is answered is what it would have answered token by token.
  */
 export function openDrafter(prompt: ArrayLike<number>): Drafter {
   const ids: number[] = [];
-  const lastPlace = new Map<string, number>();
-  let expected = 1;
-  let length = 2;
-  let resumeAt = 0;
+  const kinds = lookups.map(({ context, first }) => ({
+    context,
+    first,
+    places: new Map<string, number>(),
+    length: first as number,
+    expected: 1,
+    resumeAt: 0,
+  }));
+  let used = kinds[0];
   const append = (added: ArrayLike<number>): void => {
     for (let i = 0; i < added.length; i++) {
       // A place is entered once something follows it, so that a sequence does not find its own end.
-      if (ids.length >= context) lastPlace.set(ids.slice(-context).join(), ids.length);
+      for (const { context, places } of kinds)
+        if (ids.length >= context) places.set(ids.slice(-context).join(), ids.length);
       ids.push(added[i] ?? 0);
     }
   };
@@ -40,16 +50,22 @@ export function openDrafter(prompt: ArrayLike<number>): Drafter {
   return {
     append,
     draft(most) {
-      if (ids.length < resumeAt || most < 1) return [];
-      const place = lastPlace.get(ids.slice(-context).join());
-      return place === undefined ? [] : ids.slice(place, place + Math.min(most, length));
+      if (most < 1) return [];
+      for (const kind of kinds) {
+        const place = ids.length < kind.resumeAt ? undefined : kind.places.get(ids.slice(-kind.context).join());
+        if (place === undefined) continue;
+        used = kind;
+        return ids.slice(place, place + Math.min(most, kind.length));
+      }
+      return [];
     },
     judge(right) {
-      length = right >= length ? Math.min(2 * length, 8) : Math.max(2, right + 1);
-      expected = 0.7 * expected + 0.3 * right;
-      if (expected >= worthwhile) return;
-      expected = 1;
-      resumeAt = ids.length + pauseTokens;
+      if (!used) return;
+      used.length = right >= used.length ? Math.min(2 * used.length, longest) : Math.max(used.first, right + 1);
+      used.expected = 0.7 * used.expected + 0.3 * right;
+      if (used.expected >= worthwhile) return;
+      used.expected = 2 * worthwhile;
+      used.resumeAt = ids.length + pauseTokens;
     },
   };
 }

@@ -15,6 +15,7 @@ import {
   rotary,
   silu,
   softmax,
+  split,
   transpose,
 } from './operators.ts';
 
@@ -37,6 +38,12 @@ export interface AdapterShape {
   readonly dropout: number;
   readonly targets: readonly LinearName[];
 }
+
+/** Layers that read the same input, in the order their weights lie in, under the name they have together. */
+export const joinedNames = {
+  'self_attn.qkv_proj.weight': ['q_proj', 'k_proj', 'v_proj'],
+  'mlp.gate_up_proj.weight': ['gate_proj', 'up_proj'],
+} as const satisfies Record<string, readonly LinearName[]>;
 
 /** Every parameter of a block, by its name inside `model.layers.<n>.`, with its shape. */
 export function blockParameters(config: ModelConfig): Record<string, readonly number[]> {
@@ -176,6 +183,11 @@ export interface BuildBlockRequest {
   readonly attend: (q: Value, k: Value, v: Value) => Value;
   /** Put before parameter names, where several blocks share a graph. */
   readonly prefix?: string;
+  /**
+   * Compute layers that read the same input as one product: their weights, which lie one after the other, are then one
+   * parameter, named by `joinedNames`. Fewer, larger products; used where no gradient is wanted.
+   */
+  readonly joined?: boolean;
 }
 
 /** The arithmetic of one block, for training and decoding alike; they differ in how they attend. */
@@ -195,9 +207,18 @@ export function buildBlock(request: BuildBlockRequest): Block {
     parameters.set(name, value);
     return value;
   };
-  const linear = (input: Value, name: LinearName): Value => {
+  /** The layers' outputs before bias and adapter. */
+  const products = (input: Value, together: keyof typeof joinedNames): readonly Value[] => {
+    const names = joinedNames[together];
+    const each = (name: LinearName): Value => parameter(`${linearNames[name]}.weight`);
+    if (!request.joined) return names.map((name) => matmul(graph, input, each(name), { transB: true }));
+    const widths = names.map((name) => linearSize(config, name).output);
+    const weight = graph.input(prefix + together, 'float32', [widths.reduce((a, b) => a + b), config.hidden_size]);
+    return split(graph, matmul(graph, input, weight, { transB: true }), widths);
+  };
+  const linear = (input: Value, name: LinearName, product?: Value): Value => {
     const path = linearNames[name];
-    let y = matmul(graph, input, parameter(`${path}.weight`), { transB: true });
+    let y = product ?? matmul(graph, input, parameter(`${path}.weight`), { transB: true });
     if (hasBias(config, name)) y = add(graph, y, parameter(`${path}.bias`));
     if (!adapter?.targets.includes(name)) return y;
     let seen = input;
@@ -218,14 +239,16 @@ export function buildBlock(request: BuildBlockRequest): Block {
   const turn = (value: Value): Value => (request.rotary ? rotary(graph, value, request.rotary) : value);
 
   const attentionInput = rmsNorm(graph, x, parameter('input_layernorm.weight'), config.rms_norm_eps);
-  const q = turn(headNorm(linear(attentionInput, 'q_proj'), 'q_norm', config.num_attention_heads));
-  const k = turn(headNorm(linear(attentionInput, 'k_proj'), 'k_norm', config.num_key_value_heads));
-  const v = linear(attentionInput, 'v_proj');
+  const [qs, ks, vs] = products(attentionInput, 'self_attn.qkv_proj.weight');
+  const q = turn(headNorm(linear(attentionInput, 'q_proj', qs), 'q_norm', config.num_attention_heads));
+  const k = turn(headNorm(linear(attentionInput, 'k_proj', ks), 'k_norm', config.num_key_value_heads));
+  const v = linear(attentionInput, 'v_proj', vs);
   const attended = keep(request.attend(keep(q), keep(k), keep(v)));
   const middle = keep(add(graph, x, linear(attended, 'o_proj')));
   const innerInput = rmsNorm(graph, middle, parameter('post_attention_layernorm.weight'), config.rms_norm_eps);
-  const gate = keep(linear(innerInput, 'gate_proj'));
-  const up = keep(linear(innerInput, 'up_proj'));
+  const [gates, ups] = products(innerInput, 'mlp.gate_up_proj.weight');
+  const gate = keep(linear(innerInput, 'gate_proj', gates));
+  const up = keep(linear(innerInput, 'up_proj', ups));
   const y = add(graph, middle, linear(mul(graph, silu(graph, gate), up), 'down_proj'));
   return { y, saved, parameters };
 }

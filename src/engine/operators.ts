@@ -292,6 +292,16 @@ export function gatherRows(graph: Graph, x: Value, index: Value): Value {
   });
 }
 
+/** Columns of x [N, sum of widths] in parts. Its gradient is not defined: it serves where none is wanted. */
+export function split(graph: Graph, x: Value, widths: readonly number[]): readonly Value[] {
+  return graph.add({
+    op: 'Split',
+    inputs: [x, graph.constant('int64', [widths.length], widths)],
+    attributes: { axis: int(1) },
+    outputs: widths.map((width) => ({ dtype: 'float32', shape: [at(x.shape, 0), width] })),
+  });
+}
+
 /** For each row of x [N, V], the number at `index` [N, 1]. */
 export function pick(graph: Graph, x: Value, index: Value): Value {
   return graph.apply({
