@@ -17,7 +17,11 @@ export function parseRow(raw: RawRow, notes: RowNotes): JsonObject | null {
 }
 
 const rawProblems = {
-  'too-long': ['row-too-long', 'the row is too long to be read.', 'Split it, or look for a missing line end.'],
+  'too-long': [
+    'row-too-long',
+    'the row is too long to be read.',
+    'Split it, look for a missing line end, or raise data.maxRowMiB.',
+  ],
   'empty-element': ['not-json', 'nothing stands between two commas of the array.', 'Take one of the commas out.'],
   'unclosed-array': ['not-json', 'the file ends before its array is closed.', 'The file may have been cut off.'],
   'after-array': ['not-json', 'text stands after the end of the array.', 'Put all rows into the one array.'],
@@ -25,6 +29,11 @@ const rawProblems = {
 
 function decodeRow(raw: RawRow, notes: RowNotes): string | null {
   if (raw.problem !== null || raw.bytes === null) {
+    if (raw.problem !== null && typeof raw.problem === 'object') {
+      const { linesBelow = 0, ...problem } = raw.problem;
+      notes.problem({ ...problem, at: { linesBelow, column: 1 } });
+      return null;
+    }
     const [code, message, fix] = rawProblems[raw.problem ?? 'too-long'];
     notes.problem({ code, message, fix });
     return null;

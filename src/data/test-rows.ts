@@ -26,6 +26,11 @@ export const source = (from: string, more: Partial<SourceValues> = {}): SourceVa
   format: 'auto',
   columns: null,
   media: null,
+  query: null,
+  textRows: 'file',
+  sample: null,
+  weight: null,
+  options: null,
   limit: null,
   madeBy: null,
   licence: null,
@@ -34,6 +39,10 @@ export const source = (from: string, more: Partial<SourceValues> = {}): SourceVa
 
 export const dataValues = (sources: readonly SourceValues[], more: Partial<DataValues> = {}): DataValues => ({
   sources: [...sources],
+  mix: 'concat',
+  mixStop: 'first-exhausted',
+  seed: 42,
+  maxRowMiB: 64,
   split: { by: null, heldOut: null, share: 0 },
   budget: { dropped: 0, truncated: 0 },
   ...more,

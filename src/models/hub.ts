@@ -9,7 +9,7 @@ import { type Auth, type Fetch, request } from './http.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 export interface HubFile {
-  /** At the top of the repository: a file name, never a path. */
+  /** Of a model a file name, never a path; of a data set a path with `/` that cannot climb out of a folder. */
   readonly name: string;
   readonly bytes: number;
   readonly digest: Digest;
@@ -34,6 +34,9 @@ export interface Hub {
 const answerMs = 5_000;
 /** A name that can go into a folder and a URL as it is. */
 const plainName = /^[\w][\w.+ -]*$/;
+const plainPath = /^[\w][\w.+ =,()[\]-]*(?:\/[\w][\w.+ =,()[\]-]*)*$/;
+/** Files that ModelScope lists on one page. */
+const pageFiles = 200;
 const truthy = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? '');
 
 /** Whether the environment forbids to ask hubs, in the words that Python's hub client knows. */
@@ -69,35 +72,54 @@ function huggingFaceHome(env: Env): string {
 }
 
 /**
- * Asks a hub what a model's repository holds at a revision.
+ * Asks a hub what the repository of a model or of a data set holds at a revision.
  * @throws MartletError `hub-silent` (retryable) when it does not answer in time or cannot be reached, `not-found`,
  * `access-denied`, `bad-hub-answer`
  */
-export async function listHub(
-  hub: Hub,
-  options: {
-    readonly id: string;
-    readonly revision: string;
-    readonly fetch: Fetch;
-    readonly signal?: AbortSignal | undefined;
-    readonly answerMs?: number | undefined;
-  },
-): Promise<HubListing> {
-  const { id, revision, fetch, signal } = options;
+export async function listHub(hub: Hub, options: ListOptions): Promise<HubListing> {
+  const { id, revision, holds = 'models' } = options;
+  const rev = encodeURIComponent(revision);
+  if (hub.kind === 'hf') {
+    const answer = await askHub(hub, `/api/${holds}/${id}/revision/${rev}?blobs=true`, options);
+    return readHuggingFace(hub, { id, holds, answer });
+  }
+  if (holds === 'models') {
+    const answer = await askHub(hub, `/api/v1/models/${id}/repo/files?Revision=${rev}&Recursive=true`, options);
+    return readModelScope(hub, { id, revision, holds, answer });
+  }
+  const files: HubFile[] = [];
+  for (let page = 1; ; page++) {
+    const query = `Revision=${rev}&Root=%2F&Recursive=true&PageNumber=${page}&PageSize=${pageFiles}`;
+    const answer = await askHub(hub, `/api/v1/datasets/${id}/repo/tree?${query}`, options);
+    const listing = readModelScope(hub, { id, revision, holds, answer });
+    const known = new Set(files.map((file) => file.name));
+    // A hub that knows no pages gives the same one again.
+    files.push(...listing.files.filter((file) => !known.has(file.name)));
+    if (listing.entries < pageFiles || known.has(listing.files[0]?.name ?? '')) return { ...listing, files };
+  }
+}
+
+export interface ListOptions {
+  readonly id: string;
+  readonly revision: string;
+  /** What the repository holds; models unless given. */
+  readonly holds?: 'models' | 'datasets' | undefined;
+  readonly fetch: Fetch;
+  readonly signal?: AbortSignal | undefined;
+  readonly answerMs?: number | undefined;
+}
+
+async function askHub(hub: Hub, path: string, options: ListOptions): Promise<unknown> {
+  const { fetch, signal } = options;
   const limit = options.answerMs ?? answerMs;
-  const path =
-    hub.kind === 'hf'
-      ? `/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`
-      : `/api/v1/models/${id}/repo/files?Revision=${encodeURIComponent(revision)}&Recursive=true`;
   const timeout = AbortSignal.timeout(limit);
-  let answer: unknown;
   try {
     const response = await request(`${hub.endpoint}${path}`, {
       fetch,
       auth: hub.auth,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
-    answer = await response.json();
+    return await response.json();
   } catch (error) {
     signal?.throwIfAborted();
     if (MartletError.is(error)) throw error;
@@ -106,7 +128,6 @@ export async function listHub(
     const why = timeout.aborted ? `did not answer within ${limit / 1000} s` : `cannot be reached: ${cause}`;
     throw new MartletError('hub-silent', `${hub.endpoint} ${why}`, { cause: error, retryable: true });
   }
-  return hub.kind === 'hf' ? readHuggingFace(hub, { id, answer }) : readModelScope(hub, { id, revision, answer });
 }
 
 const size = z.number().int().nonnegative();
@@ -123,7 +144,15 @@ const huggingFaceAnswer = z.object({
   cardData: z.object({ license: z.unknown(), license_name: z.unknown() }).partial().nullish(),
 });
 
-function readHuggingFace(hub: Hub, { id, answer }: { id: string; answer: unknown }): HubListing {
+interface Answer {
+  readonly id: string;
+  readonly holds: 'models' | 'datasets';
+  readonly answer: unknown;
+}
+
+const escapedPath = (path: string): string => path.split('/').map(encodeURIComponent).join('/');
+
+function readHuggingFace(hub: Hub, { id, holds, answer }: Answer): HubListing {
   const { success, data, error } = huggingFaceAnswer.safeParse(answer);
   if (!success) throw bad(hub, z.prettifyError(error));
   const files = data.siblings.flatMap((file): HubFile[] => {
@@ -132,14 +161,17 @@ function readHuggingFace(hub: Hub, { id, answer }: { id: string; answer: unknown
     const digest: Digest = lfs
       ? { algorithm: 'sha256', hex: lfs.sha256 }
       : { algorithm: 'git-sha1', hex: blobId ?? '' };
-    if (!plainName.test(name) || bytes === undefined) return [];
-    const url = `${hub.endpoint}/${id}/resolve/${data.sha}/${encodeURIComponent(name)}`;
+    if (!nameForms[holds].test(name) || bytes === undefined) return [];
+    const repository = holds === 'models' ? id : `datasets/${id}`;
+    const url = `${hub.endpoint}/${repository}/resolve/${data.sha}/${escapedPath(name)}`;
     return [{ name, bytes, digest: proper(digest, { hub, name }), url }];
   });
   const { license, license_name: named } = data.cardData ?? {};
   const licence = license === 'other' && typeof named === 'string' ? named : license;
   return { commit: data.sha, files, licence: typeof licence === 'string' ? licence : null };
 }
+
+const nameForms = { models: plainName, datasets: plainPath };
 
 const modelScopeAnswer = z.object({
   Data: z.object({
@@ -149,16 +181,21 @@ const modelScopeAnswer = z.object({
 
 function readModelScope(
   hub: Hub,
-  { id, revision, answer }: { id: string; revision: string; answer: unknown },
-): HubListing {
+  { id, revision, holds, answer }: Answer & { readonly revision: string },
+): HubListing & { readonly entries: number } {
   const { success, data, error } = modelScopeAnswer.safeParse(answer);
   if (!success) throw bad(hub, z.prettifyError(error));
-  const files = data.Data.Files.filter(({ Path, Type }) => Type === 'blob' && plainName.test(Path)).map((file) => {
+  const named = data.Data.Files.filter(({ Path, Type }) => Type === 'blob' && nameForms[holds].test(Path));
+  const files = named.map((file) => {
     const digest: Digest = { algorithm: 'sha256', hex: file.Sha256 ?? '' };
-    const url = `${hub.endpoint}/models/${id}/resolve/${encodeURIComponent(revision)}/${encodeURIComponent(file.Path)}`;
+    const [rev, path] = [encodeURIComponent(revision), encodeURIComponent(file.Path)];
+    const url =
+      holds === 'models'
+        ? `${hub.endpoint}/models/${id}/resolve/${rev}/${path}`
+        : `${hub.endpoint}/api/v1/datasets/${id}/repo?Source=SDK&Revision=${rev}&FilePath=${path}&View=false`;
     return { name: file.Path, bytes: file.Size, digest: proper(digest, { hub, name: file.Path }), url };
   });
-  return { commit: null, files, licence: null };
+  return { commit: null, files, licence: null, entries: data.Data.Files.length };
 }
 
 /** A digest also names a file on this disk. */

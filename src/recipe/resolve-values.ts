@@ -91,15 +91,24 @@ function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): Plan
     sources: sources.map((source, index) => {
       const at = ['data', 'sources', index] as const;
       return {
-        from: take([...at, 'from'], isFeedback(source.from) ? source.from : resolvePath(source.from)),
+        from: take([...at, 'from'], sourceAddress(source.from, resolvePath)),
+        query: orNull([...at, 'query'], source.query),
         format: take([...at, 'format'], source.format),
         columns: orNull([...at, 'columns'], source.columns),
         media: orNull([...at, 'media'], source.media === undefined ? undefined : resolvePath(source.media)),
+        textRows: take([...at, 'textRows'], source.textRows),
+        sample: orNull([...at, 'sample'], source.sample),
+        weight: orNull([...at, 'weight'], source.weight),
+        options: orNull([...at, 'options'], source.options),
         limit: orNull([...at, 'limit'], source.limit),
         madeBy: orNull([...at, 'madeBy'], source.madeBy),
         licence: orNull([...at, 'licence'], source.licence),
       };
     }),
+    mix: take(['data', 'mix'], recipe.data.mix),
+    mixStop: take(['data', 'mixStop'], recipe.data.mixStop),
+    seed: take(['data', 'seed'], recipe.data.seed),
+    maxRowMiB: take(['data', 'maxRowMiB'], recipe.data.maxRowMiB),
     split: {
       by: orNull(['data', 'split', 'by'], split.by),
       heldOut: orNull(['data', 'split', 'heldOut'], split.heldOut),
@@ -136,6 +145,14 @@ function resolveFormats({ recipe, given, notes }: ResolveValuesRequest): PlanVal
 
 export function isFeedback(from: string): boolean {
   return /^feedback\/.+@\d+$/.test(from);
+}
+
+/** What is no address of a hub, a database or feedback is a path; so is the file of an SQLite database. */
+function sourceAddress(from: string, resolvePath: (path: string) => string): string {
+  if (isFeedback(from)) return from;
+  const [, file, query = ''] = /^sqlite:(.*?)(\?query=.*)?$/is.exec(from) ?? [];
+  if (file !== undefined) return `sqlite:${resolvePath(file)}${query}`;
+  return /^(hf|ms|modelscope|postgres(ql)?):/i.test(from) ? from : resolvePath(from);
 }
 
 /** An address with a scheme (`hf:`, `pypi:` ...) stands as it is; anything else is a folder or a file. */

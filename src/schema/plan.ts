@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { json, sha256Hex } from './common.ts';
-import { evalTasks, exportFormats, learnRules, loraModules, schedules, sourceFormats } from './recipe.ts';
+import {
+  evalTasks,
+  exportFormats,
+  learnRules,
+  loraModules,
+  mixKinds,
+  mixStops,
+  schedules,
+  sourceFormats,
+  textRowKinds,
+} from './recipe.ts';
 
 export const originKinds = ['recipe', 'flag', 'default', 'derived', 'model'] as const;
 
@@ -23,19 +33,28 @@ export const planValues = z
         sources: z
           .array(
             z.strictObject({
-              from: z.string().describe('Absolute file, or feedback address.'),
+              from: z.string().describe('Absolute file, folder or pattern, or an address.'),
+              query: z.string().nullable().describe('The query of a database; null for none, or one in the address.'),
               format: z.enum(sourceFormats).describe('How rows are written.'),
               columns: z
                 .record(z.string(), z.string())
                 .nullable()
                 .describe('Columns read under another name, as theirs: ours; null for none.'),
               media: z.string().nullable().describe("Folder of media; null for the source file's own."),
+              textRows: z.enum(textRowKinds).describe('What one row of a text is.'),
+              sample: z.number().int().nullable().describe('Rows drawn; null for all, or what the address says.'),
+              weight: z.number().nullable().describe('Share when interleaved, against the others; null for none.'),
+              options: z.record(z.string(), json).nullable().describe('What a module is told; null for nothing.'),
               limit: z.number().int().nullable().describe('Rows taken; null for all.'),
               madeBy: z.array(z.string()).nullable().describe('Makers taken; null for all.'),
               licence: z.string().nullable().describe('Licence where rows do not say.'),
             }),
           )
           .describe('Where rows come from.'),
+        mix: z.enum(mixKinds).describe('Sources one after the other, or in turn.'),
+        mixStop: z.enum(mixStops).describe('When interleaving ends.'),
+        seed: z.number().int().describe('Seed of what is drawn.'),
+        maxRowMiB: z.number().describe('Longest row that is read.'),
         split: z
           .strictObject({
             by: z.string().nullable().describe('Column that decides; null for the row itself.'),

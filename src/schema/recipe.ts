@@ -16,6 +16,9 @@ export const sourceFormats = [
   'text',
 ] as const;
 export const learnRules = ['assistant', 'last', 'all'] as const;
+export const textRowKinds = ['file', 'paragraph', 'line'] as const;
+export const mixKinds = ['concat', 'interleave'] as const;
+export const mixStops = ['first-exhausted', 'all-exhausted'] as const;
 export const schedules = ['cosine', 'linear', 'constant'] as const;
 export const exportFormats = ['adapter', 'safetensors', 'gguf'] as const;
 export const evalTasks = ['heldout-loss', 'exact-match', 'grounding'] as const;
@@ -27,8 +30,12 @@ const positiveInt = z.number().int().min(1);
 
 const source = z
   .strictObject({
-    from: field(z.string().min(1), 'A file (relative to the recipe), or feedback/<name>@<n>.', {
-      label: 'From',
+    from: field(
+      z.string().min(1),
+      'A file (JSON, JSONL, CSV, TSV, Parquet, text or Markdown, also .gz and .zst), a folder or a pattern such as data/*.jsonl, relative to the recipe; hf:org/name@rev:subset/split or modelscope:...; feedback/<name>@<n>; sqlite:file.db or postgres://host/database with a query; or a module (./my-source.ts) that makes rows. With #500 behind it, 500 rows drawn at random.',
+      { label: 'From', tier: 'basic' },
+    ),
+    query: field(z.string().min(1).optional(), 'The SELECT whose rows a database gives; say ORDER BY.', {
       tier: 'basic',
     }),
     format: field(
@@ -46,6 +53,22 @@ const source = z
       "The folder that relative paths of images, videos and sound start from; the source file's own when absent.",
       { tier: 'expert' },
     ),
+    textRows: field(
+      z.enum(textRowKinds).default('file'),
+      'What one row of a text or Markdown file is: all of it, what stands between blank lines, or a line.',
+      { tier: 'expert' },
+    ),
+    sample: field(
+      positiveInt.optional(),
+      'Take so many rows, drawn at random by data.seed; more than there are: all of them as often as it goes, and some once more. The same as #500 behind from.',
+      { unit: 'rows', tier: 'basic' },
+    ),
+    weight: field(
+      z.number().positive().optional(),
+      'When sources are interleaved: how often a row comes from this one, against the weights of the others. In turn when none has a weight.',
+      { tier: 'expert' },
+    ),
+    options: field(z.record(z.string(), json).optional(), 'What a module of your own is told.', { tier: 'expert' }),
     limit: field(positiveInt.optional(), 'Take only so many rows, from the start.', { unit: 'rows', tier: 'expert' }),
     madeBy: field(
       z.array(z.enum(['person', 'machine', 'quickstart'])).optional(),
@@ -135,6 +158,26 @@ export const recipe = z
     data: z
       .strictObject({
         sources: z.array(source).min(1).describe('Where rows come from, in order.'),
+        mix: field(
+          z.enum(mixKinds).default('concat'),
+          'One source after the other, or a row of each in turn (or by their weights, drawn by data.seed).',
+          { tier: 'basic' },
+        ),
+        mixStop: field(
+          z.enum(mixStops).default('first-exhausted'),
+          'When interleaving ends: with the first source that has no more rows, or with the last; then shorter ones begin again.',
+          { tier: 'expert' },
+        ),
+        seed: field(
+          z.number().int().min(0).max(0xffffffff).default(42),
+          'Decides which rows are drawn, and how sources are interleaved.',
+          { tier: 'expert' },
+        ),
+        maxRowMiB: field(
+          z.number().positive().max(256).default(64),
+          'A longer row is not read: it is lost, with its place in the ledger.',
+          { unit: 'MiB', tier: 'expert' },
+        ),
         split: split.prefault({}),
         budget: lossBudget.prefault({}),
       })

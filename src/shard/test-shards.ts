@@ -21,6 +21,10 @@ export function planValues(
     method: { name: 'sft', parameters: {} },
     data: {
       sources: [],
+      mix: 'concat',
+      mixStop: 'first-exhausted',
+      seed: 42,
+      maxRowMiB: 64,
       split: { by: null, heldOut: null, share: 0 },
       budget: { dropped: 0, truncated: 0, ...more.budget },
     },

@@ -46,6 +46,7 @@ export type OracleScript =
   | 'jinja_golden'
   | 'logits'
   | 'make_model'
+  | 'rows'
   | 'tokenize_text'
   | 'train_parity';
 

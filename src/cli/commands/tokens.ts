@@ -69,7 +69,13 @@ function withoutRecipe({ messages, model, learn }: TokensOptions, context: CliCo
   return {
     addresses: [model],
     data: {
-      sources: [{ from, format: 'auto', columns: null, media: null, limit: null, madeBy: null, licence: null }],
+      sources: [
+        {
+          ...{ from, format: 'auto', query: null, columns: null, media: null, textRows: 'file', options: null },
+          ...{ sample: null, weight: null, limit: null, madeBy: null, licence: null },
+        },
+      ],
+      ...{ mix: 'concat', mixStop: 'first-exhausted', seed: 0, maxRowMiB: 64 },
       split: { by: null, heldOut: null, share: 0 },
       budget: { dropped: 1, truncated: 1 },
     },

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { textRowKinds } from '../../schema/recipe.ts';
 import {
   byteOrderMarkLength,
   defaultMaxRowBytes,
@@ -9,7 +10,6 @@ import {
 } from '../raw-rows.ts';
 
 /** What is one row of a text: all of it, what stands between blank lines, or a line. */
-export const textRowKinds = ['file', 'paragraph', 'line'] as const;
 export type TextRows = (typeof textRowKinds)[number];
 
 /** Rows `{"text": ...}`; the hash covers the text as it stands in the file. */
