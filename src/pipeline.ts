@@ -15,7 +15,7 @@ import type { Artefact } from './store/store.ts';
 import { trainStage } from './train/index.ts';
 
 // What the surfaces use of the stages beside walking them.
-export { countRows, readSources } from './data/index.ts';
+export { countRows, inspectSources, readSources, type SourceInspection } from './data/index.ts';
 export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';

@@ -12,6 +12,8 @@ export interface RowSource {
   readonly values: Pick<SourceValues, 'columns' | 'media'>;
   readonly file: string;
   readonly format: RowFormat;
+  /** Is shown every row that can be parsed, before it is read. */
+  readonly observe?: (row: JsonObject) => void;
 }
 
 export interface ReadRow {
@@ -23,6 +25,7 @@ export interface ReadRow {
 /** A parsed row as what it says, or null with the reasons in `notes`. */
 export function readRow(written: JsonObject, source: RowSource, notes: RowNotes): ReadRow | null {
   const row = renameColumns(written, source.values.columns, notes);
+  source.observe?.(row);
   const reading = readingOf(row, source.format, notes);
   if (reading === null) return null;
   const content = readColumns(row, reading, notes);

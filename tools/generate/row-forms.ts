@@ -257,7 +257,7 @@ export const rowForms: readonly RowForm[] = [
     name: 'channel',
     swift: 'channel',
     format: 'messages',
-    says: 'Kept in `extra`, where reports can group by it.',
+    says: 'Kept in `extra`.',
     row: { messages: answered, channel: 'arithmetic' },
     reads: { messages: answered, extra: { channel: 'arithmetic' } },
   },

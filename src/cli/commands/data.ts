@@ -1,5 +1,8 @@
+import { InvalidArgumentError } from 'commander';
 import type { CommandModule } from '../command.ts';
+import type { InspectFlags } from '../inspect-data.ts';
 import { addStage } from '../stage-command.ts';
+import { collect } from './plan.ts';
 
 export const command: CommandModule = {
   register(data, context) {
@@ -8,5 +11,24 @@ export const command: CommandModule = {
       context,
       'data',
     );
+    data
+      .command('inspect')
+      .description(
+        'say how rows are understood: format and why, columns, roles, lengths, what is left out, first samples',
+      )
+      .argument('<source>', 'a source as a recipe names it (a file, hf:org/name ...), or a recipe')
+      .option('--rows <n>', 'samples shown of each source', readCount, 3)
+      .option('--set <path=value>', 'give a value of the recipe, such as data.sources[0].format=text', collect, [])
+      .option('--json', 'print all of it as JSON')
+      .action(async (target: string, flags: InspectFlags) => {
+        const { inspectData } = await import('../inspect-data.ts');
+        await inspectData(context, target, flags);
+      });
   },
 };
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 0) throw new InvalidArgumentError('It is a whole number.');
+  return count;
+}
