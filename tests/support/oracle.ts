@@ -44,6 +44,8 @@ export type OracleScript =
   | 'generate'
   | 'gguf_dequantize'
   | 'jinja_golden'
+  | 'jinja_table'
+  | 'jinja_templates'
   | 'logits'
   | 'make_model'
   | 'rows'

@@ -1,19 +1,21 @@
 import { bind } from './bind.ts';
 import { charge } from './budget.ts';
-import { equal } from './compare.ts';
-import { typeError, valueError } from './error.ts';
+import { contains, identicalOrEqual } from './compare.ts';
+import { TemplateError, typeError, valueError } from './error.ts';
 import { LoopContext } from './loop.ts';
+import { methodOfStr } from './markup.ts';
+import { floatRatio } from './number.ts';
 import { notCallable } from './operators.ts';
 import { str } from './repr.ts';
-import { formatMethod, stringMethods } from './string-methods.ts';
-import { isStr, lengthOf, positionOf, sliceText, textOf } from './text.ts';
+import { stringMethods } from './string-methods.ts';
+import { isMarkup, isStr, lengthOf, positionOf, sliceText, textOf } from './text.ts';
 import {
   asInt,
   Callable,
   Dict,
   Float,
+  indexOf,
   type Kwargs,
-  Namespace,
   PyObject,
   Range,
   Tuple,
@@ -45,16 +47,27 @@ const dictMethods: ReadonlyMap<string, Method<Dict>> = new Map<string, Method<Di
 
 const listMethods: ReadonlyMap<string, Method<readonly Value[]>> = new Map<string, Method<readonly Value[]>>([
   ['copy', (self) => self.slice()],
-  ['count', (self, args) => self.filter((item) => equal(item, args[0] ?? null)).length],
   [
-    'index',
-    (self, args) => {
-      const index = self.findIndex((item) => equal(item, args[0] ?? null));
-      if (index < 0) throw valueError('the value is not in the list');
-      return index;
+    'count',
+    (self, args, kwargs) => {
+      if (args.length !== 1 || kwargs.size > 0) throw typeError('count() takes exactly one argument');
+      return self.filter((item) => identicalOrEqual(item, args[0] as Value)).length;
     },
   ],
+  ['index', indexIn],
 ]);
+
+function indexIn(self: readonly Value[], ...[args, kwargs]: [readonly Value[], Kwargs]): Value {
+  if (args.length < 1 || args.length > 3 || kwargs.size > 0) throw typeError('index() takes 1 to 3 arguments');
+  const place = (value: Value | undefined, otherwise: number): number => {
+    const at = value === undefined ? otherwise : indexOf(value, 'slice indices');
+    return at < 0 ? Math.max(0, at + self.length) : at;
+  };
+  const end = place(args[2], self.length);
+  for (let i = place(args[1], 0); i < Math.min(end, self.length); i++)
+    if (identicalOrEqual(self[i] as Value, args[0] as Value)) return i;
+  throw valueError('the value is not in the list');
+}
 
 // The sandbox lets nothing change a value; reading these gives an undefined that cannot be called.
 const hidden: Readonly<Record<'list' | 'dict', ReadonlySet<string>>> = {
@@ -65,6 +78,15 @@ const hidden: Readonly<Record<'list' | 'dict', ReadonlySet<string>>> = {
 export function fromKeys([keys, value = null]: readonly Value[]): Dict {
   return Dict.of(toArray(keys ?? null).map((key) => [key, value] as const));
 }
+
+// Every Python object has these, so that naming one meets the sandbox and not the fallback to an item.
+const dunders: ReadonlySet<string> = new Set(
+  (
+    '__class__ __delattr__ __dir__ __doc__ __eq__ __format__ __ge__ __getattribute__ __getstate__ __gt__ __hash__ __init__ ' +
+    '__init_subclass__ __le__ __lt__ __ne__ __new__ __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __str__ ' +
+    '__subclasshook__ __len__ __iter__ __contains__ __getitem__ __add__ __mul__ __mod__ __call__ __bool__ __int__ __float__'
+  ).split(' '),
+);
 
 function unsafe(value: Value, name: string): Undefined {
   return new Undefined(`access to attribute '${name}' of '${typeName(value)}' object is unsafe.`, 'security');
@@ -81,11 +103,10 @@ function describe(value: Value): string {
 
 /** What Python's getattr gives inside the sandbox; nothing where it raises AttributeError. */
 function attributeOf(value: Value, name: string): Value | undefined {
+  if (name.startsWith('__') && name.endsWith('__') && dunders.has(name)) return unsafe(value, name);
   if (value instanceof Undefined) throw value.error();
-  if (name.startsWith('__') && name.endsWith('__')) return unsafe(value, name);
   if (isStr(value)) {
-    if (name === 'format' || name === 'format_map') return bound(name, value, formatMethod(name, formatAccess));
-    const method = stringMethods.get(name);
+    const method = methodOfStr(value, name, formatAccess);
     return method && bound(name, value, method);
   }
   if (value instanceof Dict) {
@@ -105,8 +126,15 @@ function attributeOf(value: Value, name: string): Value | undefined {
     return method && bound(name, value.items, method);
   }
   if (value instanceof Range) return rangeAttribute(value, name);
+  if (value instanceof View) return viewAttribute(value, name);
   if (value instanceof PyObject) return value.attribute(name);
   return numberAttribute(value, name);
+}
+
+function viewAttribute(value: View, name: string): Value | undefined {
+  if (name === 'mapping') throw new TemplateError('unsupported', 'the mapping behind a view is not available');
+  if (name !== 'isdisjoint' || value.typeName === 'dict_values') return undefined;
+  return new Callable(name, ([other = null]) => !toArray(other).some((item) => contains(value, item)));
 }
 
 function rangeAttribute(value: Range, name: string): Value | undefined {
@@ -128,6 +156,14 @@ function numberAttribute(value: Value, name: string): Value | undefined {
   if (int !== undefined && name === 'denominator') return 1;
   if (int !== undefined && name === 'bit_length')
     return constant(name, BigInt(int) === 0n ? 0 : BigInt(int).toString(2).replace('-', '').length);
+  if (int !== undefined && name === 'bit_count')
+    return constant(name, BigInt(int).toString(2).replaceAll(/[^1]/g, '').length);
+  if (name === 'as_integer_ratio') {
+    if (int !== undefined) return constant(name, new Tuple([int, 1]));
+    return new Callable(name, () => new Tuple(floatRatio((value as Float).value)));
+  }
+  if (name === 'hex' && value instanceof Float)
+    throw new TemplateError('unsupported', 'float.hex is not available in templates');
   return undefined;
 }
 
@@ -143,7 +179,7 @@ function bound<T extends Value | readonly Value[]>(name: string, ...[self, metho
 export function getAttribute(value: Value, name: string): Value {
   if (value instanceof Dict && !dictMethods.has(name) && !hidden.dict.has(name)) {
     const item = value.getText(name);
-    if (item !== undefined && !(name.startsWith('__') && name.endsWith('__'))) return item;
+    if (item !== undefined && !dunders.has(name)) return item;
   }
   if (value === null) return missing(value, name);
   const attribute = attributeOf(value, name);
@@ -202,7 +238,7 @@ export function callMethod(
   { name, args, kwargs }: { readonly name: string; readonly args: readonly Value[]; readonly kwargs: Kwargs },
 ): Value {
   if (isStr(value)) {
-    const method = stringMethods.get(name);
+    const method = isMarkup(value) ? methodOfStr(value, name, formatAccess) : stringMethods.get(name);
     if (method) {
       charge(1);
       return method(value, args, kwargs);
@@ -219,11 +255,11 @@ export function callMethod(
 
 /** Python's `dict(value, **kwargs)`. */
 export function toDict(args: readonly Value[], kwargs: Kwargs): Dict {
+  if (args[0] instanceof Undefined) throw args[0].error();
   if (args.length > 1) throw typeError(`dict expected at most 1 argument, got ${args.length}`);
   const [source] = args;
   const dict = new Dict();
   if (source instanceof Dict) for (const [key, value] of source.items()) dict.set(key, value);
-  else if (source instanceof Namespace) for (const [key, value] of source.members) dict.set(key, value);
   else if (source !== undefined)
     for (const pair of toArray(source)) {
       const items = toArray(pair);

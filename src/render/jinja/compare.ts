@@ -5,7 +5,7 @@ import { asInt, Dict, Float, isInt, iterate, Range, Tuple, typeName, Undefined, 
 
 /** Python's `==`: never an error, no coercion but between kinds of number. */
 export function equal(left: Value, right: Value): boolean {
-  if (left === right) return true;
+  if (left === right) return !(left instanceof Float && Number.isNaN(left.value));
   if (isStr(left)) return isStr(right) && textOf(left) === textOf(right);
   const a = numeric(left);
   if (a !== undefined) {
@@ -19,7 +19,7 @@ export function equal(left: Value, right: Value): boolean {
     if (!(right instanceof Dict) || right.size !== left.size) return false;
     return left.items().every(([key, value]) => {
       const other = right.get(key);
-      return other !== undefined && equal(value, other);
+      return other !== undefined && identicalOrEqual(value, other);
     });
   }
   if (left instanceof Undefined) return right instanceof Undefined;
@@ -32,8 +32,13 @@ export function equal(left: Value, right: Value): boolean {
   return false;
 }
 
+/** How Python compares the items of collections: what is the same object need not be equal to itself. */
+export function identicalOrEqual(left: Value, right: Value): boolean {
+  return left === right || equal(left, right);
+}
+
 function sameItems(left: readonly Value[], right: readonly Value[]): boolean {
-  return left.length === right.length && left.every((item, index) => equal(item, right[index] as Value));
+  return left.length === right.length && left.every((item, index) => identicalOrEqual(item, right[index] as Value));
 }
 
 function numeric(value: Value): number | bigint | Float | undefined {
@@ -71,7 +76,7 @@ export function order(left: Value, ...[right, sign]: [right: Value, sign: string
     for (let i = 0; i < Math.min(leftItems.length, rightItems.length); i++) {
       const one = leftItems[i] as Value;
       const other = rightItems[i] as Value;
-      if (!equal(one, other)) return order(one, other, sign);
+      if (!identicalOrEqual(one, other)) return order(one, other, sign);
     }
     return leftItems.length - rightItems.length;
   }
@@ -82,6 +87,18 @@ export function order(left: Value, ...[right, sign]: [right: Value, sign: string
 
 function sequenceOf(value: Value): readonly Value[] | undefined {
   return Array.isArray(value) ? value : value instanceof Tuple ? value.items : undefined;
+}
+
+/** Python's `<`, and `>` with its sides changed. */
+export function isLess(left: Value, ...[right, sign = '<']: [right: Value, sign?: string]): boolean {
+  return isSubset(left, right, true) ?? (sign === '<' ? order(left, right, sign) < 0 : order(right, left, sign) > 0);
+}
+
+/** Python's `<=`, and `>=` with its sides changed. */
+export function isAtMost(left: Value, ...[right, sign = '<=']: [right: Value, sign?: string]): boolean {
+  return (
+    isSubset(left, right, false) ?? (sign === '<=' ? order(left, right, sign) <= 0 : order(right, left, sign) >= 0)
+  );
 }
 
 /** Python's `needle in haystack`. */
@@ -97,8 +114,18 @@ export function contains(haystack: Value, needle: Value): boolean {
     return Number.isInteger(index) && index >= 0 && index < haystack.length;
   }
   const iterator = iterate(haystack);
-  for (let next = iterator.next(); !next.done; next = iterator.next()) if (equal(next.value, needle)) return true;
+  for (let next = iterator.next(); !next.done; next = iterator.next())
+    if (identicalOrEqual(next.value, needle)) return true;
   return false;
+}
+
+/** Whether one view of keys or items, which are sets, lies in the other; nothing where they are no sets. */
+function isSubset(left: Value, ...[right, proper]: [right: Value, proper: boolean]): boolean | undefined {
+  const sets = [left, right].every((value) => value instanceof View && value.typeName !== 'dict_values');
+  if (!sets) return undefined;
+  const [small, large] = [left, right] as [View, View];
+  const fits = small.items().every((item) => large.items().some((other) => identicalOrEqual(item, other)));
+  return fits && (!proper || small.dict.size < large.dict.size);
 }
 
 /** Python's `is`, as far as a template can tell. */

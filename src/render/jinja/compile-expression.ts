@@ -1,6 +1,6 @@
 import { call, callMethod, getAttribute, getItem } from './access.ts';
 import type { Arguments, CompareOperator, Expr, FilterNode } from './ast.ts';
-import { contains, equal, order } from './compare.ts';
+import { contains, equal, isAtMost, isLess } from './compare.ts';
 import { TemplateError, typeError } from './error.ts';
 import { type Frame, reader, softFrame } from './frame.ts';
 import { type Filter, filters, type Test, tests } from './library.ts';
@@ -134,10 +134,10 @@ function compileSign(sign: '+' | '-', operand: Evaluate): Evaluate {
 const comparisons: Readonly<Record<CompareOperator, (left: Value, right: Value) => boolean>> = {
   '==': equal,
   '!=': (left, right) => !equal(left, right),
-  '<': (left, right) => order(left, right, '<') < 0,
-  '<=': (left, right) => order(left, right, '<=') <= 0,
-  '>': (left, right) => order(left, right, '>') > 0,
-  '>=': (left, right) => order(left, right, '>=') >= 0,
+  '<': isLess,
+  '<=': isAtMost,
+  '>': (left, right) => isLess(right, left, '>'),
+  '>=': (left, right) => isAtMost(right, left, '>='),
   in: (left, right) => contains(right, left),
   notin: (left, right) => !contains(right, left),
 };

@@ -6,7 +6,7 @@ import { typeError, valueError } from './error.ts';
 import type { Filter, Test } from './library.ts';
 import { binary } from './operators.ts';
 import { str } from './repr.ts';
-import { isStr, joined, rewritten, textOf } from './text.ts';
+import { isMarkup, isStr, joined, rewritten, textOf } from './text.ts';
 import {
   Callable,
   Dict,
@@ -235,6 +235,8 @@ const sum: Filter = (value, args, kwargs) => {
 };
 
 function last(value: Value): Value {
+  if (isStr(value) && isMarkup(value))
+    return textOf(value) === '' ? new Undefined('No last item.') : getItem(value, -1);
   const items = itemsOf(value);
   if (!items) throw typeError(`'${typeName(value)}' object is not reversible`);
   const [item] = items.slice(-1);

@@ -3,13 +3,14 @@ import { chargeText } from './budget.ts';
 import { order } from './compare.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
 import { percentFormat } from './format.ts';
+import { escapeHtml, stripTags } from './html.ts';
 import type { Filter } from './library.ts';
+import { callOnStr } from './markup.ts';
 import { toFixed } from './number.ts';
-import { escapeHtml } from './operators.ts';
 import { readFloat } from './read-number.ts';
 import { repr, str } from './repr.ts';
 import { splitLines } from './split-text.ts';
-import { center, replace, strip } from './string-methods.ts';
+import { replace, strip } from './string-methods.ts';
 import {
   characters,
   concat,
@@ -63,7 +64,7 @@ function changed(change: (text: string) => string): Filter {
 
 /** Words start after white space and after opening brackets; unlike `str.title`, `don't` stays one word. */
 function titleFilter(value: Value): Value {
-  return rewritten(softText(value), (text) =>
+  const raised = rewritten(softText(value), (text) =>
     text
       .split(new RegExp(`([-${whitespace}({\\[<]+)`))
       .map((word) => {
@@ -72,6 +73,7 @@ function titleFilter(value: Value): Value {
       })
       .join(''),
   );
+  return withMarkup(raised, false);
 }
 
 const indent: Filter = (value, args, kwargs) => {
@@ -90,9 +92,13 @@ const indent: Filter = (value, args, kwargs) => {
 
 const truncate: Filter = (value, args, kwargs) => {
   const parameters = ['length', 'killwords', 'end', 'leeway'];
-  const [length = 255, kill = false, end = '...', leeway = null] = bind({ name: 'truncate', parameters }, args, kwargs);
+  const [length = 255, kill = false, ending = '...', leeway = null] = bind(
+    { name: 'truncate', parameters },
+    args,
+    kwargs,
+  );
   const most = indexOf(length, 'length');
-  const tail = textArgument(end, 'truncate');
+  const tail = textArgument(ending, 'truncate');
   const slack = leeway === null ? 5 : indexOf(leeway, 'leeway');
   if (most < lengthOf(tail)) throw valueError(`expected length >= ${lengthOf(tail)}, got ${most}`);
   if (slack < 0) throw valueError(`expected leeway >= 0, got ${slack}`);
@@ -101,9 +107,11 @@ const truncate: Filter = (value, args, kwargs) => {
   if (size <= most + slack) return value;
   const text = textArgument(value, 'truncate');
   const cut = sliceText(text, 0, positionOf(textOf(text), most - lengthOf(tail)));
-  if (truthy(kill)) return concat(cut, tail);
+  const end = (kept: Str): Str =>
+    isMarkup(text) ? withMarkup(concat(kept, escapeHtml(tail)), true) : concat(kept, tail);
+  if (truthy(kill)) return end(cut);
   const space = textOf(cut).lastIndexOf(' ');
-  return concat(space < 0 ? cut : sliceText(cut, 0, space), tail);
+  return end(space < 0 ? cut : sliceText(cut, 0, space));
 };
 
 /** urllib's `quote`; `+` for spaces and `%2F` for slashes inside a query. */
@@ -151,6 +159,7 @@ const xmlAttributes: Filter = (value, args, kwargs) => {
 const fileSize: Filter = (value, args, kwargs) => {
   const [binary = false] = bind({ name: 'filesizeformat', parameters: ['binary'] }, args, kwargs);
   const bytes = readFloat(value);
+  if (bytes === Number.NEGATIVE_INFINITY) throw valueError('cannot convert float infinity to integer');
   if (bytes === undefined) throw valueError(`could not convert a ${typeName(value)} to float`);
   const base = truthy(binary) ? 1024 : 1000;
   if (bytes === 1) return '1 Byte';
@@ -160,26 +169,9 @@ const fileSize: Filter = (value, args, kwargs) => {
     : ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
   const index = prefixes.findIndex((_, at) => bytes < base ** (at + 2));
   const at = index < 0 ? prefixes.length - 1 : index;
-  return `${toFixed((base * bytes) / base ** (at + 2), 1)} ${prefixes[at]}`;
+  const scaled = (base * bytes) / base ** (at + 2);
+  return `${Number.isNaN(scaled) ? 'nan' : toFixed(scaled, 1)} ${prefixes[at]}`;
 };
-
-function stripTags(value: Value): Value {
-  const text = textOf(str(value))
-    .replace(/<!--.*?-->/gs, '')
-    .replace(/<!--.*$/gs, (rest) => rest)
-    .replace(/<[^>]*>/g, '');
-  const words = text.split(new RegExp(`[${whitespace}]+`)).filter((word) => word !== '');
-  const entities: Readonly<Record<string, string>> = {
-    amp: '&',
-    lt: '<',
-    gt: '>',
-    quot: '"',
-    apos: "'",
-    '#39': "'",
-    '#34': '"',
-  };
-  return words.join(' ').replace(/&(amp|lt|gt|quot|apos|#39|#34);/g, (whole, name: string) => entities[name] ?? whole);
-}
 
 export const textFilters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['capitalize', changed(capitalize)],
@@ -213,7 +205,7 @@ export const textFilters: ReadonlyMap<string, Filter> = new Map<string, Filter>(
     'center',
     (value, args, kwargs) => {
       const [width = 80] = bind({ name: 'center', parameters: ['width'] }, args, kwargs);
-      return center(softText(value), indexOf(width, 'width'), undefined);
+      return callOnStr(softText(value), 'center', [width]);
     },
   ],
   ['indent', indent],
@@ -231,7 +223,7 @@ export const textFilters: ReadonlyMap<string, Filter> = new Map<string, Filter>(
   ['e', escapeHtml],
   ['forceescape', (value) => escapeHtml(str(value))],
   ['safe', (value) => withMarkup(str(value), true)],
-  ['striptags', stripTags],
+  ['striptags', (value) => stripTags(textOf(str(value)))],
   ['urlencode', urlEncode],
   ['urlize', urlize],
   ['xmlattr', xmlAttributes],
@@ -243,7 +235,7 @@ export const textFilters: ReadonlyMap<string, Filter> = new Map<string, Filter>(
     'reverse',
     (value, args) => {
       if (args.length > 0) throw typeError('reverse takes no arguments');
-      if (isStr(value)) return joined(characters(value).reverse());
+      if (isStr(value)) return withMarkup(joined(characters(value).reverse()), isMarkup(value));
       const items = itemsOf(value);
       if (items) return new Iter(items.slice().reverse()[Symbol.iterator](), 'list_reverseiterator');
       return toArray(value).reverse();

@@ -2,7 +2,7 @@ import { bind } from './bind.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
 import { toJson } from './json.ts';
 import type { Filter } from './library.ts';
-import { arithmetic, negate, round } from './number.ts';
+import { arithmetic, floatToInt, negate, round } from './number.ts';
 import { readFloat, readInt } from './read-number.ts';
 import { isStr, textOf } from './text.ts';
 import { Dict, Float, Iter, indexOf, isInt, sizeOf, Tuple, truthy, typeName, Undefined } from './value.ts';
@@ -25,6 +25,8 @@ const fallback: Filter = (value, args, kwargs) => {
 
 const toInt: Filter = (value, args, kwargs) => {
   const [otherwise = 0, base = 10] = bind({ name: 'int', parameters: ['default', 'base'] }, args, kwargs);
+  if (value instanceof Float && !Number.isFinite(value.value) && !Number.isNaN(value.value))
+    throw valueError('cannot convert float infinity to integer');
   const int = readInt(value, indexOf(base, 'base'));
   if (int !== undefined) return int;
   const float = readFloat(value);
@@ -42,15 +44,13 @@ const rounded: Filter = (value, args, kwargs) => {
   const how = isStr(method) ? textOf(method) : '';
   if (how !== 'common' && how !== 'ceil' && how !== 'floor') throw valueError('method must be common, ceil or floor');
   if (value instanceof Undefined) throw value.error();
-  if (how === 'common') return round(value, indexOf(precision, 'precision'));
+  if (how === 'common') return round(value, precision === null ? undefined : indexOf(precision, 'precision'));
   const unit = arithmetic('**', 10, precision);
   const scaled = unit === undefined ? undefined : arithmetic('*', value, unit);
   if (scaled === undefined || unit === undefined) throw typeError('round needs a number');
   const whole =
-    scaled instanceof Float
-      ? readInt(new Float(how === 'ceil' ? Math.ceil(scaled.value) : Math.floor(scaled.value)))
-      : scaled;
-  return arithmetic('/', whole ?? 0, unit) ?? 0;
+    scaled instanceof Float ? floatToInt(how === 'ceil' ? Math.ceil(scaled.value) : Math.floor(scaled.value)) : scaled;
+  return arithmetic('/', whole, unit) ?? 0;
 };
 
 const absolute: Filter = (value) => {

@@ -1,8 +1,21 @@
 import { chargeText } from './budget.ts';
 import { typeError, valueError } from './error.ts';
+import { escapeHtml } from './html.ts';
 import { asDouble, floatRepr, floatToInt, intToText, signedExponent, toFixed } from './number.ts';
-import { repr, str } from './repr.ts';
-import { concat, isStr, lengthOf, positionOf, type Str, sliceText, TextBuilder, textOf } from './text.ts';
+import { readFloat, readInt } from './read-number.ts';
+import { ascii, repr, str } from './repr.ts';
+import {
+  concat,
+  isMarkup,
+  isStr,
+  lengthOf,
+  positionOf,
+  type Str,
+  sliceText,
+  TextBuilder,
+  textOf,
+  withMarkup,
+} from './text.ts';
 import {
   asInt,
   Dict,
@@ -22,6 +35,7 @@ const percentPattern = /%(?:\(([^()]*)\))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+)?)?[h
 /** Python's `text % values`. */
 export function percentFormat(format: Str, values: Value): Str {
   const builder = new TextBuilder();
+  const markup = isMarkup(format);
   const positional = values instanceof Tuple ? values.items : [values];
   let used = 0;
   let named = false;
@@ -49,7 +63,8 @@ export function percentFormat(format: Str, values: Value): Str {
       continue;
     }
     const value = key === undefined ? next() : named ? member(values, key) : null;
-    builder.push(percentItem(value, { flags, width, precision, type: type ?? '' }));
+    const item = { flags, width, precision, type: type ?? '' };
+    builder.push(markup ? markupItem(value, item) : percentItem(value, item));
   }
   builder.pushSlice(format, done, textOf(format).length);
   // Python takes whatever can be subscripted for a mapping, and of a mapping nothing need be used.
@@ -57,7 +72,17 @@ export function percentFormat(format: Str, values: Value): Str {
     values instanceof Dict || Array.isArray(values) || values instanceof Undefined || values instanceof Range;
   if (used < positional.length && !named && !mapping)
     throw typeError('not all arguments converted during string formatting');
-  return builder.finish();
+  return builder.finish(markup);
+}
+
+/** What Markup puts in place of a value: text escaped, and a number where one is asked for. */
+function markupItem(value: Value, item: PercentItem): Str {
+  const { type } = item;
+  const text = type === 's' ? value : type === 'r' ? repr(value) : type === 'a' ? ascii(value) : undefined;
+  if (text !== undefined) return percentItem(withMarkup(escapeHtml(text), false), { ...item, type: 's' });
+  const number = 'diu'.includes(type) ? readInt(value) : 'eEfFgG'.includes(type) ? readFloat(value) : undefined;
+  if (number === undefined) throw typeError(`%${type} format: a number is required`);
+  return percentItem('diu'.includes(type) ? number : new Float(Number(number)), item);
 }
 
 function member(values: Value, key: string): Value {
@@ -87,7 +112,7 @@ function percentItem(value: Value, item: PercentItem): Str {
     return sign + '0'.repeat(missing) + raw.slice(sign.length);
   };
   if (type === 's' || type === 'r' || type === 'a') {
-    const text = type === 's' ? str(value) : repr(value);
+    const text = type === 's' ? str(value) : type === 'r' ? repr(value) : ascii(value);
     return pad(precision === undefined ? text : sliceText(text, 0, positionOf(textOf(text), precision)), false);
   }
   if (type === 'c') {
@@ -181,6 +206,13 @@ export function formatValue(value: Value, spec: string): Str {
     body = signed;
     if (align === '=') {
       const head = /^[+\- ]?(0[xXob])?/.exec(signed)?.[0] ?? '';
+      if (zero && fill === '0' && grouping)
+        return groupedZeros(signed.slice(head.length), {
+          head,
+          width: Number(widthText ?? 0),
+          grouping,
+          every: /^[xXbo]$/.test(type ?? '') ? 4 : 3,
+        });
       const missing = Number(widthText ?? 0) - signed.length;
       chargeText(missing);
       return missing > 0 ? head + fill.repeat(missing) + signed.slice(head.length) : signed;
@@ -236,6 +268,21 @@ function group(text: string, { grouping, every }: { grouping: string | undefined
   return sign + whole.replace(new RegExp(`\\B(?=(.{${every}})+$)`, 'g'), grouping) + rest;
 }
 
+/** Zeros in front are grouped too, and a group is never left open. */
+function groupedZeros(
+  text: string,
+  { head, width, grouping, every }: { head: string; width: number; grouping: string; every: number },
+): string {
+  chargeText(width);
+  const [, digits = '', rest = ''] = (every === 4 ? /^([\da-fA-F_]*)(.*)$/ : /^([\d,_]*)(.*)$/).exec(text) ?? [];
+  if (digits === '') return head + '0'.repeat(Math.max(0, width - head.length - rest.length)) + rest;
+  const groups = Math.floor((width - head.length - rest.length) / (every + 1)) - 1;
+  let bare = digits.replaceAll(grouping, '').padStart(groups * every, '0');
+  const shown = (): string => head + group(bare, { grouping, every }) + rest;
+  while (shown().length < width) bare = `0${bare}`;
+  return shown();
+}
+
 /** How `str.format` reaches into a value: `{a.b[0]}`. */
 export interface FieldAccess {
   attribute(value: Value, name: string): Value;
@@ -247,6 +294,7 @@ export function braceFormat(
   format: Str,
   { args, kwargs, access }: { args: readonly Value[]; kwargs: Kwargs; access: FieldAccess },
 ): Str {
+  const markup = isMarkup(format);
   let automatic: number | undefined = 0;
   const field = (name: string): Value => {
     const [, first = '', rest = ''] = /^([^.[]*)(.*)$/s.exec(name) ?? [];
@@ -287,18 +335,27 @@ export function braceFormat(
       const end = closingBrace(raw, i);
       const [, name = '', conversion, spec = ''] = /^([^!:]*)(?:!(.))?(?::(.*))?$/s.exec(raw.slice(i + 1, end)) ?? [];
       let value = field(name);
-      if (conversion === 'r' || conversion === 'a') value = repr(value);
+      if (conversion === 'r') value = repr(value);
+      else if (conversion === 'a') value = ascii(value);
       else if (conversion === 's') value = str(value);
       else if (conversion !== undefined) throw valueError(`Unknown conversion specifier ${conversion}`);
       if (value instanceof Undefined && spec !== '') throw value.error();
-      builder.push(formatValue(value, textOf(render(spec, depth + 1))));
+      const how = textOf(render(spec, depth + 1));
+      builder.push(markup && depth === 1 ? markupField(value, how) : formatValue(value, how));
       done = end + 1;
       i = end;
     }
     builder.pushSlice(text, done, raw.length);
     return builder.finish();
   };
-  return render(format, 1);
+  const result = render(format, 1);
+  return markup ? withMarkup(result, true) : result;
+}
+
+function markupField(value: Value, spec: string): Str {
+  if (!isStr(value) || !isMarkup(value)) return withMarkup(escapeHtml(formatValue(value, spec)), false);
+  if (spec !== '') throw valueError('Unsupported format specification for Markup.');
+  return withMarkup(value, false);
 }
 
 function closingBrace(text: string, open: number): number {

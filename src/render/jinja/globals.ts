@@ -44,6 +44,8 @@ function range(args: readonly Value[], kwargs: Kwargs): Value {
   if (kwargs.size > 0) throw typeError('range() takes no keyword arguments');
   if (args.length < 1 || args.length > 3) throw typeError(`range expected 1 to 3 arguments, got ${args.length}`);
   const numbers = args.map((arg) => indexOf(arg, 'range() arguments'));
+  if (numbers.some((number) => !Number.isSafeInteger(number)))
+    throw new TemplateError('unsupported', 'a range of numbers this large');
   const [first = 0, second, step = 1] = numbers;
   if (step === 0) throw valueError('range() arg 3 must not be zero');
   const result = new Range(second === undefined ? 0 : first, second ?? first, step);
@@ -54,7 +56,10 @@ function range(args: readonly Value[], kwargs: Kwargs): Value {
 
 function namespace(args: readonly Value[], kwargs: Kwargs): Value {
   const result = new Namespace();
-  for (const [key, value] of toDict(args, kwargs).items()) result.assign(textOf(str(key)), value);
+  for (const [key, value] of toDict(args, kwargs).items()) {
+    if (!isStr(key)) throw new TemplateError('unsupported', 'a namespace holds names, which are strings');
+    result.assign(textOf(key), value);
+  }
   return result;
 }
 

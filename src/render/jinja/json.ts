@@ -23,8 +23,8 @@ export const toJson: Filter = (value, args, kwargs) => {
     args,
     kwargs,
   );
-  const [item, key] = separators === null ? [indent === null ? ', ' : ',', ': '] : toArray(separators);
-  if (!isStr(item) || !isStr(key)) throw typeError('separators must be two strings');
+  const [item, key, more] = separators === null ? [indent === null ? ', ' : ',', ': '] : toArray(separators);
+  if (!isStr(item) || !isStr(key) || more !== undefined) throw typeError('separators must be two strings');
   const builder = new TextBuilder();
   dump(builder, value, {
     style: {

@@ -1,3 +1,4 @@
+import { typeError } from './error.ts';
 import { sequenceFilters } from './filters-sequence.ts';
 import { textFilters } from './filters-text.ts';
 import { valueFilters } from './filters-value.ts';
@@ -10,12 +11,25 @@ export type Filter = (value: Value, args: readonly Value[], kwargs: Kwargs) => V
 /** A test: what it is about, then its arguments. Its answer is taken for truth by whoever asks. */
 export type Test = (value: Value, args: readonly Value[], kwargs: Kwargs) => Value;
 
+const bare: ReadonlySet<string> = new Set(
+  'abs e escape first forceescape items last list pprint safe string striptags urlencode wordcount'.split(' '),
+);
+
+function withoutArguments(name: string, filter: Filter): Filter {
+  return (value, args, kwargs) => {
+    if (args.length > 0 || kwargs.size > 0) throw typeError(`the filter ${name} takes no arguments`);
+    return filter(value, args, kwargs);
+  };
+}
+
 /** Every filter of jinja2, with `tojson` as transformers sets it. */
-export const filters: ReadonlyMap<string, Filter> = new Map([
-  ...textFilters,
-  ...valueFilters,
-  ...sequenceFilters({ filter: (name) => filters.get(name), test: (name) => tests.get(name) }),
-]);
+export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>(
+  [
+    ...textFilters,
+    ...valueFilters,
+    ...sequenceFilters({ filter: (name) => filters.get(name), test: (name) => tests.get(name) }),
+  ].map(([name, filter]): [string, Filter] => [name, bare.has(name) ? withoutArguments(name, filter) : filter]),
+);
 
 /** Every test of jinja2. */
 export const tests: ReadonlyMap<string, Test> = new Map([

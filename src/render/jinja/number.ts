@@ -55,7 +55,7 @@ export function round(value: Value, digits: number | undefined): Value {
   }
   if (!(value instanceof Float)) throw typeError('a number is needed to round');
   const number = value.value;
-  if (digits === undefined) return floatToInt(Number(toFixed(number, 0)));
+  if (digits === undefined) return floatToInt(Number.isFinite(number) ? Number(toFixed(number, 0)) : number);
   if (!Number.isFinite(number)) return value;
   if (digits >= 0) return new Float(Number(toFixed(number, digits)));
   const unit = 10 ** -digits;
@@ -108,7 +108,7 @@ function intArithmetic(operator: Operator, ...[left, right]: [Int, Int]): Value 
       chargeText(digitsOf(a) + digitsOf(b));
       return smallest(a * b);
     case '/':
-      return new Float(Number(a) / divisor(Number(b)));
+      return new Float(quotient(a, b));
     case '//':
       divisor(Number(b));
       return smallest((a - bigModulo(a, b)) / b);
@@ -161,15 +161,13 @@ function floatArithmetic(operator: Operator, ...[a, b]: [number, number]): numbe
       return a * b;
     case '/':
       return a / divisor(b);
-    case '//': {
-      const rest = floatModulo(a, divisor(b));
-      const quotient = (a - rest) / b;
-      const whole = Math.floor(quotient);
-      return quotient - whole > 0.5 ? whole + 1 : whole === 0 ? (a / b < 0 || Object.is(a / b, -0) ? -0 : 0) : whole;
-    }
+    case '//':
+      return floatFloor(a, divisor(b));
     case '%':
       return floatModulo(a, divisor(b));
     case '**': {
+      if (!Number.isFinite(b) && !Number.isNaN(b) && !Number.isNaN(a))
+        return Math.abs(a) === 1 ? 1 : b > 0 === Math.abs(a) > 1 ? Number.POSITIVE_INFINITY : 0;
       if (a === 0 && b < 0) throw new TemplateError('value', '0.0 cannot be raised to a negative power');
       // JavaScript says NaN here, Python 1.0.
       if (a === 1 || b === 0) return 1;
@@ -181,6 +179,41 @@ function floatArithmetic(operator: Operator, ...[a, b]: [number, number]): numbe
       return power;
     }
   }
+}
+
+/** CPython's float_floor_div, step by step. */
+function floatFloor(a: number, b: number): number {
+  const rest = a % b;
+  let steps = (a - rest) / b;
+  if (rest !== 0 && b < 0 !== rest < 0) steps--;
+  if (steps === 0) return a / b < 0 || Object.is(a / b, -0) ? -0 : 0;
+  const whole = Math.floor(steps);
+  return steps - whole > 0.5 ? whole + 1 : whole;
+}
+
+/** Two large ints divided, rounded once. */
+function quotient(a: bigint, b: bigint): number {
+  divisor(b === 0n ? 0 : 1);
+  const [top, bottom] = [a < 0n ? -a : a, b < 0n ? -b : b];
+  const shift = BigInt(Math.max(0, 70 - 4 * (digitsOf(top) - digitsOf(bottom))));
+  const scaled = top << shift;
+  // A last bit for what is left over, so that rounding to a double sees it.
+  const rounded = (scaled / bottom) | (scaled % bottom === 0n ? 0n : 1n);
+  const result = (Number(rounded) / 2 ** Number(shift)) * (a < 0n === b < 0n ? 1 : -1);
+  if (!Number.isFinite(result)) throw valueError('integer division result too large for a float');
+  return result;
+}
+
+/** `float.as_integer_ratio`. */
+export function floatRatio(value: number): [Int, Int] {
+  if (!Number.isFinite(value)) throw valueError(`cannot convert ${floatRepr(value)} to integer ratio`);
+  let top = value;
+  let bottom = 1n;
+  while (!Number.isInteger(top)) {
+    top *= 2;
+    bottom *= 2n;
+  }
+  return [floatToInt(top), smallest(bottom)];
 }
 
 function divisor(value: number): number {

@@ -1,14 +1,14 @@
 import type { BinaryOperator } from './ast.ts';
 import { charge } from './budget.ts';
-import { type TemplateError, typeError, valueError } from './error.ts';
+import { TemplateError, typeError, valueError } from './error.ts';
 import { percentFormat } from './format.ts';
+import { escapeHtml } from './html.ts';
 import { arithmetic } from './number.ts';
 import { str } from './repr.ts';
 import { repeated } from './string-methods.ts';
 import {
   characters,
   concat,
-  escaped,
   isMarkup,
   isStr,
   joined,
@@ -19,25 +19,7 @@ import {
   textOf,
   withMarkup,
 } from './text.ts';
-import { asInt, Dict, indexOf, Range, Tuple, typeName, Undefined, type Value } from './value.ts';
-
-const htmlCharacters = /[&<>'"]/g;
-const htmlEscapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  "'": '&#39;',
-  '"': '&#34;',
-};
-
-/** markupsafe's `escape`: Markup as it is, everything else as text with HTML's characters escaped. */
-export function escapeHtml(value: Value): Str {
-  if (isStr(value) && isMarkup(value)) return value;
-  return withMarkup(
-    escaped(str(value), htmlCharacters, (match) => htmlEscapes[match] ?? match),
-    true,
-  );
-}
+import { asInt, Dict, indexOf, Range, Tuple, typeName, Undefined, type Value, View } from './value.ts';
 
 /** Python's binary operators. @throws TemplateError where Python raises */
 export function binary(operator: BinaryOperator, ...[left, right]: [Value, Value]): Value {
@@ -45,6 +27,8 @@ export function binary(operator: BinaryOperator, ...[left, right]: [Value, Value
   if (number !== undefined) return number;
   if (left instanceof Undefined) throw left.error();
   if (operator === '%' && isStr(left)) return percentFormat(left, right);
+  if (operator === '-' && (isSetView(left) || isSetView(right)))
+    throw new TemplateError('unsupported', 'a set has no order that renderings share');
   if (right instanceof Undefined) throw right.error();
   if (operator === '+') {
     if (isStr(left) && isStr(right)) {
@@ -73,6 +57,10 @@ export function binary(operator: BinaryOperator, ...[left, right]: [Value, Value
   throw typeError(`unsupported operand type(s) for ${operator}: '${typeName(left)}' and '${typeName(right)}'`);
 }
 
+function isSetView(value: Value): boolean {
+  return value instanceof View && value.typeName !== 'dict_values';
+}
+
 function repeatedItems(items: readonly Value[], count: number): Value[] {
   charge(items.length * count);
   return Array.from({ length: count }, () => items).flat();
@@ -96,7 +84,7 @@ export function slice(
     const { from, to, step: by } = resolved(bounds, length);
     if (by === 1)
       return sliceText(value, positionOf(textOf(value), from), positionOf(textOf(value), Math.max(from, to)));
-    return joined(picked(characters(value), { from, to, by }));
+    return withMarkup(joined(picked(characters(value), { from, to, by })), isMarkup(value));
   }
   const items = value instanceof Tuple ? value.items : Array.isArray(value) ? value : undefined;
   if (items) {

@@ -5,7 +5,7 @@ import { globalNames } from './globals.ts';
 import { parseTemplate } from './parser.ts';
 import { newEnv, type Runtime } from './runtime.ts';
 import { TextBuilder } from './text.ts';
-import type { Value } from './value.ts';
+import { PyObject, type Value } from './value.ts';
 
 export interface RenderedTemplate {
   readonly text: string;
@@ -38,7 +38,10 @@ export function compileJinja(source: string): JinjaProgram {
       const runtime: Runtime = {
         out: page,
         page,
-        lookup: (name) => (variables.has(name) ? variables.get(name) : globals.get(name)),
+        lookup: (name) => {
+          if (name === 'self') return new TemplateReference();
+          return variables.has(name) ? variables.get(name) : globals.get(name);
+        },
         vars: new Map(),
         generations: [],
         line: 0,
@@ -52,6 +55,14 @@ export function compileJinja(source: string): JinjaProgram {
       return { ...page.result(), generations: runtime.generations };
     },
   };
+}
+
+/** `self`, which calls blocks of the template; a chat template has no use for more than its being there. */
+class TemplateReference extends PyObject {
+  readonly typeName = 'TemplateReference';
+  override attribute(name: string): Value | undefined {
+    throw new TemplateError('unsupported', `self.${name} is not available`);
+  }
 }
 
 /** JavaScript's own stack or string limit is the template's doing here, as Python's RecursionError and MemoryError are. */

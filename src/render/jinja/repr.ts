@@ -1,12 +1,13 @@
 import { TemplateError } from './error.ts';
 import { floatRepr, intToText } from './number.ts';
-import { isStr, pushEscaped, type Str, TextBuilder, textOf, withMarkup } from './text.ts';
+import { escaped, isStr, pushEscaped, type Str, TextBuilder, textOf, withMarkup } from './text.ts';
 import {
   Callable,
   Dict,
   Float,
   isInt,
   Namespace,
+  PyObject,
   Range,
   Tuple,
   typeName,
@@ -31,6 +32,11 @@ export function repr(value: Value): Str {
   const builder = new TextBuilder();
   pushRepr(builder, value);
   return builder.finish();
+}
+
+/** Python's `ascii(value)`: its repr with everything else escaped. */
+export function ascii(value: Value): Str {
+  return escaped(repr(value), /[^\x00-\x7f]/gu, escapeCharacter);
 }
 
 const special: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
@@ -80,6 +86,8 @@ function pushRepr(builder: TextBuilder, value: Value): void {
     builder.push('<Macro ');
     pushRepr(builder, value.name);
     builder.push('>');
+  } else if (value instanceof PyObject && value.typeName === 'TemplateReference') {
+    builder.push('<TemplateReference None>');
   } else if (value === null || typeof value !== 'object' || value instanceof Float) {
     builder.push(repr(value));
   } else {

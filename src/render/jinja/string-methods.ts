@@ -40,10 +40,10 @@ import {
   type Value,
 } from './value.ts';
 
-type Method = (self: Str, args: readonly Value[], kwargs: Kwargs) => Value;
+export type StringMethod = (self: Str, args: readonly Value[], kwargs: Kwargs) => Value;
 
 /** Python's str methods, by name. Those that the sandbox hides or that make bytes say so. */
-export const stringMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
+export const stringMethods: ReadonlyMap<string, StringMethod> = new Map<string, StringMethod>([
   ['capitalize', simple((self) => rewritten(self, capitalize))],
   [
     'casefold',
@@ -58,13 +58,22 @@ export const stringMethods: ReadonlyMap<string, Method> = new Map<string, Method
   ['istitle', simple((self) => isTitle(textOf(self)))],
   ['isascii', simple((self) => /^[\x00-\x7f]*$/.test(textOf(self)))],
   ['isprintable', simple((self) => isPrintable(textOf(self)))],
-  ...Object.entries(characterTests).map(([name, pattern]): [string, Method] => [
+  ...Object.entries(characterTests).map(([name, pattern]): [string, StringMethod] => [
     name,
     simple((self) => pattern.test(textOf(self))),
   ]),
-  ['strip', (self, args) => strip(self, { characters: argument(args, 'strip'), left: true, right: true })],
-  ['lstrip', (self, args) => strip(self, { characters: argument(args, 'lstrip'), left: true, right: false })],
-  ['rstrip', (self, args) => strip(self, { characters: argument(args, 'rstrip'), left: false, right: true })],
+  [
+    'strip',
+    (self, args, kwargs) => strip(self, { characters: argument(args, 'strip', kwargs), left: true, right: true }),
+  ],
+  [
+    'lstrip',
+    (self, args, kwargs) => strip(self, { characters: argument(args, 'lstrip', kwargs), left: true, right: false }),
+  ],
+  [
+    'rstrip',
+    (self, args, kwargs) => strip(self, { characters: argument(args, 'rstrip', kwargs), left: false, right: true }),
+  ],
   ['split', (self, args, kwargs) => split(self, splitArguments('split', args, kwargs))],
   ['rsplit', (self, args, kwargs) => rsplit(self, splitArguments('rsplit', args, kwargs))],
   [
@@ -124,23 +133,26 @@ export const stringMethods: ReadonlyMap<string, Method> = new Map<string, Method
 ]);
 
 /** `format` and `format_map`, which reach into their arguments through the sandbox. */
-export function formatMethod(name: 'format' | 'format_map', access: FieldAccess): Method {
+export function formatMethod(name: 'format' | 'format_map', access: FieldAccess): StringMethod {
   if (name === 'format') return (self, args, kwargs) => braceFormat(self, { args, kwargs, access });
-  return (self, [mapping]) => {
-    if (!(mapping instanceof Dict)) throw typeError('format_map() takes a mapping');
-    const kwargs = new Map(mapping.items().map(([key, value]) => [isStr(key) ? textOf(key) : '', value]));
+  return (self, args, given) => {
+    if (args.length !== 1 || given.size > 0) throw typeError('format_map() takes exactly one argument');
+    const [mapping] = args;
+    // What is no mapping fails only when a field is looked up in it.
+    const pairs = mapping instanceof Dict ? mapping.items() : [];
+    const kwargs = new Map(pairs.map(([key, value]) => [isStr(key) ? textOf(key) : '', value]));
     return braceFormat(self, { args: [], kwargs, access });
   };
 }
 
-function simple(method: (self: Str) => Value): Method {
+function simple(method: (self: Str) => Value): StringMethod {
   return (self, args, kwargs) => {
     if (args.length > 0 || kwargs.size > 0) throw typeError('this str method takes no arguments');
     return method(self);
   };
 }
 
-function unsupported(name: string): Method {
+function unsupported(name: string): StringMethod {
   return () => {
     throw new TemplateError('unsupported', `str.${name} is not available in templates`);
   };
@@ -158,7 +170,8 @@ function text(value: Value | undefined, method: string): Str {
   throw typeError(`${method}() argument must be str, not ${typeName(given)}`);
 }
 
-function argument(args: readonly Value[], method: string): Str | undefined {
+function argument(args: readonly Value[], ...[method, kwargs]: [string, Kwargs]): Str | undefined {
+  if (kwargs.size > 0) throw typeError(`str.${method}() takes no keyword arguments`);
   if (args.length > 1) throw typeError(`${method} expected at most 1 argument, got ${args.length}`);
   const [value] = args;
   return value === undefined || value === null ? undefined : text(value, method);
@@ -303,11 +316,12 @@ function padding(self: Str, args: readonly Value[]): Str {
 }
 
 export function center(self: Str, ...[width, fill]: [number, Value | undefined]): Str {
+  const filler = fillOf(fill);
   const missing = width - lengthOf(self);
   if (missing <= 0) return self;
   // CPython's rounding: the odd one goes left only when the width is odd too.
   const left = Math.floor(missing / 2) + (missing & width & 1);
-  return joined([repeated(fillOf(fill), left), self, repeated(fillOf(fill), missing - left)]);
+  return joined([repeated(filler, left), self, repeated(filler, missing - left)]);
 }
 
 function zeroFill(self: Str, width: number): Str {

@@ -1,5 +1,5 @@
 import { bind } from './bind.ts';
-import { contains, equal, order, same } from './compare.ts';
+import { contains, equal, isAtMost, isLess, same } from './compare.ts';
 import { typeError } from './error.ts';
 import type { Test } from './library.ts';
 import { LoopContext } from './loop.ts';
@@ -7,7 +7,20 @@ import { binary } from './operators.ts';
 import { str } from './repr.ts';
 import { isMarkup, isStr, textOf } from './text.ts';
 import { isLower, isUpper } from './unicode.ts';
-import { Callable, Dict, Float, Iter, isInt, itemsOf, Range, Sized, Tuple, Undefined, type Value } from './value.ts';
+import {
+  Callable,
+  Dict,
+  Float,
+  Iter,
+  isInt,
+  itemsOf,
+  keyOf,
+  Range,
+  Sized,
+  Tuple,
+  Undefined,
+  type Value,
+} from './value.ts';
 
 function plain(holds: (value: Value) => boolean): Test {
   return (value, args, kwargs) => {
@@ -18,7 +31,11 @@ function plain(holds: (value: Value) => boolean): Test {
 
 /** Whether a name is one of something. */
 export function nameTest(known: (name: string) => boolean): Test {
-  return plain((value) => isStr(value) && known(textOf(value)));
+  return plain((value) => {
+    // Python looks the value up in a dict, which takes only what can be hashed.
+    keyOf(value);
+    return isStr(value) && known(textOf(value));
+  });
 }
 
 function against(holds: (value: Value, other: Value) => boolean): Test {
@@ -30,10 +47,10 @@ function against(holds: (value: Value, other: Value) => boolean): Test {
 
 const equals = against(equal);
 const differs = against((value, other) => !equal(value, other));
-const greater = against((value, other) => order(value, other, '>') > 0);
-const less = against((value, other) => order(value, other, '<') < 0);
-const atLeast = against((value, other) => order(value, other, '>=') >= 0);
-const atMost = against((value, other) => order(value, other, '<=') <= 0);
+const greater = against((value, other) => isLess(other, value, '>'));
+const less = against((value, other) => isLess(value, other));
+const atLeast = against((value, other) => isAtMost(other, value, '>='));
+const atMost = against((value, other) => isAtMost(value, other));
 
 /** The tests that need to know nothing but the value. */
 export const valueTests: ReadonlyMap<string, Test> = new Map<string, Test>([

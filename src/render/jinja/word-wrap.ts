@@ -24,7 +24,6 @@ export const wordWrap: Filter = (value, args, kwargs) => {
     kwargs,
   );
   const columns = indexOf(width, 'width');
-  if (columns <= 0) throw valueError(`invalid width ${columns} (must be > 0)`);
   const glue = wrap === null ? '\n' : str(wrap);
   if (!isStr(value))
     throw value instanceof Undefined ? value.error() : typeError(`wordwrap needs a str, not '${typeName(value)}'`);
@@ -42,6 +41,7 @@ interface WrapOptions {
 }
 
 function wrapLine(line: Str, options: WrapOptions): Str[] {
+  if (options.columns <= 0) throw valueError(`invalid width ${options.columns} (must be > 0)`);
   const chunks = chunksOf(line, options.hyphens ? hyphenated : plain).reverse();
   const lines: Str[] = [];
   while (chunks.length > 0) {

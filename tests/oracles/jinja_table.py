@@ -1,0 +1,49 @@
+"""Many templates against many inputs, by Python's jinja2 as transformers sets it up.
+
+request: templates [text], inputs [JSON text of an object], now (ISO time), pairs [[template, input]] (absent: all pairs).
+answer: results, one a pair, template by template: [text] or [null, the error's type].
+"""
+
+import datetime
+import json
+
+from common import Answer, Request, main
+from jinja_golden import Clock
+from transformers.utils import chat_template_utils
+
+
+def compiled(template):
+    try:
+        return chat_template_utils._cached_compile_jinja_template(template), None
+    except RecursionError:
+        return None, "RecursionError"
+    except Exception as error:  # Whatever Python raises, the other side must raise too.
+        return None, f"{type(error).__name__}: {error}"
+
+
+def answer(program, text):
+    try:
+        # Read anew each time: some filters of jinja2 change a list that they are given.
+        return [program.render(**json.loads(text))]
+    except RecursionError:
+        return [None, "RecursionError"]
+    except Exception as error:
+        return [None, f"{type(error).__name__}: {error}"]
+
+
+def run(request: Request) -> Answer:
+    Clock.moment = datetime.datetime.fromisoformat(request["now"])
+    templates, inputs = request["templates"], request["inputs"]
+    pairs = request.get("pairs") or [[t, i] for t in range(len(templates)) for i in range(len(inputs))]
+    results = []
+    last, program, failure = None, None, None
+    for template, index in pairs:
+        if template != last:
+            program, failure = compiled(templates[template])
+            last = template
+        results.append([None, failure] if failure else answer(program, inputs[index]))
+    return {"results": results}
+
+
+if __name__ == "__main__":
+    main(run)
