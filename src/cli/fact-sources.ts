@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { martletHome } from '../envs/home.ts';
+import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { CliContext } from './context.ts';
 import type { FactSources } from './load-plan.ts';
@@ -15,6 +16,7 @@ export function factSources(context: CliContext): FactSources {
   const today = context.now().toISOString().slice(0, 10);
   const resolveFeedback = (address: string): string =>
     join(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
+  const fetchDataset = datasetFetcher({ home: martletHome(env), env, offline: true, signal, log: () => undefined });
   return {
     async findModel(addresses) {
       const [{ findCachedModel }, { parseAddress }] = await Promise.all([
@@ -35,7 +37,7 @@ export function factSources(context: CliContext): FactSources {
     },
     async countRows(values) {
       const { countRows } = await import('../pipeline.ts');
-      return countRows({ values, today, resolveFeedback, signal });
+      return countRows({ values, today, resolveFeedback, fetchDataset, signal });
     },
     async countTokens(values, { folder, rows }) {
       const [{ countTokens, readSources }, { openEncoder }, { methodNamed }] = await Promise.all([
@@ -46,7 +48,7 @@ export function factSources(context: CliContext): FactSources {
       const { render, data, method } = values;
       const encoder = await openEncoder({ folder, render, now: context.now() });
       const layout = methodNamed(method.name).layout;
-      const outcomes = readSources({ values: data, today, resolveFeedback, signal });
+      const outcomes = readSources({ values: data, today, resolveFeedback, fetchDataset, signal });
       return countTokens({
         samples: trained(outcomes),
         rows: rows.train,

@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises';
 import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
-import { openSources } from './sources.ts';
+import { type OpenedSource, openSources } from './sources.ts';
 
 export interface RowCounts {
   readonly train: number;
@@ -9,23 +8,51 @@ export interface RowCounts {
   readonly exact: boolean;
 }
 
+/** Rows without bytes (of a query) are taken for so many. */
+const usualRowBytes = 2048;
+
 /**
- * Facts for a plan: reads every row up to `readBytes` (64 MiB: about a second), and beyond that judges by size.
+ * Facts for a plan: reads every row up to `readBytes` (64 MiB: about a second), and beyond that judges by the number of
+ * rows where a source states it (Parquet, a query), else by the size of its files.
  * @throws as `readSources` does, for sources that cannot be read.
  */
 export async function countRows(request: ReadSourcesRequest & { readonly readBytes?: number }): Promise<RowCounts> {
   const sources = await openSources(request);
-  const sizes = await Promise.all(sources.map(async ({ file }) => (await stat(file)).size));
-  const share = Math.min(1, (request.readBytes ?? 64 * 2 ** 20) / sizes.reduce((sum, size) => sum + size, 0));
-  const counts = new Map<string, { train: number; heldout: number; full: boolean }>();
+  const extents = await Promise.all(sources.map((source) => source.extent()));
+  const all = extents.reduce(
+    (sum, { bytes, rows }) => sum + bytes + (bytes === 0 ? (rows ?? 0) * usualRowBytes : 0),
+    0,
+  );
+  const share = Math.min(1, (request.readBytes ?? 64 * 2 ** 20) / Math.max(1, all));
+  const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
   for await (const { source, fate } of readOpenedSources(sources, { ...request, share })) {
-    const count = counts.get(source) ?? { train: 0, heldout: 0, full: false };
+    const count = counts.get(source) ?? { train: 0, heldout: 0, full: false, rows: 0 };
     counts.set(source, count);
+    count.rows++;
     if (fate === 'train' || fate === 'heldout') count[fate]++;
     // A source that has reached its limit gives no more rows, however long it is.
     if (fate === 'limited') count.full = true;
   }
-  const total = (side: 'train' | 'heldout'): number =>
-    Math.round([...counts.values()].reduce((sum, count) => sum + (count.full ? count[side] : count[side] / share), 0));
+  const scaled = sources.map((source, index) => {
+    const count = counts.get(source.values.from);
+    if (!count || share === 1) return { train: count?.train ?? 0, heldout: count?.heldout ?? 0 };
+    const factor = factorOf(source, { ...count, stated: extents[index]?.rows ?? null, share });
+    return { train: count.train * factor, heldout: count.heldout * factor };
+  });
+  // The same source twice in a recipe is counted as one.
+  const once = scaled.filter(
+    (_, index) => sources.findIndex(({ values }) => values.from === sources[index]?.values.from) === index,
+  );
+  const total = (side: 'train' | 'heldout'): number => Math.round(once.reduce((sum, count) => sum + count[side], 0));
   return { train: total('train'), heldout: total('heldout'), exact: share === 1 };
+}
+
+/** What the counts of the first rows stand for. */
+function factorOf(
+  { sample }: OpenedSource,
+  { rows, full, stated, share }: { rows: number; full: boolean; stated: number | null; share: number },
+): number {
+  if (full || rows === 0) return 1;
+  const all = stated ?? rows / share;
+  return (sample ?? all) / rows;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { Plan } from '../schema/plan.ts';
 import { make, type StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
@@ -10,7 +11,7 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
   const { data: values, name } = plan.values;
   const resolveFeedback = (address: string): string =>
     join(deps.store.folder('feedback', address.replace(/^feedback\//, '')), 'rows.jsonl');
-  const source = { values, resolveFeedback, signal: deps.signal };
+  const source = { values, resolveFeedback, fetchDataset: datasetFetcher(deps), signal: deps.signal };
   const inputs = await sourceInputs(source);
   const today = deps.clock().toISOString().slice(0, 10);
   const known = await deps.store.latest('dataset', name);

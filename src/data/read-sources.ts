@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Issue } from '../core/issue.ts';
 import type { Fate } from '../schema/dataset.ts';
 import type { Provenance, Sample } from '../schema/sample.ts';
-import { type RawRow, readRawRows } from '../store/raw-rows.ts';
+import type { RawRow } from '../store/raw-rows.ts';
 import type { RowContent } from './columns.ts';
 import { parseRow } from './parse-row.ts';
 import { type ReadRow, readRow as readRowContent } from './read-row.ts';
 import { formatIssues, type RowNotes, rowNotes } from './row-notes.ts';
+import { sourceRows } from './source-rows.ts';
 import { type OpenedSource, type OpenSourcesRequest, openSources } from './sources.ts';
 import { rowSplitter } from './split.ts';
 
@@ -51,18 +51,23 @@ export async function* readOpenedSources(
 ): AsyncGenerator<RowOutcome> {
   const splitter = rowSplitter(values.split);
   const firstOf = firstPlaces(sources);
-  for (const [index, source] of sources.entries()) {
-    const end = share < 1 ? (await stat(source.file)).size * share : Number.POSITIVE_INFINITY;
-    let taken = 0;
-    for await (const raw of readRawRows(source.file, { signal })) {
-      if (raw.offset > end) break;
+  const takenOf = new Map<number, number>();
+  for await (const { source: index, raw } of sourceRows(sources, { values, signal, share })) {
+    const source = sources[index];
+    if (!source) continue;
+    {
+      const taken = takenOf.get(index) ?? 0;
       const outcome = outcomeMaker(source, raw);
+      if (raw.left !== undefined) {
+        yield outcome('limited', { reason: raw.left });
+        continue;
+      }
       const limit = source.values.limit;
       if (limit !== null && taken >= limit) {
         yield outcome('limited', { reason: `the source is limited to ${limit} rows` });
         continue;
       }
-      const notes = rowNotes({ file: source.file, line: raw.line });
+      const notes = rowNotes({ file: raw.file ?? source.file, line: raw.line });
       const read = readRow(raw, source, notes);
       const by = read?.content.terms.by ?? 'person';
       if (read && source.values.madeBy && !source.values.madeBy.includes(by)) {
@@ -72,7 +77,7 @@ export async function* readOpenedSources(
         });
         continue;
       }
-      taken++;
+      takenOf.set(index, taken + 1);
       const split = read && splitter.sideOf(read.row, read.id, notes);
       if (!read || !split) {
         yield outcome('invalid', { reason: formatIssues(notes.issues), issues: notes.issues });
@@ -85,7 +90,7 @@ export async function* readOpenedSources(
         yield outcome('embargoed', { id, embargo, reason: `must not be used before ${embargo}`, changes });
         continue;
       }
-      const first = firstOf.seen(id, { source: index, line: raw.line });
+      const first = raw.copy === undefined ? firstOf.seen(id, { source: index, line: raw.line }) : null;
       if (first) yield outcome('duplicate', { id, reason: `the same content as ${first}`, changes });
       else yield outcome(split, { id, sample: sampleOf({ id, split, content, source, raw }), changes });
     }
@@ -100,7 +105,7 @@ function outcomeMaker(source: OpenedSource, raw: RawRow) {
     { sample = null, id = null, reason = null, changes = [], embargo = null, issues = [] }: Partial<RowOutcome>,
   ): RowOutcome => ({
     source: from,
-    file: source.file,
+    file: raw.file ?? source.file,
     line: raw.line,
     sha256: raw.sha256,
     fate,
@@ -125,7 +130,9 @@ function readRow(raw: RawRow, source: OpenedSource, notes: RowNotes) {
  * The fingerprint of what a row teaches: where it came from, and columns nobody interprets, do not count; but for a row
  * without an answer, whose columns are what scorers go by.
  */
-export function contentId(content: RowContent & Partial<Record<'terms' | 'id' | 'split' | 'provenance', unknown>>): string {
+export function contentId(
+  content: RowContent & Partial<Record<'terms' | 'id' | 'split' | 'provenance', unknown>>,
+): string {
   const { terms: _, id: __, split: ___, provenance: ____, extra, margin: _____, ...taught } = content;
   const isAnswered = taught.messages.some(({ role }) => role === 'assistant');
   return hash('sha256', canonicalJson({ ...taught, ...(!isAnswered && { extra }) }));
@@ -144,8 +151,9 @@ function sampleOf({ id, split, content, source, raw }: SampleParts): Sample {
   const licence = terms.licence ?? source.values.licence ?? undefined;
   const provenance: Provenance = {
     source: source.values.from,
-    file: source.file,
+    file: raw.file ?? source.file,
     line: raw.line,
+    ...(raw.rowGroup !== undefined && { rowGroup: raw.rowGroup }),
     sha256: raw.sha256,
     ...terms,
     ...(licence !== undefined && { licence }),

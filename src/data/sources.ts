@@ -1,14 +1,15 @@
-import { access } from 'node:fs/promises';
 import { issuesError, MartletError } from '../core/error.ts';
 import type { Issue } from '../core/issue.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { PlanValues } from '../schema/plan.ts';
-import { hashFile } from '../store/files.ts';
-import { readRawRows } from '../store/raw-rows.ts';
+import type { RawRow } from '../store/raw-rows.ts';
+import { type FetchDataset, openParts, type RowPart } from '../store/rows/open-parts.ts';
+import { parseSourceAddress } from '../store/rows/source-address.ts';
 import { formats, type RowFormat } from './formats.ts';
 import { parseRow } from './parse-row.ts';
 import { type PeekedRow, recogniseFormat } from './recognise-format.ts';
 import { formatIssues, rowNotes } from './row-notes.ts';
+import { partRows } from './source-rows.ts';
 
 export type DataValues = PlanValues['data'];
 export type SourceValues = DataValues['sources'][number];
@@ -18,13 +19,25 @@ export type ResolveFeedback = (address: string) => string | Promise<string>;
 /** A source that is there, and how its rows are written. */
 export interface OpenedSource {
   readonly values: SourceValues;
+  /** Its file; of a source of several, what the recipe calls it. */
   readonly file: string;
   readonly format: RowFormat;
+  /** Rows drawn from it; null for all. */
+  readonly sample: number | null;
+  /** Its rows in order; `share`: only those of this first share of each of its files, and none left out. */
+  rows(options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly share?: number | undefined;
+  }): AsyncIterable<RawRow>;
+  /** What is known of it without reading its rows: bytes of files, rows where each part states them. */
+  extent(): Promise<{ readonly bytes: number; readonly rows: number | null }>;
 }
 
 export interface OpenSourcesRequest {
   readonly values: DataValues;
   readonly resolveFeedback?: ResolveFeedback | undefined;
+  /** Brings the files of a hub's data set here; without it such a source is refused. */
+  readonly fetchDataset?: FetchDataset | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,27 +49,69 @@ export async function openSources(request: OpenSourcesRequest): Promise<readonly
   const issues: Issue[] = [];
   const opened: OpenedSource[] = [];
   for (const [index, values] of request.values.sources.entries()) {
-    const file = await sourceFile(values, request.resolveFeedback);
     try {
-      await access(file);
+      const { everyRow, ...source } = await openSource(request, index);
+      const { file } = source;
       const format =
         formats.find((known) => known.name === values.format) ??
-        (await recogniseFormat({ rows: peek(file, request.signal), file, index, columns: values.columns, issues }));
-      if (format) opened.push({ values, file, format });
+        (await recogniseFormat({
+          rows: peek(everyRow({ signal: request.signal }), file),
+          file,
+          index,
+          columns: values.columns,
+          issues,
+        }));
+      if (format) opened.push({ ...source, format });
     } catch (error) {
       request.signal?.throwIfAborted();
-      issues.push(unreadable({ file, index, error }));
+      if (MartletError.is(error) && error.code === 'feedback-unresolved') throw error;
+      issues.push(unreadable({ file: values.from, index, error }));
     }
   }
   if (issues.length > 0) throw issuesError('data', issues);
   return opened;
 }
 
-export async function sourceFile(values: SourceValues, resolveFeedback: ResolveFeedback | undefined): Promise<string> {
-  if (!/^feedback\/.+@[0-9]+$/.test(values.from)) return values.from;
-  if (resolveFeedback) return resolveFeedback(values.from);
-  throw new MartletError('feedback-unresolved', `${values.from} needs a store to be found in`);
+interface FoundSource extends Omit<OpenedSource, 'format'> {
+  /** Its rows, whether drawn or not. */
+  readonly everyRow: OpenedSource['rows'];
 }
+
+async function openSource(request: OpenSourcesRequest, index: number): Promise<FoundSource> {
+  const { values: data } = request;
+  const values = data.sources[index];
+  if (!values) throw new RangeError(`no source ${index}`);
+  const parts = await sourceParts(values, request);
+  const sample = values.sample ?? parseSourceAddress(values.from).sample;
+  const [only] = parts;
+  return {
+    values,
+    file: only && parts.length === 1 ? only.file : values.from,
+    sample,
+    rows: partRows({ values, parts, index, sample, data }),
+    everyRow: partRows({ values, parts, index, sample: null, data }),
+    async extent() {
+      const bytes = await Promise.all(parts.map((part) => part.bytes()));
+      const rows = await Promise.all(parts.map((part) => part.statedRows()));
+      return {
+        bytes: bytes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
+        rows: rows.reduce<number | null>((sum, count) => (sum === null || count === null ? null : sum + count), 0),
+      };
+    },
+  };
+}
+
+async function sourceParts(
+  values: SourceValues,
+  { resolveFeedback, fetchDataset }: OpenSourcesRequest,
+): Promise<readonly RowPart[]> {
+  const { from, query, options } = values;
+  if (!isFeedback(from)) return openParts({ from, query, options: options ?? {}, fetchDataset });
+  if (!resolveFeedback) throw new MartletError('feedback-unresolved', `${from} needs a store to be found in`);
+  return openParts({ from: await resolveFeedback(from) });
+}
+
+const isFeedback = (from: string): boolean => /^feedback\/.+@[0-9]+$/.test(from);
 
 function unreadable({ file, index, error }: { file: string; index: number; error: unknown }): Issue {
   const known = MartletError.is(error) ? error : undefined;
@@ -70,32 +125,36 @@ function unreadable({ file, index, error }: { file: string; index: number; error
 }
 
 /** The first rows, as far as they can be parsed. */
-async function* peek(file: string, signal: AbortSignal | undefined): AsyncGenerator<PeekedRow> {
-  for await (const raw of readRawRows(file, { signal })) {
-    const notes = rowNotes({ file, line: raw.line });
+async function* peek(rows: AsyncIterable<RawRow>, source: string): AsyncGenerator<PeekedRow> {
+  for await (const raw of rows) {
+    const notes = rowNotes({ file: raw.file ?? source, line: raw.line });
     const row = parseRow(raw, notes);
     yield { line: raw.line, row, problem: formatIssues(notes.issues) };
   }
 }
 
 /**
- * The sources as inputs of a lineage: each file with the sha-256 of its bytes.
+ * The sources as inputs of a lineage: each file with the sha-256 of its bytes, queries and plug-ins with one over the
+ * hashes of their rows.
  * @throws MartletError `invalid-input` naming every source that is not there.
  */
 export async function sourceInputs(request: OpenSourcesRequest): Promise<readonly LineageInput[]> {
   const issues: Issue[] = [];
   const inputs: LineageInput[] = [];
   for (const [index, values] of request.values.sources.entries()) {
-    const file = await sourceFile(values, request.resolveFeedback);
     try {
-      inputs.push({
-        kind: file === values.from ? 'file' : 'feedback',
-        address: values.from,
-        fingerprint: await hashFile(file),
-      });
+      for (const part of await sourceParts(values, request)) {
+        const fingerprint = await part.fingerprint(request.signal);
+        inputs.push(
+          isFeedback(values.from)
+            ? { kind: 'feedback', address: values.from, fingerprint }
+            : { kind: part.kind, address: part.file, fingerprint },
+        );
+      }
     } catch (error) {
       request.signal?.throwIfAborted();
-      issues.push(unreadable({ file, index, error }));
+      if (MartletError.is(error) && error.code === 'feedback-unresolved') throw error;
+      issues.push(unreadable({ file: values.from, index, error }));
     }
   }
   if (issues.length > 0) throw issuesError('data', issues);

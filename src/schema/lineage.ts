@@ -15,7 +15,9 @@ export const lineage = z
     inputs: z
       .array(
         z.strictObject({
-          kind: z.enum([...artefactKinds, 'base', 'file']).describe('What the input is.'),
+          kind: z
+            .enum([...artefactKinds, 'base', 'file', 'query', 'plugin'])
+            .describe('What the input is; of a query and a plug-in the fingerprint is over the hashes of its rows.'),
           address: z.string().describe('Its address or path.'),
           fingerprint: sha256Hex.describe('What it was when it was read.'),
         }),

@@ -57,7 +57,14 @@ export const provenance = z
   .strictObject({
     source: z.string().describe('The source as the recipe names it.'),
     file: z.string().describe('The file inside it; the source itself when it is a file.'),
-    line: z.number().int().min(1).describe('The line the row began on, counted from 1.'),
+    line: z
+      .number()
+      .int()
+      .min(1)
+      .describe(
+        'The line the row began on, or its number where there are no lines (Parquet, a query), counted from 1.',
+      ),
+    rowGroup: z.number().int().min(1).optional().describe('The row group of a Parquet file, counted from 1.'),
     sha256: sha256Hex.describe('sha-256 of the raw row, as it stood in the file.'),
     licence: z.string().optional().describe('The licence the row is under (SPDX where there is one).'),
     consent: z.string().optional().describe('On what ground a person agreed to its use.'),

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
+import { textRowKinds } from '../schema/recipe.ts';
 import { message, provenance } from '../schema/sample.ts';
 import { shardRow } from '../schema/shards.ts';
 import { hasCode, readJsonLines } from './files.ts';
-import { readRawRows } from './raw-rows.ts';
+import { reopenPart } from './rows/open-parts.ts';
+import { fileKind } from './rows/read-rows.ts';
 
 /** A row the model learned from, and where it stands. */
 export interface TracedRow {
@@ -71,9 +73,16 @@ export async function checkDatasetRows(folder: string): Promise<DatasetRows> {
 /** Rows that do not stand at their line with their hash. Several rows of a JSON array may begin on one line. */
 async function missingRows(file: string, lines: ReadonlyMap<number, RowPlace[]>): Promise<RowPlace[]> {
   const left = new Set([...lines.values()].flat());
+  const part = reopenPart(file);
+  // The rows of a plug-in are not looked up: what they hang on is not written down here.
+  if (!part) return [];
   try {
-    for await (const raw of readRawRows(file)) {
-      for (const place of lines.get(raw.line) ?? []) if (place.sha256 === raw.sha256) left.delete(place);
+    // What one row of a text was stands in the recipe alone; its hash tells.
+    for (const textRows of fileKind(file) === 'text' ? textRowKinds : textRowKinds.slice(0, 1)) {
+      if (left.size === 0) break;
+      for await (const raw of part.read({ textRows })) {
+        for (const place of lines.get(raw.line) ?? []) if (place.sha256 === raw.sha256) left.delete(place);
+      }
     }
   } catch (error) {
     // Unreadable now: then none of its rows can be shown.

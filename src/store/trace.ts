@@ -10,12 +10,13 @@ import { type AuditVerdict, formatAuditProblem, verifyAudit } from './audit-log.
 import { type CapturePlace, captureFile, findCapture } from './captures.ts';
 import { hasCode, hashFile, readJsonLines } from './files.ts';
 import { artefactSubject } from './open-store.ts';
+import { reopenPart } from './rows/open-parts.ts';
 import type { Artefact, Store } from './store.ts';
 import { verifyBase } from './trace-base.ts';
 import { checkDocuments } from './trace-documents.ts';
 import { checkDatasetRows, checkShardRows, type DatasetRows, type TracedRow } from './trace-rows.ts';
 
-export type HopKind = 'answer' | 'judgement' | ArtefactKind | 'base' | 'file' | 'audit';
+export type HopKind = 'answer' | 'judgement' | ArtefactKind | 'base' | 'file' | 'query' | 'plugin' | 'audit';
 
 /** One thing the answer rests on, or that came of it. */
 export interface Hop {
@@ -244,6 +245,7 @@ async function visitInput(
 ): Promise<void> {
   const { input, parent } = request;
   if (input.kind === 'file') return visitFile(walk, request);
+  if (input.kind === 'query' || input.kind === 'plugin') return visitRows(walk, request);
   if (input.kind === 'base') {
     const folder = walk.bases.get(input.fingerprint) ?? resolve(input.address);
     return visitBase(walk, { folder, address: input.address, fingerprint: input.fingerprint, parent });
@@ -267,6 +269,30 @@ async function visitFile(
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR')) throw error;
     hop.problems.push(`${address} cannot be read any more`);
+  }
+}
+
+/** A query is asked again; a plug-in hangs on options and on the world, and its rows are taken as they were read. */
+async function visitRows(
+  walk: Walk,
+  request: { readonly input: LineageInput; readonly parent: number },
+): Promise<void> {
+  const { kind, address, fingerprint: expected } = request.input;
+  const subject = `${kind} ${address} ${expected}`;
+  if (walk.visited.has(subject) || (kind !== 'query' && kind !== 'plugin')) return;
+  walk.visited.set(subject, walk.hops.length);
+  const hop = addHop(walk, { kind, address, parent: request.parent, fingerprint: expected });
+  const part = reopenPart(address);
+  if (!part) {
+    hop.facts.checked = false;
+    return;
+  }
+  try {
+    hop.fingerprint = await part.fingerprint();
+    if (hop.fingerprint !== expected) hop.problems.push(`${address} gives other rows than when it was read`);
+  } catch (error) {
+    if (!MartletError.is(error)) throw error;
+    hop.problems.push(`${address} cannot be asked any more: ${error.message}`);
   }
 }
 

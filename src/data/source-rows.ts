@@ -1,0 +1,189 @@
+import { randomStream, streamKey } from '../core/random.ts';
+import type { RawRow } from '../store/raw-rows.ts';
+import type { RowPart } from '../store/rows/open-parts.ts';
+import type { DataValues, OpenedSource } from './sources.ts';
+
+/** A row of a source before anyone looked inside. */
+export interface SourceRow {
+  /** Index of its source. */
+  readonly source: number;
+  readonly raw: RawRow;
+}
+
+export interface SourceRowsRequest {
+  readonly values: Pick<DataValues, 'mix' | 'mixStop' | 'seed'>;
+  readonly signal?: AbortSignal | undefined;
+  /** Only the rows of this first share of each source, for an estimate; then nothing is drawn or mixed. */
+  readonly share?: number | undefined;
+}
+
+/**
+ * The rows of all sources, in the order in which they count: a function of the sources and the seed. Rows that a source
+ * leaves out come too, and say why in `left`; rows that it gives again are told apart by `copy`.
+ */
+export async function* sourceRows(
+  sources: readonly OpenedSource[],
+  request: SourceRowsRequest,
+): AsyncGenerator<SourceRow> {
+  const { values, signal, share = 1 } = request;
+  if (values.mix === 'interleave' && sources.length > 1 && share === 1) {
+    yield* interleaved(sources, request);
+    return;
+  }
+  for (const [source, { rows }] of sources.entries())
+    for await (const raw of rows({ signal, share })) yield { source, raw };
+}
+
+interface Reel {
+  /** The next row, or undefined behind the last. Its bytes are its own. */
+  next: RawRow | undefined;
+  /** How often it was begun. */
+  copy: number;
+  advance(): Promise<void>;
+}
+
+/**
+ * As `interleave_datasets` of Python's datasets does: in turn, as long as every source has a row for the round (or, with
+ * all-exhausted, until the longest is through); with weights, until a row was the last of its source (or all had one).
+ */
+async function* interleaved(
+  sources: readonly OpenedSource[],
+  { values, signal }: SourceRowsRequest,
+): AsyncGenerator<SourceRow> {
+  const reels = await Promise.all(sources.map((source) => openReel(source, signal)));
+  const weights = sources.map(({ values: { weight } }) => weight ?? 1);
+  const inTurn = sources.every(({ values: { weight } }) => weight === null);
+  const random = randomStream(streamKey(values.seed, mixStream));
+  const ended = new Set(reels.flatMap((reel, index) => (reel.next ? [] : [index])));
+  const isOver = (): boolean => (values.mixStop === 'first-exhausted' ? ended.size > 0 : ended.size === reels.length);
+  while (!isOver()) {
+    const round = inTurn ? reels.keys() : [drawn(weights, random.uniform())];
+    for (const source of round) {
+      const reel = reels[source];
+      const raw = reel?.next;
+      if (!reel || !raw) continue;
+      yield { source, raw };
+      await reel.advance();
+      if (reel.next) continue;
+      ended.add(source);
+      if (values.mixStop === 'all-exhausted' && !isOver()) await rewind(reels, source, sources, signal);
+    }
+  }
+  const first = [...ended].map((index) => sources[index]?.values.from)[0];
+  for (const [source, reel] of reels.entries()) {
+    // What it began to give again is no row that was left out.
+    for (; reel.next && reel.copy === 1; await reel.advance())
+      yield { source, raw: { ...reel.next, left: `interleaving ended with the last row of ${first}` } };
+  }
+}
+
+const mixStream = 0x6d6978;
+const drawStream = 0x64726177;
+
+/** Rows of a source that is left behind in the middle hold its file open: they are read to their end, or closed. */
+async function openReel(source: OpenedSource, signal: AbortSignal | undefined, copy = 1): Promise<Reel> {
+  const rows = source.rows({ signal })[Symbol.asyncIterator]();
+  const reel: Reel = {
+    next: undefined,
+    copy,
+    async advance() {
+      const { value, done } = await rows.next();
+      reel.next = done ? undefined : owned(value, copy);
+    },
+  };
+  await reel.advance();
+  return reel;
+}
+
+/** The bytes of a row hold only until the next one is asked for. */
+function owned(raw: RawRow, copy: number): RawRow {
+  return { ...raw, bytes: raw.bytes && Buffer.from(raw.bytes), ...(copy > 1 && { copy: (raw.copy ?? 1) + copy - 1 }) };
+}
+
+async function rewind(
+  reels: Reel[],
+  ...[index, sources, signal]: [number, readonly OpenedSource[], AbortSignal | undefined]
+): Promise<void> {
+  const [source, reel] = [sources[index], reels[index]];
+  if (source && reel) reels[index] = await openReel(source, signal, reel.copy + 1);
+}
+
+/** The index that a number in [0, 1) falls on. */
+function drawn(weights: readonly number[], uniform: number): number {
+  let rest = uniform * weights.reduce((sum, weight) => sum + weight, 0);
+  for (const [index, weight] of weights.entries()) {
+    rest -= weight;
+    if (rest < 0) return index;
+  }
+  return weights.length - 1;
+}
+
+export interface PartRowsRequest {
+  readonly values: Pick<OpenedSource['values'], 'textRows'>;
+  readonly parts: readonly RowPart[];
+  /** Index of the source, for its random numbers. */
+  readonly index: number;
+  /** Rows drawn; null for all. */
+  readonly sample: number | null;
+  readonly data: Pick<DataValues, 'seed' | 'maxRowMiB'>;
+}
+
+/** All rows of a source, part by part, or those that are drawn from them. */
+export function partRows(request: PartRowsRequest): OpenedSource['rows'] {
+  const { parts, sample } = request;
+  const all = (options: { signal?: AbortSignal | undefined; share?: number | undefined }) =>
+    readParts(request, options);
+  if (sample === null) return all;
+  return async function* ({ signal, share = 1 }) {
+    if (share < 1) {
+      yield* all({ signal, share });
+      return;
+    }
+    const total = await countOf(parts, () => all({ signal }));
+    if (total > 0) yield* drawnRows(request, { total, sample, open: () => all({ signal }) });
+  };
+}
+
+async function* readParts(
+  { parts, values, data }: PartRowsRequest,
+  options: { signal?: AbortSignal | undefined; share?: number | undefined },
+): AsyncGenerator<RawRow> {
+  const maxRowBytes = Math.round(data.maxRowMiB * 2 ** 20);
+  for (const part of parts) {
+    const rows = part.read({ ...options, maxRowBytes, textRows: values.textRows });
+    if (parts.length === 1) yield* rows;
+    else for await (const raw of rows) yield { ...raw, file: part.file };
+  }
+}
+
+/** As parts state it; read through where they do not. */
+async function countOf(parts: readonly RowPart[], read: () => AsyncIterable<RawRow>): Promise<number> {
+  const stated = await Promise.all(parts.map((part) => part.statedRows()));
+  if (stated.every((count) => count !== null)) return stated.reduce((sum, count) => sum + count, 0);
+  let total = 0;
+  for await (const _ of read()) total++;
+  return total;
+}
+
+/**
+ * `sample` of `total` rows in their order, each set of rows equally likely (Knuth, volume 2, algorithm S); all rows as often
+ * as `sample` has room for them, and the rest drawn.
+ */
+async function* drawnRows(
+  { data, index }: PartRowsRequest,
+  { total, sample, open }: { total: number; sample: number; open: () => AsyncIterable<RawRow> },
+): AsyncGenerator<RawRow> {
+  const whole = Math.floor(sample / total);
+  for (let copy = 1; copy <= whole; copy++) for await (const raw of open()) yield copy === 1 ? raw : { ...raw, copy };
+  let wanted = sample - whole * total;
+  if (wanted === 0) return;
+  const random = randomStream(streamKey(data.seed, drawStream, index));
+  let rest = total;
+  for await (const raw of open()) {
+    const isDrawn = random.uniform() * rest-- < wanted;
+    if (isDrawn) wanted--;
+    if (whole > 0) {
+      if (isDrawn) yield { ...raw, copy: whole + 1 };
+    } else yield isDrawn ? raw : { ...raw, left: `not among the ${sample} rows drawn of ${total}` };
+  }
+}
