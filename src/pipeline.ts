@@ -19,7 +19,7 @@ export { countRows, inspectSources, readSources, type SourceInspection } from '.
 export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';
-export { countTokens } from './shard/index.ts';
+export { countTokens, documentsOf } from './shard/index.ts';
 export { readSamples } from './store/read-samples.ts';
 export type { StageDeps } from './store/stage.ts';
 
@@ -38,7 +38,7 @@ export const stages: readonly Stage[] = [
   stage({ name: 'shard', reads: ['dataset'], gives: 'shards', run: shardStage }),
 
   /** Token ids: runs/<name>@<n>/ with events and checkpoints, written while it goes */
-  stage({ name: 'train', reads: ['planned', 'shards'], gives: 'run', run: trainStage }),
+  stage({ name: 'train', reads: ['planned', 'dataset', 'shards'], gives: 'run', run: trainStage }),
 
   /** Held-out rows, answered by base and tuned: reports/<name>@<n>/ as data, as samples and as a page */
   stage({ name: 'eval', reads: ['planned', 'dataset', 'shards', 'run'], gives: 'report', run: evalStage }),

@@ -30,6 +30,11 @@ export const commands: readonly CommandRow[] = [
     load: () => import('./commands/tokens.ts'),
   },
   {
+    name: 'render',
+    summary: 'render rows with a chat template: text, where each character came from, ids',
+    load: () => import('./commands/render.ts'),
+  },
+  {
     name: 'shard',
     summary: 'turn a dataset into token shards and the order they are trained in',
     load: () => import('./commands/shard.ts'),
@@ -81,7 +86,7 @@ export const commands: readonly CommandRow[] = [
   },
   {
     name: 'verify',
-    summary: 'show on your own recipe that resuming changes nothing',
+    summary: 'show on your own recipe: resuming changes nothing, the tokens are right',
     load: () => import('./commands/verify.ts'),
   },
   {

@@ -40,7 +40,7 @@ export function factSources(context: CliContext): FactSources {
       return countRows({ values, today, resolveFeedback, fetchDataset, signal });
     },
     async countTokens(values, { folder, rows }) {
-      const [{ countTokens, readSources }, { openEncoder }, { methodNamed }] = await Promise.all([
+      const [{ countTokens, readSources }, { encodeDocuments, openEncoder }, { methodNamed }] = await Promise.all([
         import('../pipeline.ts'),
         import('../models/encoder.ts'),
         import('../methods/index.ts'),
@@ -52,7 +52,7 @@ export function factSources(context: CliContext): FactSources {
       return countTokens({
         samples: trained(outcomes),
         rows: rows.train,
-        rules: { layout, render, encode: (sample) => encoder.sample(sample) },
+        rules: { layout, render, encode: encodeDocuments(encoder) },
       });
     },
     async measureThroughput() {

@@ -1,20 +1,27 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import type { Issue } from '../core/issue.ts';
 import {
+  applyAgent,
   checkConformance,
   compileTemplate,
   type EncodedSample,
+  type EncodeRequest,
   type EncodeResult,
   encodePrompt,
+  encodeRow,
   encodeSample,
+  type Finding,
+  prepareTools,
+  type RowResult,
   type TemplateData,
 } from '../render/index.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Message, Sample } from '../schema/sample.ts';
 import type { Tokenizer } from '../spec/tokenizer.ts';
 import { type ChatTemplate, readChatTemplate, readSpecialTokens } from './chat-template.ts';
-import { readModelConfig } from './config.ts';
+import { readJsonObject, readModelConfig } from './config.ts';
 import { openTokenizer } from './tokenizer.ts';
 
 /** Messages to the ids of one model, the same in training, evaluation and serving. */
@@ -24,8 +31,10 @@ export interface Encoder {
   /** Ids a generation ends at. */
   readonly stopTokens: readonly number[];
   sample(sample: Pick<Sample, 'messages' | 'tools'>): EncodeResult;
+  /** The same as the documents it is learned from: several where the template rewrites it and the recipe says to split. */
+  row(sample: Pick<Sample, 'messages' | 'tools'>): RowResult;
   /** What is wrong with a row as training data: see `render/conformance.ts`. */
-  check(sample: Pick<Sample, 'messages' | 'tools'>): readonly Issue[];
+  check(sample: Pick<Sample, 'messages' | 'tools'>): readonly Finding[];
   prompt(request: Pick<Sample, 'messages' | 'tools'>): readonly number[];
   /** Text of an answer, special tokens left out. */
   answer(ids: readonly number[]): string;
@@ -33,10 +42,14 @@ export interface Encoder {
 
 export type { EncodedSample };
 
+/** What a plan says of rendering; what is absent is as the schema's default. */
+export type RenderOptions = Pick<PlanValues['render'], 'template' | 'learn' | 'system'> &
+  Partial<Pick<PlanValues['render'], 'weights' | 'rewritten' | 'controlTokens' | 'agent'>>;
+
 export interface OpenEncoderOptions {
   /** A model folder. */
   readonly folder: string;
-  readonly render: Pick<PlanValues['render'], 'template' | 'learn' | 'system'>;
+  readonly render: RenderOptions;
   /** The moment templates that tell the date are told. */
   readonly now: Date;
 }
@@ -50,32 +63,58 @@ export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder>
   ]);
   const template = compileTemplate(chat.source);
   const { specialTokens } = chat;
-  const stopTokens = stopTokensOf({ tokenizer, chat, eos: config.eos_token_ids });
+  const stopTokens = stopTokensOf({ tokenizer, specialTokens, eos: config.eos_token_ids });
   const withSystem = (messages: readonly Message[]): readonly Message[] =>
     render.system === null || messages[0]?.role === 'system' || messages[0]?.role === 'developer'
       ? messages
       : [{ role: 'system', content: render.system }, ...messages];
+  const { learn, weights, rewritten, controlTokens, agent = 'none' } = render;
   const input = ({
     messages,
     tools,
-  }: Pick<Sample, 'messages' | 'tools'>): Omit<Parameters<typeof encodeSample>[0], 'learn' | 'stopTokens'> => ({
+  }: Pick<Sample, 'messages' | 'tools'>): Omit<EncodeRequest, 'learn' | 'stopTokens'> => ({
     template,
     tokenizer,
-    messages: withSystem(messages),
-    tools: tools as readonly TemplateData[] | undefined,
+    ...applyAgent(agent, {
+      messages: withSystem(messages),
+      tools: prepareTools(tools as readonly TemplateData[] | undefined),
+    }),
     specialTokens,
+    controlTokens,
     now,
+  });
+  const request = (sample: Pick<Sample, 'messages' | 'tools'>): EncodeRequest => ({
+    ...input(sample),
+    learn,
+    weights,
+    stopTokens,
   });
   return {
     tokenizer,
     templateFingerprint: chat.fingerprint,
     stopTokens,
-    sample: (sample) => encodeSample({ ...input(sample), learn: render.learn, stopTokens }),
-    check: (sample) => checkConformance({ ...input(sample), learn: render.learn, stopTokens }),
-    prompt: (request) => Array.from(encodePrompt(input(request)).ids),
+    sample: (sample) => encodeSample(request(sample)),
+    row: (sample) => encodeRow({ ...request(sample), rewritten }),
+    check: (sample) => checkConformance({ ...request(sample), rewritten }),
+    prompt: (conversation) => Array.from(encodePrompt(input(conversation)).ids),
     answer: (ids) => tokenizer.decode(ids, { skipSpecial: true }),
   };
 }
+
+/** An encoder as the shards ask for it: the first document of a row, and the others where it is split. */
+export function encodeDocuments(encoder: Encoder): (sample: Pick<Sample, 'messages' | 'tools'>) => EncodedDocuments {
+  return (sample) => {
+    const row = encoder.row(sample);
+    if (!row.ok) return row;
+    const [first, ...more] = row.documents.map(({ value }) => value);
+    if (first) return { ok: true, value: first, more };
+    throw new MartletError('bug', 'a row without an issue gave no document');
+  };
+}
+
+export type EncodedDocuments =
+  | { readonly ok: true; readonly value: EncodedSample; readonly more: readonly EncodedSample[] }
+  | Extract<RowResult, { ok: false }>;
 
 async function openTemplate(folder: string, template: string): Promise<ChatTemplate> {
   if (template === 'model') return readChatTemplate(folder);
@@ -84,14 +123,27 @@ async function openTemplate(folder: string, template: string): Promise<ChatTempl
   return { source, specialTokens, fingerprint: fingerprint({ source, specialTokens }) };
 }
 
+/** Ids that generation ends at, for a folder that may hold a tokenizer alone. */
+export async function readStopTokens(
+  folder: string,
+  {
+    tokenizer,
+    specialTokens,
+  }: { readonly tokenizer: Tokenizer; readonly specialTokens: ChatTemplate['specialTokens'] },
+): Promise<readonly number[]> {
+  const hasConfig = (await readJsonObject(join(folder, 'config.json'))) !== undefined;
+  const eos = hasConfig ? (await readModelConfig(folder)).eos_token_ids : [];
+  return stopTokensOf({ tokenizer, specialTokens, eos });
+}
+
 /** The configuration's, and the tokenizer's own end-of-text: models differ in which of the two they keep right. */
 function stopTokensOf(request: {
   readonly tokenizer: Tokenizer;
-  readonly chat: ChatTemplate;
+  readonly specialTokens: ChatTemplate['specialTokens'];
   readonly eos: readonly number[];
 }): readonly number[] {
-  const { tokenizer, chat, eos } = request;
-  const named = chat.specialTokens.eos_token;
+  const { tokenizer, specialTokens, eos } = request;
+  const named = specialTokens.eos_token;
   const id = named === undefined ? undefined : tokenizer.idOf(named);
   return [...new Set([...eos, ...(id === undefined ? [] : [id])])];
 }

@@ -3,6 +3,7 @@ import { type Checked, formatPath, type Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import { methods } from '../methods/index.ts';
 import { type Recipe, recipe as recipeSchema } from '../schema/recipe.ts';
+import { learnIssues } from './checks/learn-checks.ts';
 import { recipeJsonSchema } from './json-schema.ts';
 import type { Origins, Path, Places } from './places.ts';
 import { memberOf } from './schema-fields.ts';
@@ -33,7 +34,11 @@ export function checkRecipe({ value, origins, places = nowhere }: CheckRequest):
   const checking = (): Checking => ({ schema: recipeJsonSchema(), value: whole, places });
   const method = checkMethod(whole, checking);
   const found = (parsed.error?.issues ?? []).filter((issue) => issue.path[0] !== 'method');
-  const issues = [...(found.length > 0 ? schemaIssues(checking(), found) : []), ...(method.ok ? [] : method.issues)];
+  const issues = [
+    ...(found.length > 0 ? schemaIssues(checking(), found) : []),
+    ...(method.ok ? [] : method.issues),
+    ...learnedIssues(whole, places),
+  ];
   if (!parsed.success || !method.ok || issues.length > 0) return { ok: false, issues: inOrder(issues) };
   const given = new Map(origins ?? originsOf(value, 'recipe'));
   // A method by its name alone is a section with that name.
@@ -68,6 +73,13 @@ export function inOrder(issues: readonly Issue[]): readonly Issue[] {
     const [left, right] = [rank(a), rank(b)];
     return left[0] - right[0] || left[1] - right[1] || left[2] - right[2];
   });
+}
+
+/** `render.learn` is a text to the schema; which names it may hold, and how they go together, is known here. */
+function learnedIssues(value: unknown, places: Places): readonly Issue[] {
+  const learn = memberOf(memberOf(value, 'render'), 'learn');
+  if (typeof learn !== 'string') return [];
+  return learnIssues(learn).map((issue) => ({ ...issue, ...placed(places, issue.path, 'value') }));
 }
 
 type MethodSection = { name: string; [parameter: string]: unknown };

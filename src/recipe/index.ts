@@ -1,5 +1,6 @@
 /** From what a person writes to what is done: a recipe is read, checked, and resolved with facts into a plan. */
 export { type CheckRequest, checkRecipe, type ReadRecipe } from './check-recipe.ts';
+export { learnIssues } from './checks/learn-checks.ts';
 export { embeddedArchitectures, isEmbeddedArchitecture } from './derive.ts';
 export type { Facts } from './facts.ts';
 export { documentJsonSchema, recipeJsonSchema, type SchemaNode } from './json-schema.ts';

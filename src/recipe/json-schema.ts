@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { methods } from '../methods/index.ts';
+import type { Json } from '../schema/common.ts';
 import { recipe } from '../schema/recipe.ts';
 
 /** The parts of JSON Schema (draft 7) that our documents use, with the field metadata of `FieldMeta` beside them. */
@@ -24,6 +25,7 @@ export interface SchemaNode {
   readonly minItems?: number;
   readonly minLength?: number;
   readonly unit?: string;
+  readonly examples?: readonly Json[];
   readonly tier?: string;
   readonly $ref?: string;
   readonly definitions?: Readonly<Record<string, SchemaNode>>;

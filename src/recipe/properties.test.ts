@@ -193,7 +193,9 @@ function reordered(value: Json, key: number): Json {
 
 /** Paths of values that are no sections; a list of sections is walked into, any other list is one value. */
 function leaves(value: unknown, path: Path = []): string[] {
-  const isSection = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  // Options that a person may write as an empty section are a value; a method's parameters are one each.
+  const isSection = isObject && (Object.keys(value).length > 0 || formatPath(path) === 'method.parameters');
   const isSections = Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'object');
   if (isSections) return value.flatMap((item, index) => leaves(item, [...path, index]));
   return isSection
@@ -206,6 +208,7 @@ function settable(node: SchemaNode, path: Path): readonly (readonly [Path, Json]
   return Object.entries(node.properties ?? {}).flatMap(([key, member]) => {
     const inside = [...path, key];
     if (formatPath(inside) === 'data.sources') return settable(member.items as SchemaNode, [...inside, 0]);
+    if (member.examples) return [[inside, exampleOf(member)] as const];
     const sections = branchesOf(member).filter(({ properties }) => properties);
     const [first] = sections;
     return first ? settable(first, inside) : [[inside, exampleOf(member)] as const];
@@ -213,6 +216,8 @@ function settable(node: SchemaNode, path: Path): readonly (readonly [Path, Json]
 }
 
 function exampleOf(node: SchemaNode): Json {
+  const example = node.examples?.at(-1);
+  if (example !== undefined) return example;
   const branches = branchesOf(node);
   const branch = branches.at(-1) ?? node;
   const items = branch.items;
@@ -222,11 +227,14 @@ function exampleOf(node: SchemaNode): Json {
   if (branch.enum) return branch.enum.at(-1) ?? null;
   if (branch.type === 'integer') return (branch.minimum ?? 0) + 2;
   if (branch.type === 'number') return (branch.exclusiveMinimum ?? branch.minimum ?? 0) + 1e-6;
+  if (branch.type === 'object') return { a: 'x' };
+  if (branch.type === 'boolean') return branch.default !== true;
   return 'x';
 }
 
 function pathInPlan(path: string): string {
-  const [, field] = /^train\.(packTokens|checkpointEvery|keepCheckpoints|evalEvery)$/.exec(path) ?? [];
+  if (path === 'render.weights') return 'render.weights[0].match';
+  const [, field] = /^train\.(packTokens|checkpointEvery|keepCheckpoints|checkRows|evalEvery)$/.exec(path) ?? [];
   return field ? `execution.${field}` : path;
 }
 

@@ -101,6 +101,7 @@ function resolveExecution({ recipe, facts, values, notes }: ExecutionRequest): O
       ['execution', 'packTokens'],
     ),
     keepCheckpoints: take(['train', 'keepCheckpoints'], recipe.train.keepCheckpoints, ['execution', 'keepCheckpoints']),
+    checkRows: take(['train', 'checkRows'], recipe.train.checkRows, ['execution', 'checkRows']),
     evalEvery: orNull(['train', 'evalEvery'], recipe.train.evalEvery, ['execution', 'evalEvery']),
   };
 }

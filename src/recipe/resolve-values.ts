@@ -34,6 +34,10 @@ export function resolveValues(request: ResolveValuesRequest): PlanValues {
         render.template === 'model' ? 'model' : request.resolvePath(render.template),
       ),
       learn: take(['render', 'learn'], render.learn),
+      weights: resolveWeights(request),
+      rewritten: take(['render', 'rewritten'], render.rewritten),
+      controlTokens: take(['render', 'controlTokens'], render.controlTokens),
+      agent: take(['render', 'agent'], render.agent),
       system: orNull(['render', 'system'], render.system),
       lengthTokens: orDerive(['render', 'lengthTokens'], render.lengthTokens, () =>
         deriveLengthTokens(request.facts.model),
@@ -68,6 +72,19 @@ export function resolveValues(request: ResolveValuesRequest): PlanValues {
       certifyRows: take(['export', 'certifyRows'], recipe.export.certifyRows),
     },
   };
+}
+
+function resolveWeights({ recipe, notes: { take } }: ResolveValuesRequest): PlanValues['render']['weights'] {
+  const { weights } = recipe.render;
+  if (weights.length === 0) return take(['render', 'weights'], weights);
+  return weights.map(({ match, weight, after }, index) => {
+    const at = ['render', 'weights', index] as const;
+    return {
+      match: take([...at, 'match'], match),
+      weight: take([...at, 'weight'], weight),
+      after: take([...at, 'after'], after),
+    };
+  });
 }
 
 function resolveMethod({ recipe, notes }: ResolveValuesRequest): PlanValues['method'] {

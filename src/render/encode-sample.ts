@@ -1,15 +1,22 @@
 import { issuesError } from '../core/error.ts';
 import type { Issue } from '../core/issue.ts';
 import type { Tokenizer } from '../spec/tokenizer.ts';
-import { type EncodedText, encodeText, type Lookalike } from './encode-text.ts';
+import { type ControlTokens, type EncodedText, encodeText, type Lookalike } from './encode-text.ts';
 import { TEMPLATE } from './jinja/text.ts';
-import { type LearnRule, learnedTurns, messageWeights, type Turn } from './learn.ts';
+import { learnedTurns, messageWeights, type Turn } from './learn.ts';
+import { type LearnPlan, learnPlan, type OwnWeight } from './learn-rules.ts';
 import { prepareMessages } from './prepare.ts';
 import { type RawRendering, type RenderInput, renderRaw, type Span, spansOf } from './template.ts';
+import { turnFactors } from './turn-factors.ts';
 
 export interface EncodeRequest extends RenderInput {
   readonly tokenizer: Tokenizer;
-  readonly learn: LearnRule;
+  /** Names of `schema/learn-rules.ts`, joined by `+`. */
+  readonly learn: string;
+  /** Weights for text inside answers, beside those of `learn`. */
+  readonly weights?: readonly OwnWeight[] | undefined;
+  /** What text becomes that spells a special token: ordinary text unless told otherwise. */
+  readonly controlTokens?: ControlTokens | undefined;
   /** Ids a generation ends at; the first one behind an answer is learned with it. */
   readonly stopTokens: readonly number[];
   /** Longest row; a longer one is an issue. Absent: any length. */
@@ -40,10 +47,15 @@ export interface EncodedSample {
   readonly spans: readonly Span[];
   readonly turns: readonly EncodedTurn[];
   readonly learnedTokens: number;
-  /** Content that spells special tokens, encoded as ordinary text. */
-  readonly lookalikes: readonly Lookalike[];
+  /** Content that spells special tokens, and what that became by `controlTokens`. */
+  readonly lookalikes: readonly PlacedLookalike[];
   /** Ends of prompts where the tokenizer, given the whole text, would have merged prompt and answer. */
   readonly cutSeams: readonly number[];
+}
+
+/** A lookalike with the message and field, or the variable, it stands in. */
+export interface PlacedLookalike extends Lookalike {
+  readonly path: Issue['path'];
 }
 
 export type EncodeResult =
@@ -60,24 +72,65 @@ export function encodeSample(request: EncodeRequest): EncodeResult {
   const input: RenderInput = { ...request, messages: prepareMessages(request.messages), addGenerationPrompt: false };
   const rendering = renderRaw(input);
   if (!rendering.ok) return { ok: false, issues: [rendering.issue] };
-  const weights = messageWeights(request.messages, request.learn);
+  const { value, lost } = encodeRendering(request, { input, rendering });
+  if (lost.length > 0) return { ok: false, issues: lost };
+  const refused = request.controlTokens === 'refuse' ? value.lookalikes : [];
+  if (refused.length > 0) return { ok: false, issues: refused.map((found) => controlTokenIssue(found, value.text)) };
+  const tokens = value.ids.length;
+  if (request.lengthTokens !== undefined && tokens > request.lengthTokens)
+    return { ok: false, issues: [tooLong(tokens, request.lengthTokens)] };
+  return { ok: true, value };
+}
+
+interface RenderedRequest {
+  /** What was rendered. */
+  readonly input: RenderInput;
+  readonly rendering: Extract<RawRendering, { ok: true }>;
+}
+
+/** A rendering as tokens, whatever the template made of the answers; `lost` says what it dropped or changed of them. */
+export function encodeRendering(
+  request: Pick<EncodeRequest, 'messages' | 'tokenizer' | 'learn' | 'weights' | 'stopTokens' | 'controlTokens'>,
+  { input, rendering }: RenderedRequest,
+): { readonly value: EncodedSample; readonly lost: readonly Issue[] } {
+  const plan = learnPlan(request.learn, request.weights);
+  const weights = messageWeights(request.messages, plan.turns);
   const { turns, issues } = learnedTurns({
     input,
     rendering,
-    weights:
-      request.learn === 'all' ? weights.map((weight, index) => (isAnswer(request, index) ? weight : 0)) : weights,
+    weights: plan.turns === 'all' ? weights.map((weight, index) => (isAnswer(request, index) ? weight : 0)) : weights,
   });
-  if (issues.length > 0) return { ok: false, issues };
   const seams = turns.filter((turn) => turn.promptMatches).map((turn) => turn.start);
-  const encoded = encodeText(rendering, request.tokenizer, seams);
-  const tokens = encoded.ids.length;
-  if (request.lengthTokens !== undefined && tokens > request.lengthTokens)
-    return { ok: false, issues: [tooLong(tokens, request.lengthTokens)] };
-  return { ok: true, value: weighted({ request, rendering, encoded, turns, messageWeights: weights }) };
+  const { tokenizer, controlTokens } = request;
+  const encoded = encodeText(rendering, { tokenizer, seams, controlTokens });
+  return { value: weighted({ request, plan, rendering, encoded, turns, messageWeights: weights }), lost: issues };
 }
 
-function isAnswer({ messages }: EncodeRequest, index: number): boolean {
+function isAnswer({ messages }: Pick<EncodeRequest, 'messages'>, index: number): boolean {
   return messages[index]?.role === 'assistant';
+}
+
+function controlTokenIssue({ start, token, path }: PlacedLookalike, text: string): Issue {
+  return {
+    code: 'control-token',
+    severity: 'error',
+    path,
+    message: `the text spells the control token ${token}, at ${JSON.stringify(text.slice(Math.max(0, start - 12), start + token.length + 12))}`,
+    fix: 'Take it out of the row, or set render.controlTokens: text, which makes it ordinary text.',
+  };
+}
+
+/** The message and field, or the variable, that a position of the text came from. */
+function placeOf({ runs, sources }: Extract<RawRendering, { ok: true }>, position: number): Issue['path'] {
+  let run = 0;
+  while (run + 3 < runs.length && (runs[run + 3] as number) <= position) run += 3;
+  // A token may begin in the template's words and end in content.
+  while (run < runs.length && runs[run + 1] === TEMPLATE) run += 3;
+  const source = sources[runs[run + 1] as number];
+  if (!source) return [];
+  return source.kind === 'message'
+    ? ['messages', source.index, ...source.path.replace('#', '').split('.')]
+    : [source.path];
 }
 
 function tooLong(tokens: number, allowed: number): Issue {
@@ -92,19 +145,20 @@ function tooLong(tokens: number, allowed: number): Issue {
 }
 
 interface WeightRequest {
-  readonly request: EncodeRequest;
+  readonly request: Pick<EncodeRequest, 'messages' | 'stopTokens'>;
+  readonly plan: LearnPlan;
   readonly rendering: Extract<RawRendering, { ok: true }>;
   readonly encoded: EncodedText;
   readonly turns: readonly Turn[];
   readonly messageWeights: readonly number[];
 }
 
-function weighted({ request, rendering, encoded, turns, messageWeights }: WeightRequest): EncodedSample {
+function weighted({ request, plan, rendering, encoded, turns, messageWeights }: WeightRequest): EncodedSample {
   const { ids, offsets, lookalikes, cutSeams } = encoded;
   const { text, sources } = rendering;
   const sourceOf = tokenSources(rendering, offsets);
   const weights = new Float32Array(ids.length);
-  if (request.learn === 'all')
+  if (plan.turns === 'all')
     ids.forEach((_, index) => {
       const source = sources[sourceOf[index] as number];
       weights[index] = source?.kind === 'message' ? (messageWeights[source.index] ?? 1) : 1;
@@ -118,6 +172,14 @@ function weighted({ request, rendering, encoded, turns, messageWeights }: Weight
     const stopLearned = stop < ids.length && sourceOf[stop] === TEMPLATE;
     const endToken = stopLearned ? stop + 1 : bodyEnd;
     weights.fill(turn.weight, firstToken, endToken);
+    const bodyTokens = stopLearned ? stop : endToken;
+    const until = Math.max(turn.end, offsets[(bodyTokens - 1) * 2 + 1] ?? turn.end);
+    const factors = turnFactors({ rendering, turn: { ...turn, end: until }, plan, messages: request.messages });
+    if (factors)
+      for (let i = firstToken; i < bodyTokens; i++)
+        weights[i] =
+          turn.weight *
+          largest(factors, (offsets[i * 2] as number) - turn.start, (offsets[i * 2 + 1] as number) - turn.start);
     return { ...turn, firstToken, endToken, stopLearned };
   });
   return {
@@ -132,9 +194,18 @@ function weighted({ request, rendering, encoded, turns, messageWeights }: Weight
     spans: spansOf(rendering),
     turns: encodedTurns,
     learnedTokens: weights.reduce((count, weight) => count + (weight > 0 ? 1 : 0), 0),
-    lookalikes,
+    lookalikes: lookalikes.map((found) => ({ ...found, path: placeOf(rendering, found.start) })),
     cutSeams,
   };
+}
+
+/** A token on both sides of an edge takes the larger weight, so that nothing of an answer goes unlearned. */
+function largest(factors: Float32Array, ...[start, end]: [number, number]): number {
+  let result = 0;
+  const first = Math.min(Math.max(0, start), factors.length - 1);
+  for (let i = first; i < Math.max(first + 1, Math.min(end, factors.length)); i++)
+    result = Math.max(result, factors[i] ?? 1);
+  return result;
 }
 
 /** Index of the first token that starts at a position or behind it. */
@@ -165,6 +236,7 @@ function tokenSources({ runs }: { readonly runs: readonly number[] }, offsets: r
 
 export interface PromptRequest extends RenderInput {
   readonly tokenizer: Tokenizer;
+  readonly controlTokens?: ControlTokens | undefined;
 }
 
 export interface EncodedPrompt {
@@ -184,6 +256,12 @@ export function encodePrompt(request: PromptRequest): EncodedPrompt {
     messages: prepareMessages(request.messages),
   });
   if (!rendering.ok) throw issuesError('the conversation', [rendering.issue]);
-  const { ids, lookalikes } = encodeText(rendering, request.tokenizer, []);
+  const { tokenizer, controlTokens } = request;
+  const { ids, lookalikes } = encodeText(rendering, { tokenizer, seams: [], controlTokens });
+  if (controlTokens === 'refuse' && lookalikes.length > 0)
+    throw issuesError(
+      'the conversation',
+      lookalikes.map((found) => controlTokenIssue({ ...found, path: placeOf(rendering, found.start) }, rendering.text)),
+    );
   return { text: rendering.text, ids: Uint32Array.from(ids), lookalikes };
 }

@@ -24,6 +24,16 @@ export interface EncodedText {
   readonly cutSeams: readonly number[];
 }
 
+/** What text of content becomes that spells a special token: ordinary text, the token, or a reason to refuse the row. */
+export type ControlTokens = 'text' | 'special' | 'refuse';
+
+export interface EncodeTextOptions {
+  readonly tokenizer: Tokenizer;
+  /** UTF-16 positions in ascending order. */
+  readonly seams: readonly number[];
+  readonly controlTokens?: ControlTokens | undefined;
+}
+
 /**
  * Text to tokens such that only the template places special tokens: where content spells one, the stretch between the
  * template's own special tokens is encoded as ordinary text.
@@ -31,9 +41,8 @@ export interface EncodedText {
  * A seam is where a generation prompt ends. What stands before it is encoded as a serving engine encodes the prompt, and
  * what follows is cut off from it, so that ids(prompt) + ids(completion) = ids(all) even where the tokenizer, given the
  * whole, would merge across.
- * @param seams UTF-16 positions in ascending order
  */
-export function encodeText(proven: ProvenText, ...[tokenizer, seams]: [Tokenizer, readonly number[]]): EncodedText {
+export function encodeText(proven: ProvenText, { tokenizer, seams, controlTokens }: EncodeTextOptions): EncodedText {
   const facts = factsOf(tokenizer);
   const whole = facts.encode(proven.text);
   let tokens: Tokens = { ids: Array.from(whole.ids), offsets: Array.from(whole.offsets) };
@@ -46,7 +55,8 @@ export function encodeText(proven: ProvenText, ...[tokenizer, seams]: [Tokenizer
     if (isTemplate(proven, range)) genuine[index] = true;
     else lookalikes.push({ ...range, token });
   });
-  if (lookalikes.length > 0) tokens = withOrdinary(proven.text, { tokens, genuine, lookalikes, facts });
+  if (lookalikes.length > 0 && controlTokens !== 'special')
+    tokens = withOrdinary(proven.text, { tokens, genuine, lookalikes, facts });
 
   const cutSeams: number[] = [];
   for (const seam of seams) {

@@ -1,5 +1,7 @@
 /** From messages to the exact tokens, and which of them are learned. */
-export { checkConformance } from './conformance.ts';
+export { type AgentFormat, applyAgent, type ParsedAnswer, type ParsedCall, parseAnswer } from './agent.ts';
+export { checkConformance, type Finding, firstDifference, type GateCheck, type TokenWindow } from './conformance.ts';
+export { encodeRow, type Rewritten, type RowDocument, type RowRequest, type RowResult } from './encode-row.ts';
 export {
   type EncodedPrompt,
   type EncodedSample,
@@ -8,15 +10,18 @@ export {
   type EncodeResult,
   encodePrompt,
   encodeSample,
+  type PlacedLookalike,
   type PromptRequest,
   type TokenOrigin,
 } from './encode-sample.ts';
-export type { Lookalike } from './encode-text.ts';
+export type { ControlTokens, Lookalike } from './encode-text.ts';
 export { type FormatOptions, formatTokens } from './format-tokens.ts';
 export { parseJson } from './jinja/json.ts';
 export { Float } from './jinja/value.ts';
-export type { LearnRule } from './learn.ts';
+export type { OwnWeight } from './learn-rules.ts';
 export type { ChatMessage, MessageField, TemplateData } from './messages.ts';
+export { prepareTools } from './prepare.ts';
+export { type RenderedRow, type RenderRowOptions, renderRow } from './render-row.ts';
 export {
   type ChatTemplateProgram,
   compileTemplate,
@@ -26,3 +31,4 @@ export {
   type Span,
   type SpanSource,
 } from './template.ts';
+export { type PageRow, tokensPage } from './tokens-page.ts';

@@ -1,9 +1,8 @@
 import type { Issue } from '../core/issue.ts';
+import type { LearnPlan } from './learn-rules.ts';
 import type { Source } from './messages.ts';
 import { isSaid, lostContent, piecesOf } from './survival.ts';
 import { type RawRendering, type RenderInput, renderRaw } from './template.ts';
-
-export type LearnRule = 'assistant' | 'last' | 'all';
 
 /** A learned turn, in UTF-16 positions of the rendered text. */
 export interface Turn {
@@ -29,12 +28,19 @@ interface LearnRequest {
 /** How strongly each message is learned: its own word first, then the rule. */
 export function messageWeights(
   messages: readonly { readonly role?: unknown; readonly learn?: unknown; readonly weight?: unknown }[],
-  rule: LearnRule,
+  turns: LearnPlan['turns'],
 ): number[] {
-  const last = messages.findLastIndex((message) => message.role === 'assistant');
+  const last = messages.findLastIndex(({ role }) => role === 'assistant');
+  const lastAsked = messages.findLastIndex(({ role }) => role === 'user' || role === 'tool');
+  const byRule: Readonly<Record<LearnPlan['turns'], (index: number) => boolean>> = {
+    assistant: () => true,
+    last: (index) => index === last,
+    'last-round': (index) => index > lastAsked,
+    all: () => true,
+  };
   return messages.map((message, index) => {
-    const byRule = rule === 'all' || (message.role === 'assistant' && (rule === 'assistant' || index === last));
-    const learned = typeof message.learn === 'boolean' ? message.learn : byRule;
+    const ruled = (turns === 'all' || message.role === 'assistant') && byRule[turns](index);
+    const learned = typeof message.learn === 'boolean' ? message.learn : ruled;
     if (!learned) return 0;
     return typeof message.weight === 'number' ? message.weight : 1;
   });

@@ -27,14 +27,18 @@ export type Source =
     }
   | { readonly kind: 'variable'; readonly name: string; readonly path: string; readonly text: string };
 
-/** Plain data, with `Float` for a number that was written with a point and bigint for a large integer. */
+/**
+ * Plain data, with `Float` for a number that was written with a point, bigint for a large integer, and a Map where the order
+ * of keys is not one that an object keeps.
+ */
 export type TemplateData =
   | Json
   | bigint
   | Float
   | undefined
   | readonly TemplateData[]
-  | { readonly [key: string]: TemplateData };
+  | { readonly [key: string]: TemplateData }
+  | ReadonlyMap<string, TemplateData>;
 
 /** A message as a template may be given it: the schema's, or any object. */
 export type ChatMessage = Message | Readonly<Record<string, TemplateData>>;
@@ -61,7 +65,7 @@ export function sourceTable(): SourceTable {
     if (Array.isArray(value)) return value.map((item, index) => convert(item, text, `${path}[${index}]`));
     if (isValue(value)) return value;
     const dict = new Dict();
-    for (const [key, item] of Object.entries(value)) {
+    for (const [key, item] of value instanceof Map ? value : Object.entries(value)) {
       if (item === undefined) continue;
       const at = path === '' ? key : `${path}.${key}`;
       dict.set(keyText(key, at), convert(item, text, at));
@@ -78,7 +82,8 @@ export function sourceTable(): SourceTable {
     sources,
     messages: (messages) =>
       messages.map((message, index) => {
-        const role = typeof message.role === 'string' ? message.role : '';
+        const said = message instanceof Map ? message.get('role') : message?.role;
+        const role = typeof said === 'string' ? said : '';
         return convert(
           message as TemplateData,
           (text, path) => enter({ kind: 'message', index, field: fieldOf(path, role), path, text }),

@@ -1,6 +1,6 @@
-import { parseJson } from './jinja/json.ts';
 import { Float } from './jinja/value.ts';
 import type { ChatMessage, TemplateData } from './messages.ts';
+import { parseTemplateData } from './ordered-json.ts';
 
 type Fields = Readonly<Record<string, TemplateData>>;
 
@@ -31,16 +31,32 @@ function withParsedArguments(call: TemplateData): TemplateData {
 
 function parsed(call: Fields): Fields {
   if (typeof call.arguments !== 'string') return call;
+  const value = objectIn(call.arguments);
+  return value === undefined ? call : { ...call, arguments: value };
+}
+
+/** Tools as a template is given them: a definition that is kept as JSON text becomes an object. */
+export function prepareTools(tools: readonly TemplateData[] | undefined): readonly TemplateData[] | undefined {
+  return tools?.map((tool) => (typeof tool === 'string' ? (objectIn(tool) ?? tool) : tool));
+}
+
+/** The object a text spells; undefined where it is no such JSON: then the template gets the text as it is. */
+function objectIn(text: string): TemplateData {
   try {
-    const value = parseJson(call.arguments);
-    return isFields(value) ? { ...call, arguments: value } : call;
+    const value = parseTemplateData(text);
+    return isFields(value) || value instanceof Map ? value : undefined;
   } catch (error) {
-    // Not JSON: the template gets the text as it is.
-    if (error instanceof SyntaxError) return call;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
 function isFields(value: TemplateData): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Float);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Float) &&
+    !(value instanceof Map)
+  );
 }

@@ -7,6 +7,8 @@ export interface FieldMeta {
   unit?: string;
   tier?: 'basic' | 'expert';
   placeholder?: string;
+  /** Values that are right, where the type alone does not tell. */
+  examples?: Json[];
 }
 
 export const sha256Hex = z

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { json, sha256Hex } from './common.ts';
 import {
+  agentFormats,
+  controlTokenRules,
   evalTasks,
   exportFormats,
-  learnRules,
   loraModules,
   mixKinds,
   mixStops,
+  rewrittenRules,
   schedules,
   sourceFormats,
   textRowKinds,
@@ -73,7 +75,19 @@ export const planValues = z
     render: z
       .strictObject({
         template: z.string().describe('`model` or a file.'),
-        learn: z.enum(learnRules).describe('Turns that are learned.'),
+        learn: z.string().describe('What is learned: names of rules, joined by +.'),
+        weights: z
+          .array(
+            z.strictObject({
+              match: z.string().describe('A regular expression.'),
+              weight: z.number().describe('Weight of what it matches.'),
+              after: z.number().describe('Weight of what follows, up to the next match.'),
+            }),
+          )
+          .describe('Weights for text inside answers.'),
+        rewritten: z.enum(rewrittenRules).describe('What happens to rows that the template rewrites.'),
+        controlTokens: z.enum(controlTokenRules).describe('What text becomes that spells a control token.'),
+        agent: z.enum(agentFormats).describe('How tools are written where the template has no place for them.'),
         system: z.string().nullable().describe('System message for rows without one.'),
         lengthTokens: z.number().int().describe('Longest row.'),
         overflow: z.enum(['refuse', 'drop', 'truncate-prompt']).describe('What happens to longer ones.'),
@@ -135,6 +149,7 @@ export const planExecution = z
     checkpointEvery: z.union([z.number().int(), z.literal('unknown')]).describe('Steps between checkpoints.'),
     keepCheckpoints: z.number().int().describe('Checkpoints kept.'),
     evalEvery: z.number().int().nullable().describe('Steps between held-out losses; null for never.'),
+    checkRows: z.number().int().describe('Rows whose tokens are checked before the first step.'),
   })
   .describe('Where and how fast; never part of the hash.');
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { artefactName, type FieldMeta, json } from './common.ts';
+import { learnRuleNames } from './learn-rules.ts';
 
 const field = <T extends z.ZodType>(schema: T, description: string, meta: FieldMeta = {}): T =>
   schema.meta({ description, ...meta }) as T;
@@ -15,7 +16,9 @@ export const sourceFormats = [
   'classification',
   'text',
 ] as const;
-export const learnRules = ['assistant', 'last', 'all'] as const;
+export const rewrittenRules = ['refuse', 'split', 'per-turn'] as const;
+export const controlTokenRules = ['text', 'special', 'refuse'] as const;
+export const agentFormats = ['none', 'react', 'hermes', 'qwen'] as const;
 export const textRowKinds = ['file', 'paragraph', 'line'] as const;
 export const mixKinds = ['concat', 'interleave'] as const;
 export const mixStops = ['first-exhausted', 'all-exhausted'] as const;
@@ -189,7 +192,39 @@ export const recipe = z
           "The chat template: the model's own, or a Jinja file relative to the recipe.",
           { tier: 'expert' },
         ),
-        learn: field(z.enum(learnRules).default('assistant'), 'Which turns are learned.', { tier: 'basic' }),
+        learn: field(
+          z.string().default('assistant'),
+          `What is learned, and how strongly: one or several of these, joined by +: ${learnRuleNames.join(', ')}.`,
+          { tier: 'basic', examples: [...learnRuleNames, 'last_round+hermes+ignore_empty_think'] },
+        ),
+        weights: field(
+          z
+            .array(
+              z.strictObject({
+                match: field(z.string().min(1), 'A regular expression; ^ is the start of the answer.'),
+                weight: field(z.number().min(0), 'How strongly the text it matches is learned.'),
+                after: field(z.number().min(0).default(1), 'The same for what follows, up to the next match.'),
+              }),
+            )
+            .default([]),
+          'Weights of your own for text inside answers; they multiply with those of learn.',
+          { tier: 'expert', examples: [[{ match: '^Well, ', weight: 0, after: 1 }]] },
+        ),
+        rewritten: field(
+          z.enum(rewrittenRules).default('refuse'),
+          'What happens to a row whose answers the template drops or changes when more turns follow: refuse it; split it where that happens; or make a document of each answer, per-turn. Each is rendered as the template would at that turn.',
+          { tier: 'expert' },
+        ),
+        controlTokens: field(
+          z.enum(controlTokenRules).default('text'),
+          'What becomes of text in a row that spells a control token: ordinary text, the special token itself, or a row that is refused.',
+          { tier: 'expert' },
+        ),
+        agent: field(
+          z.enum(agentFormats).default('none'),
+          'How tools and calls are written where the template has no place for them; none leaves them to the template.',
+          { tier: 'expert' },
+        ),
         system: field(z.string().optional(), 'A system message for rows that have none.', { tier: 'basic' }),
         lengthTokens: field(positiveInt.optional(), "Longest row. The model's own limit, at most 2048, when absent.", {
           unit: 'tokens',
@@ -248,6 +283,11 @@ export const recipe = z
           { unit: 'steps', tier: 'expert' },
         ),
         keepCheckpoints: field(positiveInt.default(2), 'Checkpoints kept; the last one always is.', { tier: 'expert' }),
+        checkRows: field(
+          z.number().int().min(0).default(64),
+          'Rows whose tokens are checked before the first step (martlet verify render checks them alone); 0 for none.',
+          { unit: 'rows', tier: 'expert' },
+        ),
         evalEvery: field(positiveInt.optional(), 'Steps between held-out losses while training; never when absent.', {
           unit: 'steps',
           tier: 'expert',

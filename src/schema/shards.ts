@@ -49,6 +49,7 @@ export const shards = z
       )
       .describe('Samples that became no document.'),
     truncated: z.number().int().describe('Rows cut to length.'),
+    split: z.number().int().describe('Rows that became several documents, because the template rewrites them.'),
   })
   .describe('Token shards and the order they are trained in.');
 

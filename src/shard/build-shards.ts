@@ -38,6 +38,7 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
   requireLittleEndian();
   const lost: LostRow[] = [];
   let truncated = 0;
+  let split = 0;
   await using train = await createSplitWriter(folder, { split: 'train', packTokens });
   await using heldout = await createSplitWriter(folder, { split: 'heldout', packTokens });
   const rules = { layout, encode: request.encode, render: values.render };
@@ -50,6 +51,7 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
       continue;
     }
     if (result.truncated) truncated++;
+    if (result.split) split++;
     rows[sample.split]++;
     await (sample.split === 'train' ? train : heldout).addRow(sample, result.documents);
   }
@@ -83,6 +85,7 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
     splits: { train: trainCounts, heldout: heldoutCounts },
     lost: lost.map(({ id, fate, reason }) => ({ id, fate, reason })),
     truncated,
+    split,
   };
   await using document = await createFileWriter(join(folder, 'shards.json'));
   await document.write(`${JSON.stringify(manifest, null, 2)}\n`);

@@ -10,7 +10,12 @@ export interface Tokens {
 }
 
 export type Encoded =
-  | { readonly ok: true; readonly value: Tokens }
+  | {
+      readonly ok: true;
+      readonly value: Tokens;
+      /** Further documents of a row that was split, because the template rewrites it. */
+      readonly more?: readonly Tokens[];
+    }
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /** Turns a sample into tokens, all of them: length is judged here. */
@@ -19,7 +24,7 @@ export type EncodeSample = (sample: Sample) => Encoded | Promise<Encoded>;
 export type LostFate = Shards['lost'][number]['fate'];
 
 export type RowDocuments =
-  | { readonly documents: readonly Tokens[]; readonly truncated: boolean }
+  | { readonly documents: readonly Tokens[]; readonly truncated: boolean; readonly split?: boolean }
   | { readonly fate: LostFate; readonly reason: string; readonly longestTokens?: number };
 
 export interface DocumentRules {
@@ -33,12 +38,22 @@ export async function documentsOf(sample: Sample, { layout, encode, render }: Do
   if (layout === 'pair' && !sample.rejected)
     return { fate: 'no-supervision', reason: 'the row has no rejected answer to compare with' };
   const documents: Tokens[] = [];
+  let split = false;
   for (const messages of layout === 'pair' ? [sample.messages, rejectedMessages(sample)] : [sample.messages]) {
     const encoded = await encode({ ...sample, messages });
     if (!encoded.ok) return { fate: 'not-rendered', reason: encoded.issues.map(formatIssue).join('; ') };
-    if (firstLearned(encoded.value) === -1) return { fate: 'no-supervision', reason: 'no token of it is learned' };
-    documents.push(encoded.value);
+    const parts = [encoded.value, ...(encoded.more ?? [])].filter((part) => firstLearned(part) !== -1);
+    if (parts.length === 0) return { fate: 'no-supervision', reason: 'no token of it is learned' };
+    if (layout !== 'sequence' && parts.length > 1)
+      return { fate: 'not-rendered', reason: 'the template rewrites the row, and rows to compare cannot be split' };
+    split ||= parts.length > 1;
+    documents.push(...parts);
   }
+  if (split) return cutApart(documents, render);
+  return cutTogether(documents, render);
+}
+
+function cutTogether(documents: readonly Tokens[], render: DocumentRules['render']): RowDocuments {
   const longestTokens = Math.max(...documents.map(({ ids }) => ids.length));
   const surplus = longestTokens - render.lengthTokens;
   if (surplus <= 0) return { documents, truncated: false };
@@ -56,6 +71,19 @@ export async function documentsOf(sample: Sample, { layout, encode, render }: Do
     })),
     truncated: true,
   };
+}
+
+/** Documents of a split row share no prompt, so that each is cut for itself. */
+function cutApart(documents: readonly Tokens[], render: DocumentRules['render']): RowDocuments {
+  const cut: Tokens[] = [];
+  let truncated = false;
+  for (const document of documents) {
+    const one = cutTogether([document], render);
+    if ('fate' in one) return one;
+    truncated ||= one.truncated;
+    cut.push(...one.documents);
+  }
+  return { documents: cut, truncated, split: true };
 }
 
 /** Nothing predicts the first token, so it is never learned. */

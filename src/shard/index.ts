@@ -1,4 +1,4 @@
 export { type BuildShardsRequest, buildShards } from './build-shards.ts';
 export { countTokens, type TokenCounts } from './count-tokens.ts';
-export type { Encoded, EncodeSample } from './documents.ts';
+export { documentsOf, type Encoded, type EncodeSample } from './documents.ts';
 export { type ShardInputs, shardStage } from './shard-stage.ts';

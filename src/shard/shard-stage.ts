@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { methodNamed } from '../methods/index.ts';
-import { openEncoder } from '../models/encoder.ts';
+import { encodeDocuments, openEncoder } from '../models/encoder.ts';
 import { dataset as datasetDocument } from '../schema/dataset.ts';
 import type { Plan } from '../schema/plan.ts';
 import { artefactInput } from '../store/open-store.ts';
@@ -42,7 +42,7 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
       packTokens,
       dataset: datasetDocument.parse(await readJson(join(dataset.folder, 'dataset.json'))),
       samples: () => readSamples(dataset.folder, { signal: deps.signal }),
-      encode: (sample) => encoder.sample(sample),
+      encode: encodeDocuments(encoder),
       folder,
       tokenizerFingerprint: tokenizer.fingerprint,
       templateFingerprint,
@@ -50,6 +50,6 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
       layout,
       signal: deps.signal,
     });
-    return { splits: built.splits, lost: built.lost.length, truncated: built.truncated };
+    return { splits: built.splits, lost: built.lost.length, truncated: built.truncated, split: built.split };
   });
 }

@@ -31,6 +31,10 @@ export function planValues(
     render: {
       template: 'model',
       learn: 'assistant',
+      weights: [],
+      rewritten: 'refuse',
+      controlTokens: 'text',
+      agent: 'none',
       system: null,
       lengthTokens: 100,
       overflow: 'refuse',

@@ -31,6 +31,7 @@ beforeAll(() => {
     },
     lost: [],
     truncated: 0,
+    split: 0,
   };
   writeFileSync(join(good, 'shards.json'), JSON.stringify(manifest));
   write('train.ids.u32', Uint32Array.of(10, 11, 12, 20, 21, 30, 31, 32, 4_000_000_000));

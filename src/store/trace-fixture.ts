@@ -216,6 +216,7 @@ function shardsOf(rows: number): Shards {
     splits: { train: counts, heldout: counts },
     lost: [],
     truncated: 0,
+    split: 0,
   };
 }
 

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
+import { openEncoder } from '../models/encoder.ts';
+import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import { artefactInput } from '../store/open-store.ts';
+import { readSamples } from '../store/read-samples.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { newestCheckpoint } from './checkpoints.ts';
@@ -13,6 +16,7 @@ export interface TrainInputs {
   readonly plan: Plan;
   readonly base: Base;
   readonly planned: Artefact;
+  readonly dataset: Artefact;
   readonly shards: Artefact;
 }
 
@@ -22,7 +26,10 @@ export interface TrainInputs {
  * not make it another run, so that one that ran out of memory goes on when it is given more.
  * @throws MartletError `nothing-to-resume` where `deps.resume` asks for a run that is not there.
  */
-export async function trainStage(deps: StageDeps, { plan, base, planned, shards }: TrainInputs): Promise<Artefact> {
+export async function trainStage(
+  deps: StageDeps,
+  { plan, base, planned, dataset, shards }: TrainInputs,
+): Promise<Artefact> {
   const { name } = plan.values;
   const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
   const key = fingerprint({ hash: plan.hash, shards: shards.lineage.fingerprint, base: base.fingerprint });
@@ -33,6 +40,7 @@ export async function trainStage(deps: StageDeps, { plan, base, planned, shards 
   }
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
+  await checkTokens(deps, { plan, base, dataset });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
     schema: 'run/1',
@@ -74,6 +82,23 @@ export async function trainStage(deps: StageDeps, { plan, base, planned, shards 
   );
   deps.onMade(run, true);
   return run;
+}
+
+/** The gate before the first step, on rows drawn from the dataset. */
+async function checkTokens(deps: StageDeps, { plan, base, dataset }: Pick<TrainInputs, 'plan' | 'base' | 'dataset'>) {
+  const { checkRows } = plan.execution;
+  if (checkRows === 0) return;
+  const { render, train: values } = plan.values;
+  const encoder = await openEncoder({ folder: base.folder, render, now: deps.clock() });
+  const trained = readSamples(dataset.folder, { split: 'train', signal: deps.signal });
+  const samples = await drawRows(trained, checkRows, values.seed);
+  const report = await runGate({ encoder, samples, trainedOnly: true, signal: deps.signal });
+  requireGate(report);
+  const warnings = report.failures.map(({ code }) => code);
+  for (const code of new Set(warnings))
+    deps.log(
+      `warning ${warnings.filter((other) => other === code).length} times ${code} in ${report.rows} rows: martlet verify render tells where`,
+    );
 }
 
 async function requireCheckpoint(request: {

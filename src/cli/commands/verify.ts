@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { GateFailure, GateReport } from '../../models/gate.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from '../print/palette.ts';
@@ -16,6 +17,7 @@ interface ResumeFlags {
 export const command: CommandModule = {
   register(verify, context) {
     addResume(verify.command('resume'), context);
+    addRender(verify.command('render'), context);
   },
 };
 
@@ -34,6 +36,63 @@ function addResume(resume: Command, context: CliContext): void {
       if (!verdict.ok) context.setExitCode(1);
       context.out(json ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict, context));
     });
+}
+
+interface RenderFlags {
+  readonly set: readonly string[];
+  readonly base?: string;
+  readonly rows: number;
+  readonly json?: true;
+}
+
+function addRender(render: Command, context: CliContext): void {
+  render
+    .description(
+      'check on your own rows that the tokens are those of serving, that answers end, and that answers alone are learned',
+    )
+    .argument('<recipe>', 'the recipe file')
+    .option('--set <path=value>', 'give a value of the recipe; may be repeated', collect, [])
+    .option('--base <address>', 'with the tokenizer and template of this model instead')
+    .option('--rows <n>', 'rows looked at, drawn evenly over all', readRows, 1000)
+    .option('--json', 'print the report as one JSON line')
+    .action(async (file: string, { set: flags, base, rows, json }: RenderFlags) => {
+      const [{ verifyRender }, { formatFailure }] = await Promise.all([
+        import('../verify-render.ts'),
+        import('../../models/gate.ts'),
+      ]);
+      const report = await verifyRender(context, { file, flags, base, rows });
+      if (!report.ok) context.setExitCode(1);
+      context.out(json ? `${JSON.stringify(report)}\n` : formatReport(report, formatFailure, context));
+    });
+}
+
+const shownFailures = 20;
+
+function formatReport(
+  report: GateReport,
+  ...[format, context]: [(failure: GateFailure) => string, CliContext]
+): string {
+  const { green, red, dim } = palette(context);
+  const { rows, documents, splitRows, tokens, learnedTokens, failures } = report;
+  const lines = failures.slice(0, shownFailures).map(format);
+  if (failures.length > lines.length) lines.push(`and ${failures.length - lines.length} more (--json lists them all)`);
+  const split = splitRows > 0 ? `, ${splitRows} rows split` : '';
+  lines.push(dim(`${rows} rows, ${documents} documents, ${tokens} tokens, ${learnedTokens} learned${split}`));
+  const wrong = new Set(failures.filter(({ severity }) => severity === 'error').map(({ row }) => row.id)).size;
+  const warned = failures.filter(({ severity }) => severity === 'warning').length;
+  const warnings = warned > 0 ? `, ${warned} warnings` : '';
+  lines.push(
+    report.ok
+      ? green(`what is trained is what will be served${warnings}`)
+      : red(`${wrong} of ${rows} rows are not fit to train on${warnings}`),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function readRows(text: string): number {
+  const rows = Number(text);
+  if (Number.isInteger(rows) && rows >= 1) return rows;
+  throw new InvalidArgumentError('Give a whole number of at least 1.');
 }
 
 function formatVerdict(verdict: ResumeVerdict, context: CliContext): string {

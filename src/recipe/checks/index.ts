@@ -6,6 +6,7 @@ import {
   somethingToTrain,
   sourcesOnce,
 } from './data-checks.ts';
+import { weightsMatch } from './learn-checks.ts';
 import { wordsOnce } from './list-checks.ts';
 import {
   adapterExportNeedsAdapter,
@@ -35,6 +36,7 @@ export const checks: readonly Check[] = [
   measuringNeedsHeldOut,
   sourcesOnce,
   wordsOnce,
+  weightsMatch,
   lengthWithinModel,
   answersWithinModel,
   rowsWithinLength,

@@ -6,6 +6,7 @@ import { branchesOf } from '../schema-fields.ts';
 
 /** A value that a schema allows, any of them; for tests that hold for every recipe. Sections leave most keys out. */
 export function randomValue(node: SchemaNode, random: RandomStream): Json {
+  if (node.examples) return pick(node.examples, random);
   const branches = branchesOf(node);
   if (branches.length > 1) return randomValue(pick(branches, random), random);
   if (node.const !== undefined) return node.const as Json;
@@ -17,6 +18,8 @@ export function randomValue(node: SchemaNode, random: RandomStream): Json {
       return Number(between(node, random).toPrecision(3)) || 0.5;
     case 'string':
       return pick(['a', 'market-brief', 'x.jsonl', 'b/c'], random);
+    case 'boolean':
+      return random.uniform() < 0.5;
     case 'array':
       return randomList(node, random);
     case 'object':

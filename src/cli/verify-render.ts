@@ -1,0 +1,47 @@
+import { resolve } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { martletHome } from '../envs/home.ts';
+import { openEncoder } from '../models/encoder.ts';
+import { drawRows, type GateReport, runGate } from '../models/gate.ts';
+import { resolveModel } from '../models/resolve.ts';
+import { readSources } from '../pipeline.ts';
+import type { Sample } from '../schema/sample.ts';
+import type { CliContext } from './context.ts';
+import { loadPlan } from './load-plan.ts';
+import { storeRoot } from './store-root.ts';
+
+export interface VerifyRenderRequest {
+  readonly file: string;
+  readonly flags: readonly string[];
+  readonly base?: string | undefined;
+  /** Rows looked at, drawn over all. */
+  readonly rows: number;
+}
+
+/**
+ * The conformance gate on the rows of a recipe, without training.
+ * @throws MartletError `nothing-to-train` where no row is kept
+ */
+export async function verifyRender(context: CliContext, request: VerifyRenderRequest): Promise<GateReport> {
+  const { cwd, env, signal } = context;
+  const { plan } = await loadPlan({ file: request.file, flags: request.flags, base: request.base, context });
+  const { base, render, data, train } = plan.values;
+  const log = (line: string): void => context.err(`${line}\n`);
+  const { folder } = await resolveModel({ addresses: base, home: martletHome(env), env, cwd, log, signal });
+  const now = context.now();
+  const encoder = await openEncoder({ folder, render, now });
+  // What serves opens an encoder of its own; it must come to the same.
+  const serving = await openEncoder({ folder, render, now });
+  const resolveFeedback = (address: string): string =>
+    resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
+  const outcomes = readSources({ values: data, today: now.toISOString().slice(0, 10), resolveFeedback, signal });
+  const samples = await drawRows(kept(outcomes), request.rows, train.seed);
+  if (samples.length === 0)
+    throw new MartletError('nothing-to-train', 'no row is kept', { hint: 'martlet data build tells why.' });
+  const engines = [{ name: 'embedded', promptIds: serving.prompt }];
+  return runGate({ encoder, samples, engines, signal });
+}
+
+async function* kept(outcomes: AsyncIterable<{ readonly sample: Sample | null }>): AsyncGenerator<Sample> {
+  for await (const { sample } of outcomes) if (sample) yield sample;
+}
