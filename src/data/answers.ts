@@ -86,7 +86,8 @@ interface AnswerTurns {
 function readAnswer(row: JsonObject, column: string, notes: RowNotes): AnswerTurns | undefined {
   if (!present(row, column)) return undefined;
   const value = row[column];
-  const isText = typeof value === 'string' && !isTurnsText(value);
+  const isConversation = column === 'rejected_messages';
+  const isText = typeof value === 'string' && !isTurnsText(value) && !isConversation;
   if (isText) {
     const transcript = readTranscript(value);
     if (transcript) return { turns: transcript, isWhole: true };
@@ -101,7 +102,7 @@ function readAnswer(row: JsonObject, column: string, notes: RowNotes): AnswerTur
       message: "an answer ends with a turn that is not the assistant's.",
       fix: 'Leave the question in messages alone.',
     });
-  return { turns, isWhole: turns.some(({ role }) => role !== 'assistant' && role !== 'tool') };
+  return { turns, isWhole: isConversation || turns.some(({ role }) => role !== 'assistant' && role !== 'tool') };
 }
 
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
@@ -166,6 +167,13 @@ function placeRejected(
   }
   const [first] = messages;
   const turns = isWhole && first?.role === 'system' && given[0]?.role !== 'system' ? [first, ...given] : given;
+  if (isWhole && questionOf(messages) === undefined && questionOf(turns) !== undefined)
+    notes.problem({
+      code: 'prompts-differ',
+      path: [from],
+      message: `it answers ${shown(questionOf(turns))}; what it is worse than answers nothing.`,
+      fix: 'Write the question in both, or in a column of its own.',
+    });
   const start = isWhole ? commonStart(messages, turns) : (chosenStart ?? answerStart(messages, turns));
   const rejected = isWhole ? turns.slice(start) : turns;
   if (same(rejected, messages.slice(start)))

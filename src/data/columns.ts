@@ -27,13 +27,15 @@ export function readColumns(
   notes: RowNotes,
 ): RowContent & { readonly terms: RowTerms } {
   const { column } = reading;
-  const { messages: said, ...conversation } = reading.read(notes);
+  const { messages: said, plain, ...conversation } = reading.read(notes);
   const answers = withAnswers(withSystem(said, row, notes), row, { column, notes });
   const typed = columnReader(row, notes);
   const { messages, rejected, rejectedFrom } = answers;
+  // An answer in a column of its own may have brought the question with it.
+  const isPlain = plain && messages.every(({ role }) => role === 'assistant');
   if (notes.issues.length === 0) {
     checkConversation(messages, { column, notes });
-    if (rejected && !conversation.plain) {
+    if (rejected && !isPlain) {
       const from = rejectedFrom ?? messages.findLastIndex(({ role }) => role === 'user') + 1;
       checkConversation([...messages.slice(0, from), ...rejected], { column: 'rejected', notes, from });
     }
@@ -50,6 +52,7 @@ export function readColumns(
   return {
     ...conversation,
     ...answers,
+    ...(isPlain && { plain }),
     ...readDocumentColumns(row, notes),
     ...(label !== undefined && { label }),
     ...(margin !== undefined && { margin }),

@@ -1,6 +1,6 @@
 import type { Json } from '../schema/common.ts';
 import type { ContentPart, Message } from '../schema/sample.ts';
-import { mediaKinds, mediaPart, readMediaList, waitingAddress } from './media.ts';
+import { mediaKinds, mediaPart, readMedium, waitingAddress } from './media.ts';
 import { type RowNotes, type RowPath, shown } from './row-notes.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
@@ -55,11 +55,8 @@ export function readPart(part: Json, path: RowPath, notes: RowNotes): ContentPar
       if (held === undefined || held === null) return mediaPart(kind, waitingAddress);
       if (isObject(held) && typeof held.media_type === 'string' && typeof held.data === 'string')
         return mediaPart(kind, `data:${held.media_type};base64,${held.data}`);
-      const found = notes.issues.length;
-      // A list is one video, frame by frame.
-      const [address] = readMediaList(kind === 'video' && Array.isArray(held) ? [held] : held, { kind, path, notes });
-      if (address !== undefined) return mediaPart(kind, address);
-      if (notes.issues.length > found) return null;
+      const address = readMedium(held, { kind, path, notes });
+      return address === null ? null : mediaPart(kind, address);
     }
   }
   notes.problem({

@@ -142,6 +142,13 @@ function changedBytes(bytes: Buffer, random: RandomStream): Buffer {
   }
 }
 
+/** A row of some kind, a few of its values changed. */
+export function changedRow(random: RandomStream): Json {
+  let row = pick(random, seeds);
+  for (let changes = random.below(4); changes > 0; changes--) row = changedValue(row, random);
+  return row;
+}
+
 /** A file of a few rows, some of them changed as data and then as bytes. */
 export function mutant(random: RandomStream): { readonly name: string; readonly bytes: Buffer } {
   // Most rows of a file are of one kind, or none would be recognised.

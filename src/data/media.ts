@@ -42,22 +42,29 @@ interface MediaPlace {
 }
 
 /** One medium, or a list of them; a table writes the list as JSON. */
-export function readMediaList(value: Json | undefined, place: MediaPlace): Address[] {
+function readMediaList(value: Json | undefined, { kind, path, notes }: MediaPlace): Address[] {
   const isText = typeof value === 'string' && /^\s*\[/.test(value);
-  const given = isText ? readStrictJson(value, place.notes, place.path) : value;
-  if (isNothing(given)) return [];
+  const given = isText ? readStrictJson(value, notes, path) : value;
+  if (given === undefined) return [];
   const items = Array.isArray(given) ? given : [given];
   return items.flatMap((item, index) => {
-    const address = addressOf(item as Json, place.kind);
-    if (address !== null) return [address];
-    place.notes.problem({
-      code: 'media-unreadable',
-      path: Array.isArray(given) ? [...place.path, index] : place.path,
-      message: `found ${shown(item)}.`,
-      expected: `a path, a URL, base64 or {"bytes", "path"}${place.kind === 'video' ? ', or a list of frames' : ''}`,
-    });
-    return [];
+    const at = Array.isArray(given) ? [...path, index] : path;
+    const address = readMedium(item, { kind, path: at, notes });
+    return address === null ? [] : [address];
   });
+}
+
+/** One medium; null, with the reason in `notes`, for what is none. */
+export function readMedium(value: Json, { kind, path, notes }: MediaPlace): Address | null {
+  const address = addressOf(value, kind);
+  if (address === null)
+    notes.problem({
+      code: 'media-unreadable',
+      path,
+      message: `found ${shown(value)}.`,
+      expected: `a path, a URL, base64 or {"bytes", "path"}${kind === 'video' ? ', or a list of frames' : ''}`,
+    });
+  return address;
 }
 
 /** A path, URL or data URI as it stands; bytes (as base64) as a data URI; a video may be a list of frames. */

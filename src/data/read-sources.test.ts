@@ -580,6 +580,16 @@ describe('the format', () => {
     expect(await fate(`${files.folder}/elsewhere`)).toBe('invalid');
   });
 
+  test('names a question that was meant beside two answers', async () => {
+    const [outcome] = (await fail([{ prompts: 'q', chosen: 'a', rejected: 'b' }])) as { issues: unknown[] }[];
+    expect(outcome?.issues).toMatchObject([
+      { code: 'prompt-missing', fix: 'Is it prompts? Then set data.sources[].columns: { prompts: query }.' },
+    ]);
+    const turns = { chosen: [assistant('a')], rejected: [assistant('b')] };
+    expect(await fail([turns])).toMatchObject([{ issues: [{ code: 'prompt-missing' }] }]);
+    expect(await fail([{ chosen: 'a', rejected: 'b', id: 'x' }])).toMatchObject([{ sample: { plain: true } }]);
+  });
+
   test('names the column that was meant', async () => {
     expect(await fail([{ mesages: [] }])).toMatchObject({
       issues: [{ code: 'format-unknown', message: expect.stringContaining('is mesages meant as messages?') }],

@@ -11,14 +11,12 @@ export const text: RowFormat = {
   needs: '"text" (or "content"), learned as it stands',
   columns: texts,
   readings: (row) =>
-    presentIn(row, texts)
-      .slice(0, 1)
-      .map((column) => ({
-        column,
-        columns: { [column]: 'text' },
-        weak: true,
-        read: (notes) => ({ messages: [{ role: 'assistant', content: readText(row, column, notes) }], plain: true }),
-      })),
+    (hasAnswers(row) ? [] : presentIn(row, texts)).slice(0, 1).map((column) => ({
+      column,
+      columns: { [column]: 'text' },
+      weak: true,
+      read: (notes) => ({ messages: [{ role: 'assistant', content: readText(row, column, notes) }], plain: true }),
+    })),
 };
 
 const labelled = ['text', 'sentence'];

@@ -8,7 +8,7 @@ import { hasDocuments } from './embedding.ts';
 import { isTurnsText, present, type Reading, type RowFormat, readText, readTurnsOf } from './format.ts';
 
 /** What a question may stand under, as ms-swift has it. */
-const questions = ['query', 'prompt', 'input', 'instruction', 'question', 'problem'];
+export const questions = ['query', 'prompt', 'input', 'instruction', 'question', 'problem'];
 const answers = ['response', 'completion', 'answer', 'output'];
 /** Names that mean an answer only where nothing better does. */
 const laxAnswers = ['targets', 'target', 'answer_key', 'answers', 'solution', 'text', 'content'];
