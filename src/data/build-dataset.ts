@@ -1,15 +1,31 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import { formatIssue, type Issue } from '../core/issue.ts';
+import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
-import { type Dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
+import type { Dataset } from '../schema/dataset.ts';
 import { createFileWriter } from '../store/file-writer.ts';
-import { type ReadSourcesRequest, type RowOutcome, readOpenedSources } from './read-sources.ts';
-import { openSources } from './sources.ts';
+import { trimCache } from './build/cache.ts';
+import { runSteps } from './build/run-steps.ts';
+import { type DatasetAccounts, writeDataset } from './build/write-dataset.ts';
+import type { ReadSourcesRequest } from './read-sources.ts';
+import { type DataValues, type OpenedSource, openSources } from './sources.ts';
 
 export interface BuildDatasetRequest extends ReadSourcesRequest {
   /** An empty folder. */
   readonly folder: string;
+  /**
+   * A folder for what was read and done, so that a build that was killed goes on, and a later one does again only what
+   * differs. What this build does not need is removed from it. Absent: a folder that goes when the build ends.
+   */
+  readonly cacheFolder?: string | undefined;
+  /** Threads beside this one; 0 for none. The files are the same, however many. All cores when absent. */
+  readonly workers?: number | undefined;
+  /** Bytes of raw rows that are read together. */
+  readonly batchBytes?: number | undefined;
+  /** Told of the rows read so far. */
+  readonly onRows?: ((rows: number) => void) | undefined;
 }
 
 export interface BuiltDataset {
@@ -23,51 +39,80 @@ export interface BuiltDataset {
 /**
  * Writes `rows.jsonl` (samples), `ledger.jsonl` (one line for each row of each source) and `dataset.json`. A pure function
  * of the sources' bytes, the values and the day.
- * @throws MartletError `loss-budget` when more rows are invalid than `budget.dropped` allows; as `readSources` does.
+ * @throws MartletError `loss-budget` when more rows are invalid than `budget.dropped` allows, `truncation-budget` when more
+ * are cut than `budget.truncated` allows; as `readSources` does.
  */
 export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltDataset> {
-  const { values, folder } = request;
+  const { folder } = request;
+  const values = { ...request.values, steps: closed(request.values.steps) };
   const sources = await openSources(request);
-  const counts = Object.fromEntries(fates.map((fate) => [fate, 0])) as Record<Fate, number>;
-  const lost: Issue[] = [];
-  const lostByCode = new Map<string, number>();
-  let changesOn: string | null = null;
-  let changedRows = 0;
-  let firstChange = '';
+  const cacheFolder = request.cacheFolder ?? (await mkdtemp(join(tmpdir(), 'martlet-build-')));
+  try {
+    let rowsRead = 0;
+    const outcome = await runSteps({
+      ...request,
+      values,
+      sources,
+      cacheFolder,
+      workers: request.workers ?? (await workersFor(sources)),
+      onBatch: (rows) => {
+        rowsRead += rows;
+        request.onRows?.(rowsRead);
+      },
+    });
+    const accounts = await writeDataset({ folder, cacheFolder, outcome });
+    if (request.cacheFolder) await trimCache(cacheFolder, outcome.files);
+    checkLosses(accounts, values.budget.dropped);
+    checkCuts(accounts, values.budget.truncated);
 
-  await using rows = await createFileWriter(join(folder, 'rows.jsonl'));
-  await using ledger = await createFileWriter(join(folder, 'ledger.jsonl'));
-  for await (const outcome of readOpenedSources(sources, request)) {
-    counts[outcome.fate]++;
-    if (outcome.sample) await rows.writeJson(outcome.sample);
-    await ledger.writeJson(ledgerEntryOf(outcome));
-    if (outcome.embargo !== null && (changesOn === null || outcome.embargo < changesOn)) changesOn = outcome.embargo;
-    if (outcome.changes.length > 0) {
-      changedRows++;
-      firstChange ||= `${outcome.file}:${outcome.line} ${outcome.changes[0]}`;
-    }
-    const [first] = outcome.issues;
-    if (!first) continue;
-    lostByCode.set(first.code, (lostByCode.get(first.code) ?? 0) + 1);
-    if (lost.length < shownLosses) lost.push(first);
+    const dataset: Dataset = {
+      schema: 'dataset/1',
+      rowsIn: accounts.rowsIn,
+      fates: accounts.fates,
+      steps: [...accounts.steps],
+      formats: Object.fromEntries(sources.map((source) => [source.values.from, source.format.name])),
+    };
+    await using document = await createFileWriter(join(folder, 'dataset.json'));
+    await document.write(`${JSON.stringify(dataset, null, 2)}\n`);
+    return { dataset, changesOn: accounts.changesOn, warnings: warningsOf(accounts, values) };
+  } finally {
+    if (request.cacheFolder === undefined) await rm(cacheFolder, { recursive: true, force: true });
   }
-  checkBudget({ counts, allowed: values.budget.dropped, lost, lostByCode });
+}
 
-  const dataset: Dataset = {
-    schema: 'dataset/1',
-    rowsIn: fates.reduce((sum, fate) => sum + counts[fate], 0),
-    fates: counts,
-    formats: Object.fromEntries(sources.map((source) => [source.values.from, source.format.name])),
-  };
-  await using document = await createFileWriter(join(folder, 'dataset.json'));
-  await document.write(`${JSON.stringify(dataset, null, 2)}\n`);
-  const warnings = [
-    counts.invalid > 0 &&
-      `rows that cannot be used: ${formatCount(counts.invalid)} (${totalsOf(lostByCode)}); the first: ${lost.slice(0, 1).map(formatIssue)}`,
-    changedRows > 0 && `rows changed while they were read: ${formatCount(changedRows)}; the first: ${firstChange}`,
-    counts.heldout === 0 && values.split.share !== 0 && 'no row is held out: the rows are too few for data.split.share',
+/** Below this a thread takes longer to begin than to read. */
+const bytesWorthThreads = 8 * 2 ** 20;
+
+async function workersFor(sources: readonly OpenedSource[]): Promise<number> {
+  const sizes = await Promise.all(
+    sources.map(async ({ file }) => (await stat(file).catch(() => null))?.size ?? Number.POSITIVE_INFINITY),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0) < bytesWorthThreads ? 0 : availableParallelism();
+}
+
+/** Steps that may make rows equal that were not. */
+const changing = new Set(['map', 'clean', 'length', 'personal', 'self-cognition']);
+
+/** Rows that steps have made equal count once, as rows that were equal from the start do. */
+function closed(steps: DataValues['steps']): DataValues['steps'] {
+  const last = steps.findLastIndex(({ step, module }) => module !== null || changing.has(step));
+  const isClosed = steps.slice(last + 1).some(({ step, options }) => step === 'duplicates' && !hasKey(options));
+  if (last === -1 || isClosed) return steps;
+  return [...steps, { step: 'duplicates', module: null, options: { step: 'duplicates' } }];
+}
+
+const hasKey = (options: DataValues['steps'][number]['options']): boolean =>
+  typeof options === 'object' && options !== null && 'by' in options;
+
+function warningsOf(accounts: DatasetAccounts, { split }: DataValues): readonly string[] {
+  const { fates, lost, lostByCode, changedByReading, firstChange } = accounts;
+  return [
+    fates.invalid > 0 &&
+      `rows that cannot be used: ${formatCount(fates.invalid)} (${totalsOf(lostByCode)}); the first: ${lost.slice(0, 1).map(formatIssue)}`,
+    changedByReading > 0 &&
+      `rows changed while they were read: ${formatCount(changedByReading)}; the first: ${firstChange}`,
+    fates.heldout === 0 && split.share !== 0 && 'no row is held out: the rows are too few for data.split.share',
   ].filter((warning) => warning !== false);
-  return { dataset, changesOn, warnings };
 }
 
 const totalsOf = (byCode: ReadonlyMap<string, number>): string =>
@@ -76,37 +121,37 @@ const totalsOf = (byCode: ReadonlyMap<string, number>): string =>
     .map(([code, count]) => `${formatCount(count)} ${code}`)
     .join(', ');
 
-function ledgerEntryOf({ source, line, sha256, fate, id, reason, changes }: RowOutcome): LedgerEntry {
-  return { source, line, sha256, fate, id, reason, changes: [...changes] };
-}
-
-const shownLosses = 8;
-
-interface BudgetCheck {
-  readonly counts: Readonly<Record<Fate, number>>;
-  readonly allowed: number;
-  readonly lost: readonly Issue[];
-  readonly lostByCode: ReadonlyMap<string, number>;
-}
-
 /**
- * Only invalid rows are lost against anyone's will: limits and makers are asked for, an embargo is the row's own terms, and
- * what a duplicate says is said by the first of its kind.
+ * Only invalid rows are lost against anyone's will: limits, filters and makers are asked for, an embargo is the row's own
+ * terms, and what a duplicate says is said by the first of its kind.
  */
-function checkBudget({ counts, allowed, lost, lostByCode }: BudgetCheck): void {
-  const taken = counts.train + counts.heldout + counts.duplicate + counts.embargoed + counts.invalid;
-  if (counts.invalid <= allowed * taken) return;
-  const more = counts.invalid - lost.length;
+function checkLosses({ fates, lost, lostByCode }: DatasetAccounts, allowed: number): void {
+  const taken = fates.train + fates.heldout + fates.duplicate + fates.embargoed + fates.invalid;
+  if (fates.invalid <= allowed * taken) return;
+  const more = fates.invalid - lost.length;
   const lines = [
     ...lost.map((issue) => `  ${formatIssue(issue)}`),
     ...(more > 0 ? [`  and ${formatCount(more)} more`] : []),
   ];
   throw new MartletError(
     'loss-budget',
-    `${formatCount(counts.invalid)} of ${formatCount(taken)} rows cannot be used (${totalsOf(lostByCode)}); the budget allows ${percent(allowed)}:\n${lines.join('\n')}`,
+    `${formatCount(fates.invalid)} of ${formatCount(taken)} rows cannot be used (${totalsOf(lostByCode)}); the budget allows ${percent(allowed)}:\n${lines.join('\n')}`,
     {
       issues: lost,
-      hint: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(counts.invalid / taken)}.`,
+      hint: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(fates.invalid / taken)}.`,
+    },
+  );
+}
+
+function checkCuts({ fates, truncated, steps }: DatasetAccounts, allowed: number): void {
+  const kept = fates.train + fates.heldout;
+  if (truncated <= allowed * kept) return;
+  const first = steps.find((step) => step.truncated > 0)?.example ?? '';
+  throw new MartletError(
+    'truncation-budget',
+    `${formatCount(truncated)} of ${formatCount(kept)} rows are cut to a length; the budget allows ${percent(allowed)}. The first: ${first}`,
+    {
+      hint: `Raise the limit, drop long rows (cut: drop), or allow it: data.budget.truncated: ${shareAbove(truncated / kept)}.`,
     },
   );
 }

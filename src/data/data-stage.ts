@@ -19,7 +19,14 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
   const changesOn = known?.lineage.facts.changesOn;
   const since = typeof changesOn === 'string' && changesOn <= today ? changesOn : null;
   return make(deps, { kind: 'dataset', name, of: { values, since }, inputs }, async (folder) => {
-    const built = await buildDataset({ ...source, today, folder });
+    const cacheFolder = join(deps.store.root, 'cache', 'data', name);
+    const built = await buildDataset({
+      ...source,
+      today,
+      folder,
+      cacheFolder,
+    });
+    for (const warning of built.warnings) deps.log(warning);
     return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
   });
 }

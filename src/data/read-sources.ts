@@ -1,16 +1,17 @@
-import { hash } from 'node:crypto';
-import { canonicalJson } from '../core/canonical-json.ts';
 import type { Issue } from '../core/issue.ts';
 import type { Fate } from '../schema/dataset.ts';
 import type { Provenance, Sample } from '../schema/sample.ts';
 import type { RawRow } from '../store/raw-rows.ts';
-import type { RowContent } from './columns.ts';
+import { contentId } from './content-id.ts';
 import { parseRow } from './parse-row.ts';
 import { type ReadRow, readRow as readRowContent } from './read-row.ts';
+import { rowAccounts } from './row-accounts.ts';
 import { formatIssues, type RowNotes, rowNotes } from './row-notes.ts';
 import { sourceRows } from './source-rows.ts';
 import { type OpenedSource, type OpenSourcesRequest, openSources } from './sources.ts';
 import { rowSplitter } from './split.ts';
+
+export type { SourceRow } from './source-rows.ts';
 
 export interface ReadSourcesRequest extends OpenSourcesRequest {
   /** The day embargoes are held against, as `2026-11-23`. */
@@ -47,74 +48,77 @@ export async function* readSources(request: ReadSourcesRequest): AsyncGenerator<
 /** `share`: only the rows that begin in this first share of each file, for an estimate. */
 export async function* readOpenedSources(
   sources: readonly OpenedSource[],
-  { values, today, signal, share = 1 }: ReadSourcesRequest & { readonly share?: number },
+  request: ReadSourcesRequest & { readonly share?: number },
 ): AsyncGenerator<RowOutcome> {
-  const splitter = rowSplitter(values.split);
-  const firstOf = firstPlaces(sources);
-  const takenOf = new Map<number, number>();
-  for await (const { source: index, raw } of sourceRows(sources, { values, signal, share })) {
+  const read = rowReader(request);
+  const accounts = rowAccounts(sources, request.values.split);
+  for await (const { source: index, raw } of sourceRows(sources, request)) {
     const source = sources[index];
     if (!source) continue;
-    {
-      const taken = takenOf.get(index) ?? 0;
-      const outcome = outcomeMaker(source, raw);
-      if (raw.left !== undefined) {
-        yield outcome('limited', { reason: raw.left });
-        continue;
-      }
-      const limit = source.values.limit;
-      if (limit !== null && taken >= limit) {
-        yield outcome('limited', { reason: `the source is limited to ${limit} rows` });
-        continue;
-      }
-      const notes = rowNotes({ file: raw.file ?? source.file, line: raw.line });
-      const read = readRow(raw, source, notes);
-      const by = read?.content.terms.by ?? 'person';
-      if (read && source.values.madeBy && !source.values.madeBy.includes(by)) {
-        yield outcome('filtered', {
-          id: read.id,
-          reason: `made by ${by}; the source takes ${source.values.madeBy.join(', ')}`,
-        });
-        continue;
-      }
-      takenOf.set(index, taken + 1);
-      const split = read && splitter.sideOf(read.row, read.id, notes);
-      if (!read || !split) {
-        yield outcome('invalid', { reason: formatIssues(notes.issues), issues: notes.issues });
-        continue;
-      }
-      const { id, content } = read;
-      const { changes } = notes;
-      const embargo = content.terms.embargo;
-      if (embargo !== undefined && embargo > today) {
-        yield outcome('embargoed', { id, embargo, reason: `must not be used before ${embargo}`, changes });
-        continue;
-      }
-      const first = raw.copy === undefined ? firstOf.seen(id, { source: index, line: raw.line }) : null;
-      if (first) yield outcome('duplicate', { id, reason: `the same content as ${first}`, changes });
-      else yield outcome(split, { id, sample: sampleOf({ id, split, content, source, raw }), changes });
-    }
+    const { splitValue, ...reading } = accounts.isFull(index)
+      ? readingMaker(source, raw)('filtered', {})
+      : read(raw, source);
+    if (splitValue !== null) accounts.sawSplit(splitValue);
+    const end = accounts.endOf(index, {
+      // What a source gives again is no duplicate.
+      isKept: reading.sample !== null && raw.copy === undefined,
+      isFiltered: reading.fate === 'filtered' || reading.fate === 'limited',
+      id: Buffer.from(reading.id ?? '', 'hex'),
+      line: reading.line,
+    });
+    yield end ? { ...reading, ...end, sample: null } : reading;
   }
-  if (share === 1) splitter.finish();
+  if ((request.share ?? 1) === 1) accounts.finish();
 }
 
-function outcomeMaker(source: OpenedSource, raw: RawRow) {
-  const { from } = source.values;
-  return (
-    fate: Fate,
-    { sample = null, id = null, reason = null, changes = [], embargo = null, issues = [] }: Partial<RowOutcome>,
-  ): RowOutcome => ({
-    source: from,
+/** What a row is by itself: whether it can be read, which side it is on, and what it says. */
+export interface RowReading extends Omit<RowOutcome, 'fate'> {
+  readonly fate: Exclude<Fate, 'duplicate'>;
+  /** The value of `split.by` that decided its side. */
+  readonly splitValue: string | null;
+}
+
+/** Reads one row without a look at any other, so that rows may be read in any order and by several workers. */
+export function rowReader({ values, today }: Pick<ReadSourcesRequest, 'values' | 'today'>) {
+  const splitter = rowSplitter(values.split);
+  return (raw: RawRow, source: OpenedSource): RowReading => {
+    const reading = readingMaker(source, raw);
+    if (raw.left !== undefined) return reading('limited', { reason: raw.left });
+    const notes = rowNotes({ file: raw.file ?? source.file, line: raw.line });
+    const read = readRow(raw, source, notes);
+    const by = read?.content.terms.by ?? 'person';
+    if (read && source.values.madeBy && !source.values.madeBy.includes(by))
+      return reading('filtered', {
+        id: read.id,
+        reason: `made by ${by}; the source takes ${source.values.madeBy.join(', ')}`,
+      });
+    const side = read && splitter.sideOf(read.row, read.id, notes);
+    if (!read || !side) return reading('invalid', { reason: formatIssues(notes.issues), issues: notes.issues });
+    const { id, content } = read;
+    const { changes } = notes;
+    const { embargo } = content.terms;
+    const common = { id, changes, splitValue: side.value };
+    return embargo !== undefined && embargo > today
+      ? reading('embargoed', { ...common, embargo, reason: `must not be used before ${embargo}` })
+      : reading(side.side, { ...common, sample: sampleOf({ id, split: side.side, content, source, raw }) });
+  };
+}
+
+function readingMaker(source: OpenedSource, raw: RawRow) {
+  return (fate: RowReading['fate'], more: Partial<RowReading>): RowReading => ({
+    source: source.values.from,
     file: raw.file ?? source.file,
     line: raw.line,
     sha256: raw.sha256,
     fate,
-    sample,
-    id,
-    reason,
-    changes,
-    embargo,
-    issues,
+    sample: null,
+    id: null,
+    reason: null,
+    changes: [],
+    embargo: null,
+    issues: [],
+    splitValue: null,
+    ...more,
   });
 }
 
@@ -124,18 +128,6 @@ function readRow(raw: RawRow, source: OpenedSource, notes: RowNotes) {
   const written = parseRow(raw, notes);
   const read = written && readRowContent(written, source, notes);
   return read && { ...read, id: contentId(read.content) };
-}
-
-/**
- * The fingerprint of what a row teaches: where it came from, and columns nobody interprets, do not count; but for a row
- * without an answer, whose columns are what scorers go by.
- */
-export function contentId(
-  content: RowContent & Partial<Record<'terms' | 'id' | 'split' | 'provenance', unknown>>,
-): string {
-  const { terms: _, id: __, split: ___, provenance: ____, extra, margin: _____, ...taught } = content;
-  const isAnswered = taught.messages.some(({ role }) => role === 'assistant');
-  return hash('sha256', canonicalJson({ ...taught, ...(!isAnswered && { extra }) }));
 }
 
 interface SampleParts {
@@ -159,20 +151,4 @@ function sampleOf({ id, split, content, source, raw }: SampleParts): Sample {
     ...(licence !== undefined && { licence }),
   };
   return { id, ...rest, split, provenance };
-}
-
-/** Remembers where each content first stood: one number a content. */
-function firstPlaces(sources: readonly OpenedSource[]) {
-  const lineRange = 2 ** 40;
-  const places = new Map<string, number>();
-  return {
-    seen(id: string, place: { readonly source: number; readonly line: number }): string | null {
-      const first = places.get(id);
-      if (first === undefined) {
-        places.set(id, place.source * lineRange + place.line);
-        return null;
-      }
-      return `${sources[Math.floor(first / lineRange)]?.file}:${first % lineRange}`;
-    },
-  };
 }

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { fingerprint } from '../core/fingerprint.ts';
 import { rowNotes } from './row-notes.ts';
-import { columnValue, rowSplitter } from './split.ts';
+import { columnValue, rowSplitter, splitWatch } from './split.ts';
 
 const notes = () => rowNotes({ file: 'rows.jsonl', line: 1 });
 const none = { by: null, heldOut: null, share: null };
 const ids = Array.from({ length: 4000 }, (_, index) => fingerprint(index));
 
 describe('a share of rows', () => {
-  const sides = (share: number) => ids.map((id) => rowSplitter({ ...none, share }).sideOf({}, id, notes()));
+  const sides = (share: number) => ids.map((id) => rowSplitter({ ...none, share }).sideOf({}, id, notes())?.side);
 
   test('is held out, to within chance', () => {
     const heldOut = sides(0.1).filter((side) => side === 'heldout').length;
@@ -35,7 +35,7 @@ describe('a column', () => {
     for (const [index, id] of ids.entries()) {
       const symbol = index % 50;
       const seen = sides.get(symbol) ?? new Set();
-      sides.set(symbol, seen.add(splitter.sideOf({ facts: { symbol } }, id, notes())));
+      sides.set(symbol, seen.add(splitter.sideOf({ facts: { symbol } }, id, notes())?.side));
     }
     expect([...sides.values()].every((seen) => seen.size === 1)).toBe(true);
     expect(new Set([...sides.values()].map((seen) => [...seen][0]))).toEqual(new Set(['train', 'heldout']));
@@ -45,14 +45,21 @@ describe('a column', () => {
     const splitter = rowSplitter({ ...none, by: 'year', heldOut: ['2010', 'x'] });
     expect(
       [{ year: 2010 }, { year: '2010' }, { year: 'x' }, { year: 2011 }].map((row) => splitter.sideOf(row, '', notes())),
-    ).toEqual(['heldout', 'heldout', 'heldout', 'train']);
-    expect(() => splitter.finish()).not.toThrow();
+    ).toEqual([
+      { side: 'heldout', value: '2010' },
+      { side: 'heldout', value: '2010' },
+      { side: 'heldout', value: 'x' },
+      { side: 'train', value: '2011' },
+    ]);
+    const watch = splitWatch({ ...none, by: 'year', heldOut: ['2010', 'x'] });
+    for (const value of ['x', '2011', '2010']) watch.saw(value);
+    expect(() => watch.finish()).not.toThrow();
   });
 
   test('whose value never comes is an error: nothing would be held out', () => {
-    const splitter = rowSplitter({ ...none, by: 'symbol', heldOut: ['APPL'] });
-    for (const symbol of ['AAPL', 'MSFT']) splitter.sideOf({ symbol }, '', notes());
-    expect(() => splitter.finish()).toThrow(
+    const watch = splitWatch({ ...none, by: 'symbol', heldOut: ['APPL'] });
+    for (const symbol of ['AAPL', 'MSFT']) watch.saw(symbol);
+    expect(() => watch.finish()).toThrow(
       expect.objectContaining({ code: 'split-value-unknown', hint: expect.stringContaining('AAPL') }),
     );
   });

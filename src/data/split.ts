@@ -9,7 +9,18 @@ import { isObject, type JsonObject } from './strict-json.ts';
 
 export interface Splitter {
   /** Null, with the reason in `notes`, when the row lacks the column that decides. */
-  sideOf(row: JsonObject, id: string, notes: RowNotes): Sample['split'] | null;
+  sideOf(row: JsonObject, id: string, notes: RowNotes): RowSide | null;
+}
+
+export interface RowSide {
+  readonly side: Sample['split'];
+  /** The value of `split.by` that decided; null when the row itself did. */
+  readonly value: string | null;
+}
+
+/** Watches the values go by, to tell of one that should be held out and never came. */
+export interface SplitWatch {
+  saw(value: string): void;
   /** @throws MartletError `split-value-unknown` when a value that should be held out never came. */
   finish(): void;
 }
@@ -20,8 +31,6 @@ const rememberedValues = 1000;
 /** Decides by the value of a column, or by the row's id: never by order, so a row stays on its side when others come and go. */
 export function rowSplitter(split: PlanValues['data']['split']): Splitter {
   const heldOut = split.heldOut && new Set(split.heldOut);
-  const missing = new Set(split.heldOut ?? []);
-  const seen = new Set<string>();
   const share = split.share ?? 0;
   return {
     sideOf(row, id, notes) {
@@ -38,11 +47,20 @@ export function rowSplitter(split: PlanValues['data']['split']): Splitter {
           return null;
         }
         value = typeof found === 'string' ? found : JSON.stringify(found);
-        if (seen.size < rememberedValues) seen.add(value);
       }
-      missing.delete(value);
       const isHeldOut = heldOut ? heldOut.has(value) : fractionOf(value) < share;
-      return isHeldOut ? 'heldout' : 'train';
+      return { side: isHeldOut ? 'heldout' : 'train', value: split.by === null ? null : value };
+    },
+  };
+}
+
+export function splitWatch(split: PlanValues['data']['split']): SplitWatch {
+  const missing = new Set(split.heldOut ?? []);
+  const seen = new Set<string>();
+  return {
+    saw(value) {
+      missing.delete(value);
+      if (seen.size < rememberedValues) seen.add(value);
     },
     finish() {
       const [first] = missing;

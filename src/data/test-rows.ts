@@ -39,6 +39,7 @@ export const source = (from: string, more: Partial<SourceValues> = {}): SourceVa
 
 export const dataValues = (sources: readonly SourceValues[], more: Partial<DataValues> = {}): DataValues => ({
   sources: [...sources],
+  steps: [],
   mix: 'concat',
   mixStop: 'first-exhausted',
   seed: 42,

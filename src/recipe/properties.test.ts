@@ -196,7 +196,12 @@ function leaves(value: unknown, path: Path = []): string[] {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   // Options that a person may write as an empty section are a value; a method's parameters are one each.
   const isSection = isObject && (Object.keys(value).length > 0 || formatPath(path) === 'method.parameters');
-  const isSections = Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'object');
+  // Steps are told of as one: what each does hangs on those before it.
+  const isSections =
+    formatPath(path) !== 'data.steps' &&
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => typeof item === 'object');
   if (isSections) return value.flatMap((item, index) => leaves(item, [...path, index]));
   return isSection
     ? Object.entries(value).flatMap(([key, member]) => leaves(member, [...path, key]))

@@ -1,6 +1,7 @@
 import type { Json } from '../schema/common.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import { loraModules, type Recipe } from '../schema/recipe.ts';
+import { stepWithDefaults } from '../schema/steps.ts';
 import { deriveAlpha, deriveFormats, deriveLearningRate, deriveLengthTokens, deriveShare } from './derive.ts';
 import type { Facts } from './facts.ts';
 import type { OriginNotes } from './origin-notes.ts';
@@ -122,6 +123,10 @@ function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): Plan
         licence: orNull([...at, 'licence'], source.licence),
       };
     }),
+    steps: take(
+      ['data', 'steps'],
+      recipe.data.steps.map((step) => resolveStep(step, resolvePath)),
+    ),
     mix: take(['data', 'mix'], recipe.data.mix),
     mixStop: take(['data', 'mixStop'], recipe.data.mixStop),
     seed: take(['data', 'seed'], recipe.data.seed),
@@ -136,6 +141,20 @@ function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): Plan
       truncated: take(['data', 'budget', 'truncated'], budget.truncated),
     },
   };
+}
+
+/** A step with all its options; its files are made absolute. */
+function resolveStep(
+  given: Recipe['data']['steps'][number],
+  resolvePath: (path: string) => string,
+): PlanValues['data']['steps'][number] {
+  if (typeof given === 'object' && 'module' in given) {
+    const module = resolvePath(given.module);
+    return { step: module, module, options: given.options ?? null };
+  }
+  const whole = typeof given === 'string' ? stepWithDefaults(given) : given;
+  if (whole.step !== 'contamination') return { step: whole.step, module: null, options: whole as Json };
+  return { step: whole.step, module: null, options: { ...whole, against: whole.against.map(resolvePath) } };
 }
 
 function resolveAdapter({

@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { sha256Hex } from './common.ts';
 
 /** What became of a row. Rows in = the sum of rows out by fate. */
-export const fates = ['train', 'heldout', 'filtered', 'duplicate', 'limited', 'invalid', 'embargoed'] as const;
+export const fates = [
+  'train',
+  'heldout',
+  'filtered',
+  'duplicate',
+  'contaminated',
+  'limited',
+  'invalid',
+  'embargoed',
+] as const;
 
 /** One line of `ledger.jsonl`: the story of one row of a source. */
 export const ledgerEntry = z
@@ -11,11 +20,46 @@ export const ledgerEntry = z
     line: z.number().int().min(1).describe('The line the row began on.'),
     sha256: sha256Hex.describe('sha-256 of the raw row.'),
     fate: z.enum(fates).describe('What became of it.'),
+    step: z
+      .string()
+      .nullable()
+      .describe('The step at which it ended, `read` for reading itself; null when it was kept.'),
+    code: z.string().nullable().describe('The kind of reason, such as `near-duplicate`; null when it was kept.'),
     id: z.string().nullable().describe('The id of the sample it became; null when it became none.'),
     reason: z.string().nullable().describe('Why, when it was not kept.'),
-    changes: z.array(z.string()).describe('What was changed in it.'),
+    changes: z.array(z.string()).describe('What was changed in it, or found: by reading it, then by each step.'),
+    truncated: z.literal(true).optional().describe('Text of it was cut to a limit.'),
   })
   .describe('The story of one row.');
+
+const stepAccount = z
+  .strictObject({
+    step: z.string().describe('The step; `read` for reading itself.'),
+    rowsIn: z.number().int().describe('Rows that reached it.'),
+    rowsOut: z.number().int().describe('Rows that went on.'),
+    changed: z.number().int().describe('Rows that went on changed, or with something found in them.'),
+    truncated: z.number().int().describe('Rows that went on with text cut to a limit.'),
+    ended: z
+      .array(
+        z
+          .strictObject({
+            fate: z.enum(fates).describe('What became of them.'),
+            code: z.string().describe('The kind of reason.'),
+            rows: z.number().int().describe('Rows that ended for it.'),
+            example: z
+              .strictObject({
+                source: z.string().describe('The source of the first.'),
+                line: z.number().int().describe('Its line.'),
+                reason: z.string().describe('Its reason.'),
+              })
+              .describe('The first of them.'),
+          })
+          .describe('Rows that ended for one reason.'),
+      )
+      .describe('Rows that ended here, by reason; with rowsOut they add up to rowsIn.'),
+    example: z.string().nullable().describe('The first change.'),
+  })
+  .describe('What one step did.');
 
 /** `dataset.json`. Rows stand in `rows.jsonl`, in the order they are trained before shuffling. */
 export const dataset = z
@@ -23,10 +67,12 @@ export const dataset = z
     schema: z.literal('dataset/1').describe('Document kind and version.'),
     rowsIn: z.number().int().describe('Rows read from all sources.'),
     fates: z.record(z.enum(fates), z.number().int()).describe('Rows by fate; they add up to rowsIn.'),
+    steps: z.array(stepAccount).describe('What reading and each step did, in order.'),
     formats: z.record(z.string(), z.string()).describe('The format recognised, by source.'),
   })
   .describe('A dataset and its accounts.');
 
+export type StepAccount = z.infer<typeof stepAccount>;
 export type Fate = (typeof fates)[number];
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
 export type Dataset = z.infer<typeof dataset>;

@@ -53,6 +53,15 @@ export const planValues = z
             }),
           )
           .describe('Where rows come from.'),
+        steps: z
+          .array(
+            z.strictObject({
+              step: z.string().describe('Its name; for a module, its file.'),
+              module: z.string().nullable().describe('The module of a step of your own; null otherwise.'),
+              options: json.describe('What it is told, all of it.'),
+            }),
+          )
+          .describe('What is done to the rows after they are read.'),
         mix: z.enum(mixKinds).describe('Sources one after the other, or in turn.'),
         mixStop: z.enum(mixStops).describe('When interleaving ends.'),
         seed: z.number().int().describe('Seed of what is drawn.'),

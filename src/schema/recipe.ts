@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { artefactName, type FieldMeta, json } from './common.ts';
 import { learnRuleNames } from './learn-rules.ts';
+import { stepInput } from './steps.ts';
 
 const field = <T extends z.ZodType>(schema: T, description: string, meta: FieldMeta = {}): T =>
   schema.meta({ description, ...meta }) as T;
@@ -161,6 +162,18 @@ export const recipe = z
     data: z
       .strictObject({
         sources: z.array(source).min(1).describe('Where rows come from, in order.'),
+        steps: field(
+          z.array(stepInput).default([]),
+          'What is done to the rows after they are read, in order; each step says in the ledger what it did to each row.',
+          {
+            tier: 'basic',
+            examples: [
+              [],
+              ['clean', 'near-duplicates', 'personal'],
+              [{ step: 'filter', keep: 'score >= 3' }, { module: 'steps/tidy.ts' }, { step: 'length', maxTurns: 8 }],
+            ],
+          },
+        ),
         mix: field(
           z.enum(mixKinds).default('concat'),
           'One source after the other, or a row of each in turn (or by their weights, drawn by data.seed).',

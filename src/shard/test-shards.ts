@@ -21,6 +21,7 @@ export function planValues(
     method: { name: 'sft', parameters: {} },
     data: {
       sources: [],
+      steps: [],
       mix: 'concat',
       mixStop: 'first-exhausted',
       seed: 42,
@@ -121,7 +122,8 @@ export function datasetOf(samples: readonly Sample[], invalid = 0): Dataset {
   return {
     schema: 'dataset/1',
     rowsIn: samples.length + invalid,
-    fates: { train, heldout, invalid, filtered: 0, duplicate: 0, limited: 0, embargoed: 0 },
+    fates: { train, heldout, invalid, filtered: 0, duplicate: 0, contaminated: 0, limited: 0, embargoed: 0 },
+    steps: [],
     formats: {},
   };
 }

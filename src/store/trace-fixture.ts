@@ -30,7 +30,16 @@ export interface ChainFixture {
 }
 
 const name = 'brief';
-const noFates = { train: 0, heldout: 0, filtered: 0, duplicate: 0, limited: 0, invalid: 0, embargoed: 0 };
+const noFates = {
+  train: 0,
+  heldout: 0,
+  filtered: 0,
+  duplicate: 0,
+  contaminated: 0,
+  limited: 0,
+  invalid: 0,
+  embargoed: 0,
+};
 const now = new Date('2026-01-02T03:04:05Z');
 
 /** Writes a source file, a base model and a store with everything from plan to captured answer into an empty folder. */
@@ -54,7 +63,7 @@ export async function writeChain(folder: string): Promise<ChainFixture> {
   const planned = await store.create({ kind: 'plan', name, key: plan.hash, inputs: [] }, writes({ 'plan.json': plan }));
 
   const samples = lines.map((line, index) => sampleOf({ line, index, source }));
-  const dataset: Dataset = { schema: 'dataset/1', rowsIn: 3, fates: { ...noFates, train: 3 }, formats: {} };
+  const dataset: Dataset = { schema: 'dataset/1', rowsIn: 3, fates: { ...noFates, train: 3 }, steps: [], formats: {} };
   const built = await store.create(
     { kind: 'dataset', name, key: fingerprint(plan.values.data), inputs: [artefactInput(planned), sourceInput] },
     writes({ 'dataset.json': dataset, 'rows.jsonl': jsonLines(samples), 'ledger.jsonl': '{}\n' }),

@@ -66,9 +66,11 @@ export async function contractRun({ folder, flags = [] }: ContractRunOptions): P
         invalid: 0,
         filtered: 0,
         duplicate: 0,
+        contaminated: 0,
         limited: 0,
         embargoed: 0,
       },
+      steps: [],
       formats: {},
     },
     samples: async function* () {

@@ -1,0 +1,91 @@
+import { MartletError } from '../../core/error.ts';
+import { TemplateError } from '../../render/jinja/error.ts';
+import type { Json } from '../../schema/common.ts';
+import { type Message, type Sample, sample as sampleSchema } from '../../schema/sample.ts';
+import { optionsOf } from '../../schema/steps.ts';
+import { columnsOf, compileRowExpression } from './expression.ts';
+import { type Drop, defineStep } from './step.ts';
+
+const fixed = new Set(['id', 'split', 'source', 'file', 'line', 'turns', 'provenance', 'step']);
+const said = { system: 'system', question: 'user', answer: 'assistant' } as const;
+const fields = new Set(Object.keys(sampleSchema.shape).filter((name) => !fixed.has(name) && name !== 'extra'));
+
+/** Sets columns by expression, renames them, takes them out. All expressions see the row as it was before. */
+export const map = defineStep({
+  name: 'map',
+  version: 1,
+  options: optionsOf('map'),
+  open({ set, rename, remove }) {
+    for (const name of [...Object.keys(set), ...Object.keys(rename), ...Object.values(rename), ...remove])
+      if (fixed.has(name))
+        throw new MartletError('column-fixed', `the column ${name} says where a row came from; map cannot change it`);
+    const expressions = Object.entries(set).map(([name, source]) => [name, compileRowExpression(source)] as const);
+    return {
+      kind: 'rows',
+      apply(sample) {
+        const before = columnsOf(sample);
+        const changes: string[] = [];
+        const wanted = new Map<string, Json | undefined>();
+        try {
+          for (const [name, expression] of expressions) wanted.set(name, expression.value(before));
+        } catch (error) {
+          if (!(error instanceof TemplateError)) throw error;
+          return { drop: failed(error) };
+        }
+        for (const [from, to] of Object.entries(rename)) {
+          if (before[from] === undefined) continue;
+          wanted.set(to, before[from]);
+          wanted.set(from, undefined);
+          changes.push(`${from} is now ${to}`);
+        }
+        for (const name of remove) wanted.set(name, undefined);
+        let now: Sample = sample;
+        for (const [name, value] of wanted) {
+          if (JSON.stringify(before[name]) === JSON.stringify(value)) continue;
+          const next = withColumn(now, name, value);
+          if (next === now) continue;
+          now = next;
+          if (!(name in rename) && !Object.values(rename).includes(name))
+            changes.push(value === undefined ? `${name} taken out` : `${name} set`);
+        }
+        if (now === sample) return null;
+        const checked = sampleSchema.safeParse(now);
+        if (checked.success) return { sample: now, changes };
+        const [issue] = checked.error.issues;
+        const reason = `map makes a row that is none: ${issue?.path.map(String).join('.')}: ${issue?.message}`;
+        return { drop: { fate: 'invalid', code: 'not-a-row', reason } };
+      },
+    };
+  },
+});
+
+export function failed(error: TemplateError): Drop {
+  return { fate: 'invalid', code: 'expression-failed', reason: `the expression fails: ${error.message}` };
+}
+
+function withColumn(sample: Sample, ...[name, value]: [name: string, value: Json | undefined]): Sample {
+  if (name in said) return withText(sample, said[name as keyof typeof said], value);
+  if (fields.has(name)) {
+    const { [name as 'tools']: _, ...rest } = sample;
+    return value === undefined ? (rest as Sample) : ({ ...sample, [name]: value } as Sample);
+  }
+  const { [name]: _, ...others } = sample.extra ?? {};
+  const extra = value === undefined ? others : { ...sample.extra, [name]: value };
+  const { extra: __, ...bare } = sample;
+  return Object.keys(extra).length > 0 ? { ...sample, extra } : (bare as Sample);
+}
+
+/** The system text, the last question or the last answer; a system text that is not there is put first. */
+function withText(sample: Sample, ...[role, value]: [role: Message['role'], value: Json | undefined]): Sample {
+  const index =
+    role === 'system'
+      ? sample.messages.findIndex((message) => message.role === role)
+      : sample.messages.findLastIndex((message) => message.role === role);
+  const content = typeof value === 'string' ? value : JSON.stringify(value ?? null);
+  const before = sample.messages[index];
+  if (value === undefined)
+    return role === 'system' && before ? { ...sample, messages: sample.messages.toSpliced(index, 1) } : sample;
+  if (before) return { ...sample, messages: sample.messages.with(index, { ...before, content }) };
+  const added: Message = { role, content };
+  return { ...sample, messages: role === 'system' ? [added, ...sample.messages] : [...sample.messages, added] };
+}
