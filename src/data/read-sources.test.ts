@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { afterAll, describe, expect, test } from 'vitest';
 import { fingerprint } from '../core/fingerprint.ts';
+import { compileTemplate, encodeSample, prepareTools } from '../render/index.ts';
+import { testTokenizer } from '../render/test-tokenizer.ts';
 import { sample } from '../schema/sample.ts';
 import { chat, dataValues, outcomes, source, testFolder } from './test-rows.ts';
 
@@ -168,6 +170,28 @@ describe('formats become the same messages', () => {
     expect(outcome.sample?.messages).toEqual(messages);
     expect(sample.safeParse(outcome.sample).error).toBeUndefined();
   });
+});
+
+test('numbers reach the template as they were written: floats, large integers, the order of keys', async () => {
+  const row =
+    '{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"function":' +
+    '{"name":"f","arguments":{"x":1.0,"2":12345678901234567890,"1":1}}}]}],"tools":[{"name":"f","default":2.0}]}';
+  const { sample: kept } = await readOne(row);
+  const tokenizer = testTokenizer({ special: ['</s>'] });
+  const encoded = encodeSample({
+    template: compileTemplate(
+      '{{ tools | tojson }}{% for m in messages %}{{ m.content or (m.tool_calls | tojson) }}</s>{% endfor %}',
+    ),
+    tokenizer,
+    messages: kept?.messages ?? [],
+    tools: prepareTools(kept?.tools),
+    learn: 'assistant',
+    stopTokens: [tokenizer.idOf('</s>') ?? -1],
+  });
+  expect(encoded.ok ? encoded.value.text : encoded.issues).toBe(
+    '[{"name": "f", "default": 2.0}]q</s>' +
+      '[{"type": "function", "function": {"name": "f", "arguments": {"x": 1.0, "2": 12345678901234567890, "1": 1}}}]</s>',
+  );
 });
 
 test('other columns go where they belong, and the rest is kept', async () => {

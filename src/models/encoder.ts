@@ -13,6 +13,8 @@ import {
   encodeRow,
   encodeSample,
   type Finding,
+  plainRequest,
+  plainTemplate,
   prepareTools,
   type RowResult,
   type TemplateData,
@@ -24,18 +26,21 @@ import { type ChatTemplate, readChatTemplate, readSpecialTokens } from './chat-t
 import { readJsonObject, readModelConfig } from './config.ts';
 import { openTokenizer } from './tokenizer.ts';
 
+/** What of a sample is rendered. */
+export type Conversation = Pick<Sample, 'messages' | 'tools' | 'plain' | 'variables'>;
+
 /** Messages to the ids of one model, the same in training, evaluation and serving. */
 export interface Encoder {
   readonly tokenizer: Tokenizer;
   readonly templateFingerprint: string;
   /** Ids a generation ends at. */
   readonly stopTokens: readonly number[];
-  sample(sample: Pick<Sample, 'messages' | 'tools'>): EncodeResult;
+  sample(sample: Conversation): EncodeResult;
   /** The same as the documents it is learned from: several where the template rewrites it and the recipe says to split. */
-  row(sample: Pick<Sample, 'messages' | 'tools'>): RowResult;
+  row(sample: Conversation): RowResult;
   /** What is wrong with a row as training data: see `render/conformance.ts`. */
-  check(sample: Pick<Sample, 'messages' | 'tools'>): readonly Finding[];
-  prompt(request: Pick<Sample, 'messages' | 'tools'>): readonly number[];
+  check(sample: Conversation): readonly Finding[];
+  prompt(request: Conversation): readonly number[];
   /** Text of an answer, special tokens left out. */
   answer(ids: readonly number[]): string;
 }
@@ -69,26 +74,23 @@ export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder>
       ? messages
       : [{ role: 'system', content: render.system }, ...messages];
   const { learn, weights, rewritten, controlTokens, agent = 'none' } = render;
-  const input = ({
-    messages,
-    tools,
-  }: Pick<Sample, 'messages' | 'tools'>): Omit<EncodeRequest, 'learn' | 'stopTokens'> => ({
+  const plain = plainTemplate(chat.source);
+  const input = ({ messages, tools, variables }: Conversation): Omit<EncodeRequest, 'learn' | 'stopTokens'> => ({
     template,
     tokenizer,
     ...applyAgent(agent, {
       messages: withSystem(messages),
       tools: prepareTools(tools as readonly TemplateData[] | undefined),
     }),
+    variables,
     specialTokens,
     controlTokens,
     now,
   });
-  const request = (sample: Pick<Sample, 'messages' | 'tools'>): EncodeRequest => ({
-    ...input(sample),
-    learn,
-    weights,
-    stopTokens,
-  });
+  const request = (sample: Conversation): EncodeRequest => {
+    const chatRequest = { ...input(sample), learn, weights, stopTokens };
+    return sample.plain ? plainRequest(chatRequest, { template: plain, messages: sample.messages }) : chatRequest;
+  };
   return {
     tokenizer,
     templateFingerprint: chat.fingerprint,
@@ -102,7 +104,7 @@ export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder>
 }
 
 /** An encoder as the shards ask for it: the first document of a row, and the others where it is split. */
-export function encodeDocuments(encoder: Encoder): (sample: Pick<Sample, 'messages' | 'tools'>) => EncodedDocuments {
+export function encodeDocuments(encoder: Encoder): (sample: Conversation) => EncodedDocuments {
   return (sample) => {
     const row = encoder.row(sample);
     if (!row.ok) return row;

@@ -20,6 +20,7 @@ export { parseJson } from './jinja/json.ts';
 export { Float } from './jinja/value.ts';
 export type { OwnWeight } from './learn-rules.ts';
 export type { ChatMessage, MessageField, TemplateData } from './messages.ts';
+export { plainRequest, plainTemplate } from './plain.ts';
 export { prepareTools } from './prepare.ts';
 export { type RenderedRow, type RenderRowOptions, renderRow } from './render-row.ts';
 export {

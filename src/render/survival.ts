@@ -47,7 +47,7 @@ export function lostContent(request: {
   const reported = new Set<string>();
   for (const source of sources) {
     if (source.kind !== 'message' || source.index !== index || !isSaid(source.field)) continue;
-    if (source.field === 'other' || source.text.trim() === '') continue;
+    if (source.field === 'other' || source.text.trim() === '' || isKind(source.path)) continue;
     // A template reads reasoning under one of its names; a dropped call is told once.
     const key =
       source.field === 'reasoning_content'
@@ -77,6 +77,9 @@ export function lostContent(request: {
   }
   return issues;
 }
+
+/** The kind of a part (`text`, `image`) is for the template to read, not to print. */
+const isKind = (path: string): boolean => /^content\[\d+\]\.type$/.test(path);
 
 function stateOf(source: Piece['source'], pieces: readonly Piece[]): 'whole' | 'changed' | 'dropped' {
   if (pieces.length === 0) return 'dropped';
