@@ -5,6 +5,7 @@ import { make, type StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildDataset } from './build-dataset.ts';
 import { sourceInputs } from './sources.ts';
+import { unusedParts } from './unused-parts.ts';
 
 /** Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`. */
 export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan }): Promise<Artefact> {
@@ -26,7 +27,8 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
       folder,
       cacheFolder,
     });
-    for (const warning of built.warnings) deps.log(warning);
+    const unused = await unusedParts({ folder, method: plan.values.method.name, signal: deps.signal });
+    for (const warning of [...built.warnings, ...unused]) deps.log(warning);
     return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
   });
 }

@@ -1,0 +1,47 @@
+import { formatCount } from '../core/units.ts';
+import { methodNamed } from '../methods/index.ts';
+import type { Sample } from '../schema/sample.ts';
+import { readSamples } from '../store/read-samples.ts';
+
+/** Rows looked at. */
+const looked = 1000;
+
+type Part = 'rejected' | 'ranked' | 'positives' | 'negatives';
+
+/** What a row may hold beside its answer, and which methods use it. */
+const parts: readonly { readonly part: Part; readonly says: string; readonly usedBy: readonly string[] }[] = [
+  { part: 'rejected', says: 'a rejected answer', usedBy: ['pair'] },
+  { part: 'ranked', says: 'ranked answers', usedBy: ['pair', 'group'] },
+  { part: 'positives', says: 'documents that are alike', usedBy: [] },
+  { part: 'negatives', says: 'documents that are unlike', usedBy: [] },
+];
+
+/** What the first rows of a dataset hold and a method leaves alone, in words; rows that it learns nothing from too. */
+export async function unusedParts(request: {
+  readonly folder: string;
+  readonly method: string;
+  readonly signal?: AbortSignal | undefined;
+}): Promise<readonly string[]> {
+  const { folder, method, signal } = request;
+  const { layout } = methodNamed(method);
+  const unused = parts.filter(({ usedBy }) => !usedBy.includes(layout));
+  const counts = new Map<string, number>();
+  const count = (what: string): void => {
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  };
+  let rows = 0;
+  for await (const sample of readSamples(folder, signal ? { signal } : {})) {
+    rows++;
+    for (const { part, says } of unused) if (sample[part] !== undefined) count(says);
+    if (!isAnswered(sample)) count('no answer');
+    if (rows === looked) break;
+  }
+  const of = rows === looked ? `the first ${formatCount(rows)} rows` : `${formatCount(rows)} rows`;
+  return [...counts].map(([what, found]) =>
+    what === 'no answer'
+      ? `${formatCount(found)} of ${of} have no answer: ${method} learns nothing from them`
+      : `${formatCount(found)} of ${of} hold ${what}: ${method} trains on the ${what === 'ranked answers' ? 'best' : 'chosen'} answer alone`,
+  );
+}
+
+const isAnswered = ({ messages }: Sample): boolean => messages.some(({ role }) => role === 'assistant');
