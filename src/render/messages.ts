@@ -56,42 +56,110 @@ export function sourceTable(): SourceTable {
     sources.push(source);
     return sourced(source.text, sources.length - 1);
   };
-
-  const convert = (value: TemplateData | Value, text: (text: string, path: string) => Str, path: string): Value => {
-    if (value === null || value === undefined || typeof value === 'boolean') return value ?? null;
-    if (typeof value === 'string') return text(value, path);
-    if (typeof value === 'bigint') return smallest(value);
-    if (typeof value === 'number') return Number.isInteger(value) ? smallest(BigInt(value)) : new Float(value);
-    if (Array.isArray(value)) return value.map((item, index) => convert(item, text, `${path}[${index}]`));
-    if (isValue(value)) return value;
-    const dict = new Dict();
-    for (const [key, item] of value instanceof Map ? value : Object.entries(value)) {
-      if (item === undefined) continue;
-      const at = path === '' ? key : `${path}.${key}`;
-      dict.set(keyText(key, at), convert(item, text, at));
-    }
-    return dict;
-
-    // The names of arguments are the assistant's words too; other keys are the format's.
-    function keyText(key: string, at: string): Str {
-      return isArgument(at) ? text(key, `${at}#`) : key;
-    }
-  };
-
   return {
     sources,
     messages: (messages) =>
-      messages.map((message, index) => {
-        const said = message instanceof Map ? message.get('role') : message?.role;
-        const role = typeof said === 'string' ? said : '';
-        return convert(
-          message as TemplateData,
-          (text, path) => enter({ kind: 'message', index, field: fieldOf(path, role), path, text }),
-          '',
-        );
+      messages.map((given, index) => {
+        const message = given as TemplateData;
+        if (!isFields(message))
+          return convert(message, {
+            path: '',
+            enter: (text, path) => enter({ kind: 'message', index, field: 'other', path, text }),
+          });
+        const role = message instanceof Map ? message.get('role') : (message as Fields).role;
+        return messageValue(message, {
+          role: typeof role === 'string' ? role : '',
+          enter: (text, path, field) => enter({ kind: 'message', index, field, path, text }),
+        });
       }),
-    variable: (name, value) => convert(value, (text, path) => enter({ kind: 'variable', name, path, text }), name),
+    variable: (name, value) =>
+      convert(value, { path: name, enter: (text, path) => enter({ kind: 'variable', name, path, text }) }),
   };
+}
+
+type Fields = Readonly<Record<string, TemplateData>>;
+type Enter<More extends unknown[] = []> = (text: string, path: string, ...more: More) => Str;
+
+/** A message: which field a string belongs to follows from where it stands. */
+function messageValue(
+  message: Fields | ReadonlyMap<string, TemplateData>,
+  { role, enter }: { role: string; enter: Enter<[MessageField]> },
+): Value {
+  const dict = new Dict();
+  forEachField(message, (key, value) => {
+    if (typeof value === 'string') dict.set(key, enter(value, key, topField(key, role)));
+    else if (key === 'tool_calls' && Array.isArray(value))
+      dict.set(
+        key,
+        value.map((call, at) => callValue(call, `tool_calls[${at}]`)),
+      );
+    else dict.set(key, under(nestedField(key, role))(value, key));
+  });
+  return dict;
+
+  function under(field: MessageField, keys = false): (value: TemplateData, path: string) => Value {
+    const text: Enter = (words, at) => enter(words, at, field);
+    return (value, path) => convert(value, { path, enter: text, keys });
+  }
+
+  /** A tool call; OpenAI puts name and arguments into `function`, others straight into the call. */
+  function callValue(call: TemplateData, path: string): Value {
+    if (!isFields(call)) return under('other')(call, path);
+    const result = new Dict();
+    forEachField(call, (key, value) => {
+      const at = `${path}.${key}`;
+      if (key === 'function' && isFields(value) && !path.endsWith('.function')) result.set(key, callValue(value, at));
+      else if (key === 'name' && typeof value === 'string') result.set(key, enter(value, at, 'tool_name'));
+      else if (key.startsWith('arguments')) result.set(key, under('argument', key === 'arguments')(value, at));
+      else result.set(key, under('other')(value, at));
+    });
+    return result;
+  }
+}
+
+/** @param options.keys whether the names in it are entered too: those of arguments are the assistant's words */
+function convert(
+  value: TemplateData | Value,
+  options: { readonly path: string; readonly enter: Enter; readonly keys?: boolean },
+): Value {
+  const { path, enter, keys = false } = options;
+  if (value === null || value === undefined || typeof value === 'boolean') return value ?? null;
+  if (typeof value === 'string') return enter(value, path);
+  if (typeof value === 'bigint') return smallest(value);
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : numberValue(value);
+  if (Array.isArray(value))
+    return value.map((item, index) => convert(item, { path: `${path}[${index}]`, enter, keys }));
+  if (isValue(value)) return value;
+  const dict = new Dict();
+  forEachField(value as Fields | ReadonlyMap<string, TemplateData>, (key, item) => {
+    const at = path === '' ? key : `${path}.${key}`;
+    const name = keys ? enter(key, `${at}#`) : key;
+    dict.set(name, convert(item, { path: at, enter, keys }));
+  });
+  return dict;
+}
+
+/** Each field that is there, in order. */
+function forEachField(
+  fields: Fields | ReadonlyMap<string, TemplateData>,
+  visit: (key: string, value: TemplateData) => void,
+): void {
+  if (fields instanceof Map) {
+    for (const [key, value] of fields) if (value !== undefined) visit(key, value);
+    return;
+  }
+  for (const key in fields) {
+    const value = (fields as Fields)[key];
+    if (value !== undefined) visit(key, value);
+  }
+}
+
+function numberValue(value: number): Value {
+  return Number.isInteger(value) ? smallest(BigInt(value)) : new Float(value);
+}
+
+function isFields(value: TemplateData): value is Fields | ReadonlyMap<string, TemplateData> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isValue(value);
 }
 
 function isValue(value: object): value is Float | Dict | Tuple | Undefined | Range | PyObject | Text {
@@ -106,17 +174,23 @@ function isValue(value: object): value is Float | Dict | Tuple | Undefined | Ran
   );
 }
 
-function isArgument(path: string): boolean {
-  return /^tool_calls\[\d+\]\.(?:function\.)?arguments[.[]/.test(path);
+function topField(key: string, role: string): MessageField {
+  switch (key) {
+    case 'role':
+    case 'name':
+    case 'reasoning_content':
+      return key;
+    case 'thinking':
+    case 'reasoning':
+      return 'reasoning_content';
+    case 'content':
+      return role === 'tool' ? 'result' : 'content';
+    default:
+      return nestedField(key, role);
+  }
 }
 
-function fieldOf(path: string, role: string): MessageField {
-  if (path === 'role') return 'role';
-  if (path === 'name') return 'name';
-  if (path === 'reasoning_content' || path === 'thinking' || path === 'reasoning') return 'reasoning_content';
-  if (/^tool_calls\[\d+\]\.(?:function\.)?name$/.test(path)) return 'tool_name';
-  if (/^tool_calls\[\d+\]\.(?:function\.)?arguments/.test(path)) return 'argument';
-  if (path === 'content') return role === 'tool' ? 'result' : 'content';
-  if (path.startsWith('content')) return role === 'tool' ? 'result' : 'part';
-  return 'other';
+function nestedField(key: string, role: string): MessageField {
+  if (!key.startsWith('content')) return 'other';
+  return role === 'tool' ? 'result' : 'part';
 }

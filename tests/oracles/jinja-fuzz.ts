@@ -1,12 +1,15 @@
 import { type RandomStream, randomStream, streamKey } from '../../src/core/random.ts';
+import { expression, pick, plainFilters } from './jinja-fuzz-expressions.ts';
 
 /** Data every fuzzed template is given; JSON that Python and Martlet read alike. */
 export const fuzzVariables = `{
   "s": "Hello World", "t": "a-b_c d", "u": "Grüße 世界 👩‍👧 ß", "m": "one\\n two\\n\\nthree ", "e": "", "num": "42", "html": "<a href='x'>&</a>",
-  "i": 7, "z": 0, "neg": -3, "f": 2.5, "g": -0.125, "whole": 4.0, "big": 12345678901234567890, "huge": 1e20,
+  "odd": "ǆ ŉ\\u0085\\u2028ﬁ\\tΣΑΣ \\u0000", "i": 7, "z": 0, "neg": -3, "f": 2.5, "g": -0.125, "whole": 4.0, "big": 12345678901234567890, "huge": 1e20,
   "yes": true, "no": false, "nil": null,
   "l": [3, 1, 2], "words": ["pear", "Apple", "fig", "apple"], "mixed": [1, "a", null, 2.0, true, [1, 2], {"k": "v"}], "empty": [], "nest": [[1, 2], [3, 4]],
   "d": {"b": 1, "a": 2.0, "items": "shadow", "C": null, "x y": [1]}, "pair": {"key": "K", "value": 9},
+  "nums": ["12", " -3 ", "4.5", "x", "1e2", null, 7],
+  "tree": [{"n": 1, "c": [{"n": 2, "c": []}, {"n": 3, "c": [{"n": 4}]}]}, {"n": 5, "c": null}],
   "rows": [{"name": "x", "k": 2, "tag": "A", "in": {"v": 1}}, {"name": "y", "k": 1, "tag": "a", "in": {"v": 3}}, {"name": "z", "k": 2, "tag": "B", "in": {"v": null}}],
   "messages": [
     {"role": "system", "content": " Be brief.\\n"}, {"role": "user", "content": "Hi <|im_end|>"},
@@ -14,144 +17,9 @@ export const fuzzVariables = `{
     {"role": "tool", "content": "{\\"r\\": 1}"}, {"role": "assistant", "content": "<think>\\nHm\\n</think>\\n\\nDone.", "reasoning_content": "Hm"}]
 }`;
 
-const names =
-  's t u m e num html i z neg f g whole big huge yes no nil l words mixed empty nest d pair rows messages missing'.split(
-    ' ',
-  );
-const literals = [
-  "'a'",
-  "'x\\n'",
-  '""',
-  "' '",
-  "'é😀'",
-  "'%s'",
-  "'{}'",
-  '0',
-  '1',
-  '2',
-  '-1',
-  '3',
-  '10',
-  '1.5',
-  '0.1',
-  '1e3',
-  'true',
-  'false',
-  'none',
-  '[]',
-  '[1, 2, 3]',
-  "['b', 'a']",
-  '{}',
-  "{'a': 1}",
-  "{'k': [1, none]}",
-  '(1, 2)',
-  '(1,)',
-  '()',
-  'range(4)',
-  '12345678901234567890',
-];
-const attributes = ['name', 'k', 'role', 'content', 'a', 'items', 'tool_calls', 'in.v', 'nope', '0', '1', 'function'];
-const strings = ["'a'", "'-'", "' '", "'l'", "'\\n'", "''", "'</think>'", "'o W'", "'é'"];
-const small = ['0', '1', '2', '-1', '3', '5', 'none', 'i', 'neg'];
-const binary = [
-  '+',
-  '-',
-  '*',
-  '/',
-  '//',
-  '%',
-  '~',
-  '==',
-  '!=',
-  '<',
-  '<=',
-  '>',
-  '>=',
-  'and',
-  'or',
-  'in',
-  'not in',
-  '+',
-  '~',
-  '==',
-];
-const tests = [
-  'defined',
-  'undefined',
-  'none',
-  'string',
-  'number',
-  'integer',
-  'float',
-  'boolean',
-  'mapping',
-  'sequence',
-  'iterable',
-  'odd',
-  'even',
-  'true',
-  'false',
-  'upper',
-  'lower',
-  'callable',
-  'divisibleby 2',
-  'sameas none',
-  'eq 1',
-  "in 'abc'",
-  'gt 1',
-  'escaped',
-  'not none',
-  'not defined',
-];
-const plainFilters = [
-  'upper',
-  'lower',
-  'title',
-  'capitalize',
-  'trim',
-  'length',
-  'count',
-  'first',
-  'last',
-  'list',
-  'join',
-  'string',
-  'int',
-  'float',
-  'abs',
-  'round',
-  'sort',
-  'unique|list',
-  'reverse',
-  'reverse|list',
-  'sum',
-  'min',
-  'max',
-  'tojson',
-  'items|list',
-  'dictsort',
-  'e',
-  'safe',
-  'wordcount',
-  'default',
-  'striptags',
-  'urlencode',
-  'select|list',
-  'reject|list',
-  'indent',
-  'd',
-  'forceescape',
-  'center(9)',
-  'filesizeformat',
-];
-
 /** Templates drawn from a grammar; the same key gives the same ones. */
 export function fuzzCases(seed: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => template(randomStream(streamKey(seed, index))));
-}
-
-function pick<T>(random: RandomStream, items: readonly T[]): T {
-  return items[random.below(items.length)] as T;
 }
 
 function template(random: RandomStream): string {
@@ -166,15 +34,15 @@ interface Where {
 }
 
 function statement(random: RandomStream, where: Where): string {
-  const kind = where.depth <= 0 ? random.below(3) : random.below(15);
+  const kind = where.depth <= 0 ? random.below(3) : random.below(23);
   const inner = (loop: boolean): string => {
     let text = '';
     for (let i = random.below(2); i >= 0; i--) text += statement(random, { depth: where.depth - 1, loop });
     return text;
   };
   const value = (): string => expression(random, 1 + random.below(3));
-  const open = pick(random, ['{%', '{%', '{%-', '{%+']);
-  const close = pick(random, ['%}', '%}', '-%}', '+%}']);
+  const open = pick(random, ['{%', '{%', '{%-', '{%+', '\n{%', '\n  {%', ' {%-']);
+  const close = pick(random, ['%}', '%}', '-%}', '+%}', '%}\n', '-%}\n  ', '+%}\n']);
   const tag = (body: string): string => `${open} ${body} ${close}`;
   switch (kind) {
     case 0:
@@ -249,6 +117,30 @@ function statement(random: RandomStream, where: Where): string {
       return where.loop
         ? tag(`if ${value()}`) + tag(pick(random, ['break', 'continue'])) + tag('endif')
         : `${tag('set ns = namespace(v=1)')}{{ ns.v }}`;
+    case 14:
+      return `${tag('block b')}${inner(false)}${tag('endblock')}`.replace(' b ', () => ` b${random.below(1_000_000)} `);
+    case 15: {
+      const deeper = pick(random, [
+        '{{ loop(x.c) }}',
+        '{{ loop(x.c) if x.c }}',
+        '{% if x.c %}[{{ loop(x.c) }}]{% endif %}',
+      ]);
+      return `${tag(`for x in ${pick(random, ['tree', 'tree', 'rows', value()])} recursive`)}{{ x.n }}${loopPart(random)}${deeper}${tag('endfor')}`;
+    }
+    case 16:
+      return `${tag('set ns = namespace(v=0, s="")')}${tag(`for x in ${pick(random, ['l', 'rows', 'words', 'messages'])}`)}${tag(`set ns.${pick(random, ['v', 's', 'w'])} = ${pick(random, ['ns.v + 1', 'ns.s ~ x', value()])}`)}${loopPart(random)}${tag('endfor')}{{ ns.v }}{{ ns.s }}{{ ns.w }}`;
+    case 17: {
+      const steps = pick(random, ['n - 1', 'n - 2', 'n // 2']);
+      return `${tag(`macro rec(n, ${pick(random, ['k=n', "k='k'", 'k=[]'])})`)}{{ n }}{{ k }}${tag('if n > 0')}{{ rec(${steps}) }}${tag('endif')}${tag('endmacro')}{{ rec(${pick(random, ['3', '0', value()])}) }}`;
+    }
+    case 18:
+      return `{% macro each(items) %}{% for y in items %}{{ caller(y${pick(random, ['', ', loop.index', ', z=1'])}) }}{% endfor %}{{ ${pick(random, ['each.name', 'each.arguments', 'each.caller', 'caller.arguments', 'items'])} }}{% endmacro %}${tag(`call(${pick(random, ['a', 'a, b', 'a, b=2, z=3', ''])}) each(${pick(random, ['l', 'rows', value()])})`)}{{ a }}{{ b }}${inner(false)}${tag('endcall')}`;
+    case 19:
+      return `${tag(`set x = ${value()}`)}${tag(`if ${pick(random, ['x', 'x is defined', 'not x', 'x == s'])}`)}${tag(`set x = ${value()}`)}${tag('endif')}${tag('for i in [1, 2]')}{{ x }}${tag(`set x = ${value()}`)}{{ x }}${tag('endfor')}{{ x }}`;
+    case 20:
+      return `${tag('raw')}${pick(random, ['{{ x }}', ' {% if %}\n', '\n  '])}${tag('endraw')}${pick(random, ['', '\n', ' \n'])}`;
+    case 21:
+      return `${tag(`for k, v in ${pick(random, ['d', 'pair', 'rows[0]', 'messages[2]'])}${pick(random, ['.items()', '|items', '|dictsort', '|dictsort(reverse=true)'])}`)}{{ k }}={{ v${pick(random, ['', '|tojson', '|string|length'])} }}${loopPart(random)}${where.depth > 1 ? inner(true) : ''}${tag('endfor')}`;
     default:
       return `${tag('generation')}${inner(false)}${tag('endgeneration')}`;
   }
@@ -267,168 +159,16 @@ function loopPart(random: RandomStream): string {
     '{{ loop.revindex0 }}',
     '{{ x }}',
     '{{ x, y }}',
+    '{{ loop.index0 }}/{{ loop.revindex }}',
+    '{{ loop.first }}{{ loop.depth }}{{ loop.depth0 }}',
+    '{{ loop.previtem.role }}',
+    '{{ loop.nextitem.k is defined }}',
+    '{{ loop.changed(x.role, loop.index % 2) }}',
+    '{{ loop.cycle(*[1, 2, 3]) }}',
+    '{{ loop|length }}',
+    '{{ loop.nope }}',
+    '{% if loop.index > 1 %}{% break %}{% endif %}',
+    '{% if loop.last %}{% continue %}{% endif %}',
+    '{% if loop.index is odd %}{% continue %}{% endif %}',
   ]);
-}
-
-function expression(random: RandomStream, depth: number): string {
-  if (depth <= 0) return random.below(3) === 0 ? pick(random, literals) : pick(random, [...names, 'x', 'y']);
-  // Mostly in brackets, so that most templates parse; without them, precedence is what is tested.
-  const next = (): string => {
-    const inner = expression(random, depth - 1);
-    return random.below(12) === 0 || /^\w+$/.test(inner) ? inner : `(${inner})`;
-  };
-  switch (random.below(18)) {
-    case 0:
-    case 1:
-      return pick(random, names);
-    case 2:
-      return pick(random, literals);
-    case 3:
-    case 4:
-      return `${next()} ${pick(random, binary)} ${next()}`;
-    case 5:
-      return `(${next()} ${pick(random, binary)} ${next()})`;
-    case 6:
-      return `${pick(random, ['not ', '-', '+', 'not '])}${next()}`;
-    case 7:
-      return `${next()} is ${pick(random, tests)}`;
-    case 8:
-    case 9:
-      return `${next()}|${pick(random, plainFilters)}`;
-    case 10:
-      return `${next()}|${argumentFilter(random, next)}`;
-    case 11:
-      return `${primary(random)}.${pick(random, attributes)}`;
-    case 12:
-      return `${primary(random)}[${pick(random, [...small, "'a'", "'role'", ':2', '1:', '::-1', '-2:', ':-1', '::2', '1:3', 'none:', next()])}]`;
-    case 13:
-    case 14:
-      return method(random, next);
-    case 15:
-      return `${next()} if ${next()}${pick(random, ['', ` else ${next()}`, ` else ${next()}`])}`;
-    case 16:
-      return pick(random, [
-        `[${next()}, ${next()}]`,
-        `(${next()}, ${next()})`,
-        `{${pick(random, strings)}: ${next()}}`,
-        `dict(a=${next()})`,
-        `range(${pick(random, small)})`,
-      ]);
-    default:
-      return `'${pick(random, ['%s', '%5s', '%-4s|', '%d', '%.2f', '%r', '%x', '%s %s', '%05d', '%g', '%e', '%(a)s'])}' % ${pick(random, [next(), `(${next()},)`, `(${next()}, ${next()})`])}`;
-  }
-}
-
-function primary(random: RandomStream): string {
-  return pick(random, [
-    ...names,
-    'rows[0]',
-    'messages[2]',
-    'messages[-1]',
-    'nest[1]',
-    'messages[2].tool_calls[0].function',
-    "'abc'",
-    '(1, 2)',
-    'x',
-  ]);
-}
-
-function argumentFilter(random: RandomStream, next: () => string): string {
-  const text = (): string => pick(random, strings);
-  const number = (): string => pick(random, small);
-  const attribute = (): string => `'${pick(random, attributes)}'`;
-  return pick(random, [
-    () => `default(${next()})`,
-    () => `default(${next()}, true)`,
-    () => `join(${text()})`,
-    () => `join(${text()}, attribute=${attribute()})`,
-    () => `replace(${text()}, ${text()})`,
-    () => `replace(${text()}, ${next()}, ${number()})`,
-    () =>
-      `indent(${pick(random, ['2', '0', "'> '"])}, ${pick(random, ['true', 'false'])}, ${pick(random, ['true', 'false'])})`,
-    () =>
-      `truncate(${pick(random, ['3', '5', '8'])}, ${pick(random, ['true', 'false'])}, ${text()}, ${pick(random, ['0', '2', 'none'])})`,
-    () => `map(attribute=${attribute()})|list`,
-    () => `map(attribute=${attribute()}, default=${next()})|list`,
-    () =>
-      `map(${pick(random, ["'upper'", "'string'", "'length'", "'int'", "'tojson'", "'first'", "'default', 1"])})|list`,
-    () => `select(${pick(random, ["'string'", "'defined'", "'odd'", "'gt', 1", "'none'", "'in', l"])})|list`,
-    () => `reject(${pick(random, ["'string'", "'none'", "'eq', 1"])})|list`,
-    () => `selectattr(${attribute()})|list`,
-    () => `selectattr(${attribute()}, ${pick(random, ["'eq', 2", "'defined'", "'none'", "'equalto', 'user'"])})|list`,
-    () => `rejectattr(${attribute()}, 'eq', 'user')|list`,
-    () => `sort(reverse=${pick(random, ['true', 'false'])})`,
-    () => `sort(attribute=${attribute()})`,
-    () => `groupby(${attribute()})`,
-    () => `batch(${pick(random, ['2', '3'])}, ${pick(random, ['none', "'f'"])})|list`,
-    () => `slice(${pick(random, ['2', '3'])}, ${pick(random, ['none', "'f'"])})|list`,
-    () => `round(${pick(random, ['0', '1', '2', '-1'])}, ${pick(random, ["'common'", "'floor'", "'ceil'"])})`,
-    () => `int(${next()}, ${pick(random, ['10', '16', '2', '8'])})`,
-    () => `tojson(indent=${pick(random, ['2', '0', '4', 'none'])})`,
-    () => `tojson(ensure_ascii=true, sort_keys=${pick(random, ['true', 'false'])})`,
-    () => `tojson(separators=(',', ':'))`,
-    () => `trim(${text()})`,
-    () => `wordwrap(${pick(random, ['4', '7', '12'])})`,
-    () => `min(attribute=${attribute()})`,
-    () => `sum(attribute=${attribute()})`,
-    () => `unique(attribute=${attribute()})|list`,
-    () => `attr(${attribute()})`,
-    () => `dictsort(${pick(random, ['true', 'false'])}, ${pick(random, ["'key'", "'value'"])})`,
-    () => `format(${next()})`,
-    () => `xmlattr`,
-  ])();
-}
-
-function method(random: RandomStream, next: () => string): string {
-  const text = (): string => pick(random, strings);
-  const number = (): string => pick(random, small);
-  const object = primary(random);
-  return `${object}.${pick(random, [
-    () => `split(${text()})`,
-    () => `split()`,
-    () => `split(${text()}, ${number()})`,
-    () => `rsplit(${text()}, ${number()})`,
-    () => `rsplit(none, ${number()})`,
-    () => `strip(${pick(random, ['', text()])})`,
-    () => `lstrip(${pick(random, ['', text()])})`,
-    () => `rstrip(${pick(random, ['', text()])})`,
-    () => `replace(${text()}, ${text()})`,
-    () => `replace(${text()}, ${text()}, ${number()})`,
-    () => `startswith(${text()})`,
-    () => `endswith((${text()}, ${text()}))`,
-    () => `find(${text()}, ${number()})`,
-    () => `rfind(${text()}, ${number()}, ${number()})`,
-    () => `count(${text()})`,
-    () => `index(${text()})`,
-    () => `partition(${text()})`,
-    () => `rpartition(${text()})`,
-    () => `splitlines(${pick(random, ['', 'true'])})`,
-    () => pick(random, ['upper()', 'lower()', 'title()', 'capitalize()', 'swapcase()', 'casefold()']),
-    () =>
-      pick(random, [
-        'isdigit()',
-        'isalpha()',
-        'isspace()',
-        'isupper()',
-        'islower()',
-        'istitle()',
-        'isalnum()',
-        'isascii()',
-        'isprintable()',
-        'isidentifier()',
-      ]),
-    () => `join(${next()})`,
-    () => `center(${number()}, '*')`,
-    () => `ljust(14, ${text()})`,
-    () => `zfill(${pick(random, ['4', '12'])})`,
-    () => `removeprefix(${text()})`,
-    () => `expandtabs(${number()})`,
-    () => `get(${pick(random, ["'a'", "'role'", "'zz'"])}, ${next()})`,
-    () => 'items()|list',
-    () => 'keys()|list',
-    () => 'values()|list',
-    () => `format(${next()}, ${next()})`,
-    () => `append(${next()})`,
-    () => `copy()`,
-  ])()}`;
 }

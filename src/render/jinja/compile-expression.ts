@@ -116,7 +116,17 @@ function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evalua
   const part = (node: Expr | undefined): ((env: Env) => Value | undefined) =>
     node ? compileExpression(node, frame) : () => undefined;
   const [start, stop, step] = [part(index.start), part(index.stop), part(index.step)];
-  return (env) => slice(object(env), { start: start(env), stop: stop(env), step: step(env) });
+  const cut = (env: Env): Value => slice(object(env), { start: start(env), stop: stop(env), step: step(env) });
+  if ([objectNode, index.start, index.stop, index.step].some((node) => node && node.type !== 'const')) return cut;
+  // jinja2 works constants out while compiling, by a way that makes an undefined of what cannot be subscripted.
+  return (env) => {
+    try {
+      return cut(env);
+    } catch (error) {
+      if (error instanceof TemplateError && error.kind === 'type') return new Undefined(error.message);
+      throw error;
+    }
+  };
 }
 
 function compileSign(sign: '+' | '-', operand: Evaluate): Evaluate {

@@ -16,6 +16,7 @@ import {
   textOf,
   withMarkup,
 } from './text.ts';
+import { asciiDigits } from './unicode.ts';
 import {
   asInt,
   Dict,
@@ -55,13 +56,10 @@ export function percentFormat(format: Str, values: Value): Str {
     }
     if (key !== undefined) named = true;
     if (key !== undefined && !(values instanceof Dict)) throw typeError('format requires a mapping');
-    const width = widthText === '*' ? Number(next()) : Number(widthText ?? 0);
+    const width = widthText === '*' ? starred(next()) : Number(widthText ?? 0);
     const hasPrecision = /\.(\*|\d+)?[hlL]?.$/s.test(whole);
-    const precision = precisionText === '*' ? Number(next()) : hasPrecision ? Number(precisionText ?? 0) : undefined;
-    if (type === '%') {
-      builder.push('%');
-      continue;
-    }
+    const precision =
+      precisionText === '*' ? Math.max(0, starred(next())) : hasPrecision ? Number(precisionText ?? 0) : undefined;
     const value = key === undefined ? next() : named ? member(values, key) : null;
     const item = { flags, width, precision, type: type ?? '' };
     builder.push(markup ? markupItem(value, item) : percentItem(value, item));
@@ -73,6 +71,12 @@ export function percentFormat(format: Str, values: Value): Str {
   if (used < positional.length && !named && !mapping)
     throw typeError('not all arguments converted during string formatting');
   return builder.finish(markup);
+}
+
+function starred(value: Value): number {
+  const int = asInt(value);
+  if (int === undefined) throw typeError('* wants int');
+  return Number(int);
 }
 
 /** What Markup puts in place of a value: text escaped, and a number where one is asked for. */
@@ -181,14 +185,16 @@ function exponential(number: number, digits: number): string {
   return `${Object.is(number, -0) ? '-' : ''}${mantissa}e${signedExponent(Number(exponent))}`;
 }
 
-const specPattern = /^(?:(.)?([<>=^]))?([+\- ])?(z)?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-zA-Z%])?$/su;
+const specPattern = /^(?:(.)?([<>=^]))?([+\- ])?(z)?(#)?(0)?(\p{Nd}+)?([,_])?(?:\.(\p{Nd}+))?([a-zA-Z%])?$/su;
 
 /** Python's `format(value, spec)` for strings and numbers. */
 export function formatValue(value: Value, spec: string): Str {
   if (spec === '') return str(value);
   const match = specPattern.exec(spec);
   if (!match) throw valueError(`Invalid format specifier '${spec}'`);
-  const [, fillText, alignText, sign, , hash, zero, widthText, grouping, precisionText, type] = match;
+  const [, fillText, alignText, sign, , hash, zero, widthDigits, grouping, precisionDigits, type] = match;
+  const widthText = widthDigits && asciiDigits(widthDigits);
+  const precisionText = precisionDigits && asciiDigits(precisionDigits);
   const precision = precisionText === undefined ? undefined : Number(precisionText);
   const number = value instanceof Float || isInt(value) || typeof value === 'boolean';
   if (!number && !isStr(value)) throw typeError(`unsupported format string passed to ${typeName(value)}.__format__`);

@@ -31,16 +31,19 @@ export interface JinjaProgram {
  */
 export function compileJinja(source: string): JinjaProgram {
   const execute = guarded(() => compileBody(parseTemplate(source)));
+  // Made once: rendering is synchronous, so that the clock of the last call is the one that is asked.
+  let clock: () => Date = () => new Date();
+  const globals = globalNames(() => clock());
   return {
     render: (variables, { now, limits = defaultLimits }) => {
-      const globals = globalNames(now);
+      clock = now;
       const page = new TextBuilder();
       const runtime: Runtime = {
         out: page,
         page,
         lookup: (name) => {
           if (name === 'self') return new TemplateReference();
-          return variables.has(name) ? variables.get(name) : globals.get(name);
+          return variables.get(name) ?? (variables.has(name) ? variables.get(name) : globals.get(name));
         },
         vars: new Map(),
         generations: [],

@@ -1,5 +1,6 @@
 import { asDouble, floatToInt } from './number.ts';
 import { isStr, textOf } from './text.ts';
+import { asciiDigits, whitespace } from './unicode.ts';
 import { Float, isInt, smallest, Undefined, type Value } from './value.ts';
 
 /** The int a value stands for, as Python's `int(value)` reads it; nothing where that raises ValueError or TypeError. */
@@ -11,8 +12,15 @@ export function readInt(value: Value, base = 10): Value | undefined {
   return isStr(value) ? parseInteger(textOf(value), base) : undefined;
 }
 
+const edges = new RegExp(`^[${whitespace}]+|[${whitespace}]+$`, 'g');
+
+/** Without Python's white space around it, in ASCII digits. */
+function trimmed(text: string): string {
+  return asciiDigits(text.replace(edges, ''));
+}
+
 function parseInteger(text: string, base: number): Value | undefined {
-  const match = /^([+-]?)(0[xXoObB])?_?([0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*)$/.exec(text.trim());
+  const match = /^([+-]?)(0[xXoObB])?_?([0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*)$/.exec(trimmed(text));
   if (!match) return undefined;
   const [, sign = '', prefix = '', body = ''] = match;
   const bases: Readonly<Record<string, number>> = { '0x': 16, '0o': 8, '0b': 2 };
@@ -37,7 +45,7 @@ function parseDigits(sign: string, ...[body, base]: [string, number]): Value | u
 export function readFloat(value: Value): number | undefined {
   if (value instanceof Undefined) throw value.error();
   if (!isStr(value)) return asDouble(value);
-  const text = textOf(value).trim().toLowerCase();
+  const text = trimmed(textOf(value)).toLowerCase();
   const word = /^([+-]?)(inf|infinity|nan)$/.exec(text);
   if (word) return (word[1] === '-' ? -1 : 1) * (word[2] === 'nan' ? Number.NaN : Number.POSITIVE_INFINITY);
   const digits = '\\d+(?:_\\d+)*';

@@ -42,8 +42,7 @@ import {
 
 export type StringMethod = (self: Str, args: readonly Value[], kwargs: Kwargs) => Value;
 
-/** Python's str methods, by name. Those that the sandbox hides or that make bytes say so. */
-export const stringMethods: ReadonlyMap<string, StringMethod> = new Map<string, StringMethod>([
+const methods: [string, StringMethod][] = [
   ['capitalize', simple((self) => rewritten(self, capitalize))],
   [
     'casefold',
@@ -130,7 +129,33 @@ export const stringMethods: ReadonlyMap<string, StringMethod> = new Map<string, 
   ['translate', unsupported('translate')],
   ['maketrans', unsupported('maketrans')],
   ['encode', unsupported('encode')],
-]);
+];
+
+/** How many arguments the methods take that take them by position only. */
+const arities: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  ...Object.fromEntries(
+    'join partition removeprefix removesuffix rpartition zfill'.split(' ').map((name) => [name, [1, 1]]),
+  ),
+  ...Object.fromEntries('center ljust rjust'.split(' ').map((name) => [name, [1, 2]])),
+  ...Object.fromEntries('count endswith find index rfind rindex startswith'.split(' ').map((name) => [name, [1, 3]])),
+};
+
+/** Python's str methods, by name. Those that make bytes say that they are not to be had. */
+export const stringMethods: ReadonlyMap<string, StringMethod> = new Map(
+  methods.map(([name, method]): [string, StringMethod] => {
+    const arity = arities[name];
+    if (!arity) return [name, method];
+    const [least, most] = arity;
+    return [
+      name,
+      (self, args, kwargs) => {
+        if (args.length < least || args.length > most || kwargs.size > 0)
+          throw typeError(`str.${name}() takes ${least} to ${most} arguments by position`);
+        return method(self, args, kwargs);
+      },
+    ];
+  }),
+);
 
 /** `format` and `format_map`, which reach into their arguments through the sandbox. */
 export function formatMethod(name: 'format' | 'format_map', access: FieldAccess): StringMethod {

@@ -59,6 +59,7 @@ export class TextBuilder {
 
   push(value: Str): void {
     if (typeof value === 'string') this.append(value, TEMPLATE, -1);
+    else if (value.runs.length === 3) this.append(value.text, value.runs[1] as number, value.runs[2] as number);
     else this.pushRuns(value, 0, value.text.length);
   }
 
@@ -144,6 +145,14 @@ export function joined(parts: readonly Str[], separator: Str = ''): Str {
 export function sliceText(value: Str, start: number, end: number): Str {
   if (typeof value === 'string') return value.slice(start, end);
   if (start <= 0 && end >= value.text.length) return value;
+  const { runs, text, markup } = value;
+  const from = Math.max(0, start);
+  if (runs.length === 3 && !markup) {
+    // Most texts are one run: what a message says, or a part of it.
+    const part = text.slice(from, end);
+    const offset = runs[2] as number;
+    return part === '' ? '' : new Text(part, [0, runs[1] as number, offset < 0 ? -1 : offset + from]);
+  }
   const builder = new TextBuilder();
   builder.pushSlice(value, Math.max(0, start), end);
   return builder.finish(value.markup);

@@ -13,6 +13,20 @@ export function isSpaceUnit(unit: string): boolean {
   return spaceUnit.test(unit);
 }
 
+/** Decimal digits of other scripts as ASCII's, as Python's `int` reads them. */
+export function asciiDigits(text: string): string {
+  return /^[\x00-\x7f]*$/.test(text) ? text : text.replace(/\p{Nd}/gu, (digit) => String(digitValue(digit)));
+}
+
+function digitValue(digit: string): number {
+  const code = digit.codePointAt(0) ?? 0;
+  // Five sets of digits in a row; all others stand alone, ten in a row.
+  if (code >= 0x1d7ce && code <= 0x1d7ff) return (code - 0x1d7ce) % 10;
+  let value = 0;
+  while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value++;
+  return value;
+}
+
 // The only letters whose title case is neither their lower nor their upper case.
 const digraphs: Readonly<Record<string, string>> = {
   '\u01c4': '\u01c5',

@@ -59,7 +59,9 @@ type Key = string | number | bigint | null | Undefined | PyObject;
 
 /** A dict in insertion order; 1, 1.0 and True are one key, as in Python. */
 export class Dict {
-  private readonly entries = new Map<Key, { key: Value; value: Value }>();
+  private readonly entries = new Map<Key, Value>();
+  /** The keys that are not what `keyOf` makes of them: text with sources, floats, booleans, tuples. */
+  private originals: Map<Key, Value> | undefined;
 
   static of(pairs: Iterable<readonly [Value, Value]>): Dict {
     const dict = new Dict();
@@ -70,30 +72,35 @@ export class Dict {
     return this.entries.size;
   }
   get(key: Value): Value | undefined {
-    return this.entries.get(keyOf(key))?.value;
+    return this.entries.get(keyOf(key));
   }
   /** The value under a str key; spares making a key. */
   getText(key: string): Value | undefined {
-    return this.entries.get(key)?.value;
+    return this.entries.get(key);
   }
   has(key: Value): boolean {
     return this.entries.has(keyOf(key));
   }
   set(key: Value, value: Value): void {
     const at = keyOf(key);
-    const entry = this.entries.get(at);
     // Python keeps the first of equal keys and the last value.
-    if (entry) entry.value = value;
-    else this.entries.set(at, { key, value });
+    if (at !== key && !this.entries.has(at)) {
+      this.originals ??= new Map();
+      this.originals.set(at, key);
+    }
+    this.entries.set(at, value);
   }
   keys(): Value[] {
-    return Array.from(this.entries.values(), (entry) => entry.key);
+    return Array.from(this.entries.keys(), (key) => this.original(key));
   }
   values(): Value[] {
-    return Array.from(this.entries.values(), (entry) => entry.value);
+    return Array.from(this.entries.values());
   }
   items(): [Value, Value][] {
-    return Array.from(this.entries.values(), (entry) => [entry.key, entry.value]);
+    return Array.from(this.entries, ([key, value]) => [this.original(key), value]);
+  }
+  private original(key: Key): Value {
+    return this.originals?.get(key) ?? (key as Value);
   }
 }
 
