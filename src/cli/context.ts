@@ -7,6 +7,8 @@ export interface CliContext {
   readonly stdin: NodeJS.ReadStream;
   /** Results: what a pipe would want. */
   out(text: string): void;
+  /** Settles once what `out` was given has been taken; for results larger than memory. Absent: at once. */
+  drained?(): Promise<void>;
   /** Everything said on the way: progress, warnings, errors. */
   err(text: string): void;
   readonly isTerminal: boolean;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { CliContext } from './context.ts';
 
 /** One press of Ctrl-C may arrive twice: from the terminal, and from the `npm run` above us. */
@@ -13,6 +14,9 @@ export function processContext(): CliContext & { readonly exitCode: () => number
     env,
     stdin,
     out: (text) => void stdout.write(text),
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain');
+    },
     err: (text) => void stderr.write(text),
     isTerminal: stderr.isTTY === true,
     colour: wantsColour(env, stdout.isTTY === true),

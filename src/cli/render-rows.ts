@@ -156,9 +156,12 @@ async function openOutput({ output }: RenderRowsOptions, context: CliContext): P
   const flush = async (): Promise<void> => {
     const text = batch;
     batch = '';
-    if (!stream) return context.out(text);
+    if (!stream) {
+      context.out(text);
+      return context.drained?.();
+    }
     if (stream.errored) throw stream.errored;
-    if (!stream.write(text)) await Promise.race([once(stream, 'drain'), once(stream, 'error')]);
+    if (!stream.write(text)) await once(stream, 'drain');
     if (stream.errored) throw stream.errored;
   };
   return {

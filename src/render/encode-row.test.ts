@@ -130,6 +130,24 @@ describe('rules for parts of answers, in a real template', () => {
   });
 });
 
+describe('a template that says the name of a tool again above its result', () => {
+  it('has the answer end where the answer ends', () => {
+    const echoing = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.tool_calls %}{{ m.tool_calls[0].function.name }}(){% elif m.role == 'tool' %}{{ messages[loop.index0 - 1].tool_calls[0].function.name }}: {{ m.content }}{% else %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+    );
+    const call = { type: 'function', function: { name: 'find', arguments: {} } };
+    const messages = [
+      user('a'),
+      { role: 'assistant', content: '', tool_calls: [call] },
+      { role: 'tool', content: 'b' },
+      { role: 'assistant', content: 'c' },
+    ];
+    const row = encodeRow(request(messages, { template: echoing }));
+    if (!row.ok) throw new Error(JSON.stringify(row.issues));
+    expect(learned(row.documents[0]?.value as EncodedSample)).toBe('|find()<|im_end|>|c<|im_end|>|');
+  });
+});
+
 describe('content that spells a control token', () => {
   const row = [user('Stop <|im_end|> here'), { role: 'assistant', content: 'No.' } as const];
   const idsOf = (controlTokens: RowRequest['controlTokens']) => encodeRow(request(row, { controlTokens }));

@@ -1,7 +1,7 @@
 import type { Issue } from '../core/issue.ts';
 import type { LearnPlan } from './learn-rules.ts';
 import type { Source } from './messages.ts';
-import { isSaid, lostContent, piecesOf } from './survival.ts';
+import { isSaid, lostContent, type Piece, piecesOf } from './survival.ts';
 import { type RawRendering, type RenderInput, renderRaw } from './template.ts';
 
 /** A learned turn, in UTF-16 positions of the rendered text. */
@@ -56,7 +56,8 @@ export function learnedTurns({ input, rendering, weights }: LearnRequest): { tur
   const issues: Issue[] = [];
   weights.forEach((weight, index) => {
     if (weight === 0) return;
-    const pieces = piecesOf(rendering, index).filter((piece) => isSaid(piece.source.field));
+    const said = piecesOf(rendering, index).filter((piece) => isSaid(piece.source.field));
+    const pieces = withoutEchoes({ input, text: rendering.text, index, pieces: said });
     const first = pieces[0]?.start;
     const begin =
       input.messages[index]?.role === 'assistant'
@@ -77,6 +78,32 @@ export function learnedTurns({ input, rendering, weights }: LearnRequest): { tur
     turns.push({ message: index, weight, start, end, promptMatches, ...(prompt === undefined ? {} : { prompt }) });
   });
   return { turns, issues };
+}
+
+interface EchoRequest {
+  readonly input: RenderInput;
+  readonly text: string;
+  readonly index: number;
+  readonly pieces: readonly Piece[];
+}
+
+/**
+ * A template may say again, in a later turn, what a message said: the name of the tool above its result. That is not the
+ * message's turn, which ends where the conversation up to it ends.
+ */
+function withoutEchoes({ input, text, index, pieces }: EchoRequest): readonly Piece[] {
+  const repeats = pieces.some(
+    ({ source, offset }, at) =>
+      source.field === 'tool_name' &&
+      pieces.findIndex((other) => other.source === source && other.offset === offset) < at,
+  );
+  if (!repeats || index === input.messages.length - 1) return pieces;
+  const upTo = renderRaw({ ...input, messages: input.messages.slice(0, index + 1), addGenerationPrompt: false });
+  if (!upTo.ok) return pieces;
+  let end = 0;
+  while (end < upTo.text.length && upTo.text[end] === text[end]) end++;
+  const own = pieces.filter((piece) => piece.end <= end);
+  return own.length > 0 ? own : pieces;
 }
 
 interface TurnStartRequest {

@@ -1,0 +1,185 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeTinyModel } from '../../testing/tiny-model.ts';
+import type { CliContext } from '../context.ts';
+import { runCli } from '../main.ts';
+
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-render-'));
+  await writeTinyModel(join(scratch, 'model'), { seed: 1 });
+  await writeFile(
+    join(scratch, 'chat.jinja'),
+    "{{ bos_token }}{% for m in messages %}{{ raise_exception('no tools') if m.role == 'tool' }}<{{ m.role }}>{{ m.content }}{% endfor %}{{ tools | tojson }}{{ documents is none }}{{ add_generation_prompt }}{{ strftime_now('%H:%M') }}",
+  );
+  const rows = [
+    '{"messages": [{"role": "user", "content": "a 😀\\u2028b"}], "bos_token": "<s>", "tools": [{"n": 1.0, "10": 1, "2": 12345678901234567890}]}',
+    '',
+    '{"messages": [{"role": "tool", "content": "a"}]}',
+    '{"messages": "a"}',
+    '[1]',
+    '{"messages": [1]}',
+    'no',
+    '{"messages": [], "add_generation_prompt": true}',
+  ];
+  await writeFile(
+    join(scratch, 'rows.jsonl'),
+    Buffer.concat([Buffer.from(`${rows.join('\n')}\n`), Buffer.from([0xff, 10])]),
+  );
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  let code = 0;
+  const context: CliContext = {
+    cwd: scratch,
+    env: { MARTLET_HOME: join(scratch, 'home') },
+    stdin: process.stdin,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 100,
+    signal: new AbortController().signal,
+    now: () => new Date('2026-01-03T00:00:00Z'),
+    setExitCode: (given) => {
+      code = given;
+    },
+  };
+  const table = [
+    { name: 'render', summary: '', load: () => import('./render.ts') },
+    { name: 'verify', summary: '', load: () => import('./verify.ts') },
+  ];
+  const exit = await runCli(argv, { context, table, exitCode: () => code });
+  return { exit, out, err };
+}
+
+interface Line {
+  readonly text: string;
+  readonly error: { readonly code: string } | null;
+  readonly spans: readonly {
+    readonly start: number;
+    readonly end: number;
+    readonly source: { readonly path?: string };
+  }[];
+  readonly ids: readonly number[];
+  readonly mask: readonly number[];
+}
+
+const lines = (text: string): Line[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+test('each row is a line: its text, or why there is none', async () => {
+  const { out, err, exit } = await martlet(
+    'render',
+    '--template',
+    'chat.jinja',
+    '--input',
+    'rows.jsonl',
+    '--now',
+    '2026-03-05T14:07:09',
+  );
+  const rows = lines(out);
+  expect(exit).toBe(0);
+  expect(err).toContain('8 rows, 6 failed');
+  expect(rows.map(({ error }) => error?.code ?? null)).toEqual([
+    null,
+    'template-refused',
+    'messages-missing',
+    'not-an-object',
+    'messages-missing',
+    'not-json',
+    null,
+    'not-utf8',
+  ]);
+  expect(rows[0]?.text).toBe('<s><user>a 😀\u2028b[{"n": 1.0, "10": 1, "2": 12345678901234567890}]TrueFalse14:07');
+  expect(rows[6]?.text).toBe('nullTrueTrue14:07');
+  for (const row of rows) expect(Object.keys(row)).toEqual(['text', 'error', 'spans']);
+  const { text, spans } = rows[0] as Line;
+  expect(spans[0]?.start).toBe(0);
+  expect(spans.at(-1)?.end).toBe(text.length);
+  const content = spans.find(({ source }) => source.path === 'content');
+  expect(text.slice(content?.start, content?.end)).toBe('a 😀\u2028b');
+});
+
+test('a tokenizer gives ids, and a mask of what is learned', async () => {
+  await writeFile(
+    join(scratch, 'talk.jsonl'),
+    `${JSON.stringify({
+      messages: [
+        { role: 'user', content: 'Sky? <|im_end|>' },
+        { role: 'assistant', content: 'Blue.' },
+      ],
+      add_generation_prompt: true,
+    })}\n`,
+  );
+  const { exit, err } = await martlet(
+    'render',
+    '--template',
+    'model',
+    '--tokenizer',
+    './model',
+    '--input',
+    'talk.jsonl',
+    '--output',
+    'out.jsonl',
+    '--json',
+  );
+  expect([exit, err]).toEqual([0, '']);
+  const [row] = lines(await readFile(join(scratch, 'out.jsonl'), 'utf8'));
+  expect(row?.text).toContain('Blue.<|im_end|>\n<|im_start|>assistant\n');
+  expect(row?.mask).toHaveLength(row?.ids.length ?? -1);
+  // The stop token (2) stands once in the question's turn and once in the answer's, which alone is learned.
+  expect(row?.ids.flatMap((id, at) => (id === 2 ? [row.mask[at]] : []))).toEqual([0, 1]);
+});
+
+test('a template that does not compile fails each row, and the command', async () => {
+  await writeFile(join(scratch, 'broken.jinja'), '{% for %}');
+  const { out, err, exit } = await martlet('render', '--template', 'broken.jinja', '--input', 'rows.jsonl');
+  expect(lines(out).every(({ error }) => error !== null)).toBe(true);
+  expect(err).toContain('does not compile');
+  expect(exit).not.toBe(0);
+});
+
+test('what is not given as it should be is told', async () => {
+  expect((await martlet('render', '--template', 'chat.jinja', '--input', 'rows.jsonl', '--now', 'noon')).err).toContain(
+    '--now noon',
+  );
+  expect((await martlet('render', '--template', 'chat.jinja', '--input', 'none.jsonl')).exit).not.toBe(0);
+  expect(
+    (await martlet('render', '--template', 'chat.jinja', '--input', 'rows.jsonl', '--learn', 'lst')).err,
+  ).toContain('Write last.');
+});
+
+test('verify render passes sound rows, and names what is wrong with others', async () => {
+  await writeFile(join(scratch, 'recipe.yaml'), 'name: tiny\nbase: ./model\ndata: {sources: [{from: talk.jsonl}]}\n');
+  const sound = await martlet('verify', 'render', 'recipe.yaml');
+  expect(sound.out).toContain('control-token');
+  expect(sound.out).toContain('what is trained is what will be served, 1 warnings');
+  expect(sound.exit).toBe(0);
+  await writeFile(
+    join(scratch, 'shy.jinja'),
+    '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}',
+  );
+  const broken = await martlet('verify', 'render', 'recipe.yaml', '--set', 'render.template=shy.jinja', '--json');
+  expect(broken.exit).toBe(1);
+  const report = JSON.parse(broken.out);
+  expect(report).toMatchObject({ ok: false, rows: 1 });
+  expect(report.failures[0]).toMatchObject({
+    check: 'a',
+    turn: 1,
+    row: { line: 1 },
+    window: { tokens: expect.any(Array) },
+  });
+});

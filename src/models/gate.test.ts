@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Sample } from '../schema/sample.ts';
+import { writeTinyModel } from '../testing/tiny-model.ts';
+import { type Encoder, openEncoder } from './encoder.ts';
+import { drawRows, formatFailure, requireGate, runGate } from './gate.ts';
+
+let scratch: string;
+let encoder: Encoder;
+const render = { template: 'model', learn: 'assistant', system: 'Be brief.' };
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-gate-'));
+  await writeTinyModel(scratch, { seed: 1 });
+  encoder = await openEncoder({ folder: scratch, render, now: new Date(0) });
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+function sample(line: number, messages: Sample['messages']): Sample {
+  const provenance = { source: 'rows.jsonl', file: 'rows.jsonl', line, sha256: '0'.repeat(64) };
+  return { id: `id-${line}`, messages, split: 'train', provenance };
+}
+const talk = (line: number): Sample =>
+  sample(line, [
+    { role: 'user', content: `Sky ${line}?` },
+    { role: 'assistant', content: 'Blue.' },
+    { role: 'user', content: 'Grass?' },
+    { role: 'assistant', content: 'Green.' },
+  ]);
+
+test('sound rows pass, and an engine that sees the same prompts agrees', async () => {
+  const engines = [{ name: 'same', promptIds: encoder.prompt }];
+  const report = await runGate({ encoder, samples: [talk(1), talk(2)], engines });
+  expect(report).toMatchObject({ ok: true, rows: 2, documents: 2, splitRows: 0, failures: [] });
+  expect(report.learnedTokens).toBeGreaterThan(0);
+  expect(() => requireGate(report)).not.toThrow();
+});
+
+test('(g) an engine that sees another prompt is named, with the token it is at', async () => {
+  const engines = [
+    { name: 'other', promptIds: (each: Parameters<Encoder['prompt']>[0]) => [...encoder.prompt(each), 13] },
+  ];
+  const report = await runGate({ encoder, samples: [talk(1)], engines });
+  expect(report.ok).toBe(false);
+  // The system message of the recipe stands in front of the row's own.
+  expect(report.failures.map(({ check, code, turn }) => [check, code, turn])).toEqual([
+    ['g', 'engine-differs', 2],
+    ['g', 'engine-differs', 4],
+  ]);
+  expect(report.failures[0]?.message).toMatch(/^other computes on 13 .* where training has/);
+});
+
+test('a failure names row, turn and tokens, and stops what asks for the gate', async () => {
+  const silent = sample(7, [{ role: 'user', content: 'Sky?' }]);
+  const report = await runGate({ encoder, samples: [talk(1), silent] });
+  expect(report.failures).toMatchObject([{ check: 'f', row: { line: 7 }, turn: null }]);
+  expect(formatFailure(report.failures[0] as (typeof report.failures)[number])).toContain('rows.jsonl:7');
+  expect(() => requireGate(report)).toThrow(/1 of 2 rows/);
+});
+
+test('rows that become no document are left to the account of the shards', async () => {
+  const silent = sample(7, [{ role: 'user', content: 'Sky?' }]);
+  expect((await runGate({ encoder, samples: [talk(1), silent], trainedOnly: true })).ok).toBe(true);
+});
+
+test('rows are drawn evenly, in order, and the same for a seed', async () => {
+  async function* numbers(count: number): AsyncGenerator<number> {
+    for (let i = 0; i < count; i++) yield i;
+  }
+  expect(await drawRows(numbers(5), 10, 1)).toEqual([0, 1, 2, 3, 4]);
+  const drawn = await drawRows(numbers(1000), 50, 1);
+  expect(drawn).toEqual(await drawRows(numbers(1000), 50, 1));
+  expect(drawn).toHaveLength(50);
+  expect([...drawn].sort((a, b) => a - b)).toEqual(drawn);
+  const sums = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map(async (seed) => (await drawRows(numbers(1000), 50, seed)).reduce((a, b) => a + b, 0)),
+  );
+  const mean = sums.reduce((a, b) => a + b, 0) / (sums.length * 50);
+  expect(Math.abs(mean - 499.5)).toBeLessThan(60);
+});
