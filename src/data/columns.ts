@@ -47,8 +47,8 @@ export function readColumns(
   const tools = readTools(row, 'tools', notes);
   const rejectedTools = rejected && readTools(row, 'rejected_tools', notes);
   const objects = readObjects(row, [...messages, ...(rejected ?? [])], notes);
-  const taken = takenColumns(row, reading);
-  const extra = Object.entries(row).filter(([name]) => !taken.has(name));
+  const isTaken = takenColumns(row, reading);
+  const extra = Object.entries(row).filter(([name]) => !isTaken(name));
   return {
     ...conversation,
     ...answers,
@@ -67,20 +67,17 @@ export function readColumns(
   };
 }
 
-/** Every column that something was read from, or that says nothing where something would have been read. */
-export function takenColumns(row: JsonObject, { columns }: Pick<Reading, 'columns'>): ReadonlySet<string> {
-  const media = [
-    ...mediaColumns(),
-    ...mediaColumns('rejected_'),
-    ...mediaColumns('positive_'),
-    ...mediaColumns('negative_'),
-  ];
-  return new Set([
-    ...Object.keys(columns),
-    ...sharedColumns,
-    ...answerColumns(row),
-    ...media.filter((column) => !isNothing(row[column])),
-  ]);
+const shared = new Set(sharedColumns);
+const media = new Set(['', 'rejected_', 'positive_', 'negative_'].flatMap((prefix) => mediaColumns(prefix)));
+
+/** Tells of a column whether something is read from it, or would be if it said something. */
+export function takenColumns(row: JsonObject, { columns }: Pick<Reading, 'columns'>): (name: string) => boolean {
+  const answers = answerColumns(row);
+  return (name) =>
+    Object.hasOwn(columns, name) ||
+    shared.has(name) ||
+    answers.includes(name) ||
+    (media.has(name) && !isNothing(row[name]));
 }
 
 const isNothing = (value: Json | undefined): boolean =>

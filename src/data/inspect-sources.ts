@@ -2,6 +2,7 @@ import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
 import type { Fate } from '../schema/dataset.ts';
 import type { Sample } from '../schema/sample.ts';
+import { answerColumns } from './answers.ts';
 import type { RowSource } from './read-row.ts';
 import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
 import { type RowProfile, rowProfiler } from './row-profile.ts';
@@ -64,7 +65,9 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
   let isAll = true;
   const observe = (row: Parameters<typeof profiler.row>[0]): void => {
     const columns = example === undefined ? opened.format.readings(row)[0]?.columns : undefined;
-    if (columns) example = Object.fromEntries(Object.entries(columns).filter(([name]) => row[name] !== undefined));
+    const answers = Object.fromEntries(answerColumns(row).map((name) => [name, name]));
+    const all = { ...columns, ...answers };
+    if (columns) example = Object.fromEntries(Object.entries(all).filter(([name]) => row[name] !== undefined));
     profiler.row(row);
   };
   const watched: OpenedSource & RowSource = { ...opened, observe };

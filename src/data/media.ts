@@ -11,9 +11,11 @@ export type MediaKind = (typeof mediaKinds)[number];
 type Address = string | string[];
 
 /** Columns that hold media, by kind: `images`, or `image` for a single one. */
-const columnsOf = (kind: MediaKind, prefix = ''): readonly string[] => [`${prefix}${kind}s`, `${prefix}${kind}`];
+const columnsOf = (kind: MediaKind, prefix: string): readonly string[] => [`${prefix}${kind}s`, `${prefix}${kind}`];
 
-export const mediaColumns = (prefix = ''): readonly string[] => mediaKinds.flatMap((kind) => columnsOf(kind, prefix));
+/** Those of all kinds; `prefix` for those of another conversation of the row, as `rejected_`. */
+export const mediaColumns = (prefix: string): readonly string[] =>
+  mediaKinds.flatMap((kind) => columnsOf(kind, prefix));
 
 const isNothing = (value: Json | undefined): boolean =>
   value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);

@@ -57,10 +57,10 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
       for (const column of Object.keys(written)) columns.add(column);
       for (const theirs of unseen) if (columnValue(written, theirs) !== undefined) unseen.delete(theirs);
       const readings = distinctReadings(row, readingsOf(row));
-      const formatsOf = new Set(readings.map(({ format }) => format.name));
       for (const reading of readings) {
-        // Two readings in one format are told apart by their columns.
-        const key = formatsOf.size < readings.length ? reading.how : reading.format.name;
+        // Two readings in one format, of one row, are told apart by their columns.
+        const isAlone = readings.every((other) => other === reading || other.format !== reading.format);
+        const key = isAlone ? reading.format.name : reading.how;
         if (!found.has(key)) found.set(key, { ...reading, line });
       }
     } else firstProblem ||= problem;
@@ -96,17 +96,23 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
   const readings = [...found.values()];
   const [first] = readings;
   if (readings.length === 1) return first?.format;
-  const names = [...new Set(readings.map(({ format }) => format.name))];
-  const ways = readings.map(({ format, how, line, text }) => {
-    const way = names.length === readings.length ? format.name : how;
-    return `as ${way} (line ${line}): ${text}`;
+  const isAlone = ({ format }: TrialReading): boolean =>
+    readings.filter((other) => other.format === format).length === 1;
+  const ways = readings.map((reading) => {
+    const way = isAlone(reading) ? reading.format.name : reading.how;
+    return `as ${way} (line ${reading.line}): ${reading.text}`;
   });
+  // A format decides between formats; between two readings in one format, columns do.
+  const formatNames = readings.filter(isAlone).map(({ format }) => format.name);
+  const columnSets = readings.filter((reading) => !isAlone(reading)).map((reading) => reading.columns);
+  const keys = [
+    ...(formatNames.length > 0 ? [`${source}.format: ${formatNames.join(' or ')}`] : []),
+    ...(columnSets.length > 0 ? [`${source}.columns: ${columnSets.join(' or ')}`] : []),
+  ];
   return issue(
     'format-ambiguous',
     `${basename(file)} can be read in ${readings.length} ways: ${ways.join('; ')}.`,
-    names.length === readings.length
-      ? `Set ${source}.format: ${names.join(' or ')}.`
-      : `Set ${source}.columns: ${readings.map((reading) => reading.columns).join(' or ')}.`,
+    `Set ${keys.join(', or ')}.`,
   );
 }
 

@@ -51,14 +51,14 @@ export function rowProfiler(format: RowFormat) {
     row(row: JsonObject): void {
       rows++;
       const [reading] = format.readings(row);
-      const taken = reading ? takenColumns(row, reading) : new Set<string>();
+      const isTaken = reading ? takenColumns(row, reading) : () => false;
       for (const [name, value] of Object.entries(row)) {
         const column = columns.get(name) ?? { types: new Map<string, number>(), readAs: null };
         columns.set(name, column);
         if (value === null) continue;
         const type = typeOf(value);
         column.types.set(type, (column.types.get(type) ?? 0) + 1);
-        if (taken.has(name)) column.readAs ??= reading?.columns[name] ?? name;
+        if (isTaken(name)) column.readAs ??= reading?.columns[name] ?? name;
       }
     },
     sample(sample: Sample): void {
