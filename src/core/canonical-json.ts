@@ -8,9 +8,7 @@ import { MartletError } from './error.ts';
 export function canonicalJson(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      if (!value.isWellFormed())
-        throw new MartletError('not-json', 'a string with a lone surrogate has no canonical form');
-      return JSON.stringify(value);
+      return textJson(value);
     case 'number':
       if (!Number.isFinite(value)) throw new MartletError('not-json', `${value} has no JSON form`);
       return JSON.stringify(value);
@@ -19,11 +17,24 @@ export function canonicalJson(value: unknown): string {
     case 'object': {
       if (value === null) return 'null';
       if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-      const members = Object.entries(value).filter(([, member]) => member !== undefined);
-      members.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-      return `{${members.map(([key, member]) => `${canonicalJson(key)}:${canonicalJson(member)}`).join(',')}}`;
+      return objectJson(value as Readonly<Record<string, unknown>>);
     }
     default:
       throw new MartletError('not-json', `a ${typeof value} has no JSON form`);
   }
+}
+
+function textJson(text: string): string {
+  if (!text.isWellFormed()) throw new MartletError('not-json', 'a string with a lone surrogate has no canonical form');
+  return JSON.stringify(text);
+}
+
+function objectJson(value: Readonly<Record<string, unknown>>): string {
+  let members = '';
+  // Without an order of its own, sort goes by UTF-16 code units.
+  for (const key of Object.keys(value).sort()) {
+    const member = value[key];
+    if (member !== undefined) members += `${members === '' ? '' : ','}${textJson(key)}:${canonicalJson(member)}`;
+  }
+  return `{${members}}`;
 }
