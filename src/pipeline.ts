@@ -15,7 +15,19 @@ import type { Artefact } from './store/store.ts';
 import { trainStage } from './train/index.ts';
 
 // What the surfaces use of the stages beside walking them.
-export { countRows, inspectSources, readSources, type SourceInspection } from './data/index.ts';
+export {
+  countRows,
+  type DatasetDiff,
+  diffDatasets,
+  inspectSources,
+  ledgerPage,
+  parsePlace,
+  type RowStory,
+  readDataset,
+  readSources,
+  type SourceInspection,
+  storiesOf,
+} from './data/index.ts';
 export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
@@ -84,9 +84,7 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
 const bytesWorthThreads = 8 * 2 ** 20;
 
 async function workersFor(sources: readonly OpenedSource[]): Promise<number> {
-  const sizes = await Promise.all(
-    sources.map(async ({ file }) => (await stat(file).catch(() => null))?.size ?? Number.POSITIVE_INFINITY),
-  );
+  const sizes = await Promise.all(sources.map(async (source) => (await source.extent()).bytes));
   return sizes.reduce((sum, size) => sum + size, 0) < bytesWorthThreads ? 0 : availableParallelism();
 }
 

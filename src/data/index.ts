@@ -2,5 +2,15 @@ export { type BuildDatasetRequest, type BuiltDataset, buildDataset } from './bui
 export { countRows, type RowCounts } from './count-rows.ts';
 export { dataStage } from './data-stage.ts';
 export { type InspectRequest, inspectSources, type SourceInspection } from './inspect-sources.ts';
+export {
+  type DatasetDiff,
+  diffDatasets,
+  parsePlace,
+  type RowStory,
+  readDataset,
+  storiesOf,
+} from './ledger.ts';
+export { ledgerPage } from './ledger-page.ts';
 export { type ReadSourcesRequest, type RowOutcome, readSources } from './read-sources.ts';
 export { type DataValues, type ResolveFeedback, sourceInputs } from './sources.ts';
+export { defineStep, type RowStep, type StepDefinition, type WholeStep } from './steps/step.ts';

@@ -45,12 +45,17 @@ export async function* readSources(request: ReadSourcesRequest): AsyncGenerator<
   yield* readOpenedSources(await openSources(request), request);
 }
 
-/** `share`: only the rows that begin in this first share of each file, for an estimate. */
+/**
+ * Steps that look at one row at a time are taken; what steps over all rows would drop is still there. `share`: only the rows
+ * that begin in this first share of each file, for an estimate.
+ */
 export async function* readOpenedSources(
   sources: readonly OpenedSource[],
   request: ReadSourcesRequest & { readonly share?: number },
 ): AsyncGenerator<RowOutcome> {
   const read = rowReader(request);
+  const { steps } = request.values;
+  const through = steps.length > 0 ? await (await import('./steps/row-steps.ts')).openRowSteps(steps) : null;
   const accounts = rowAccounts(sources, request.values.split);
   for await (const { source: index, raw } of sourceRows(sources, request)) {
     const source = sources[index];
@@ -66,7 +71,14 @@ export async function* readOpenedSources(
       id: Buffer.from(reading.id ?? '', 'hex'),
       line: reading.line,
     });
-    yield end ? { ...reading, ...end, sample: null } : reading;
+    const outcome = end ? { ...reading, ...end, sample: null } : reading;
+    if (!through || !outcome.sample) {
+      yield outcome;
+      continue;
+    }
+    const left = through(outcome.sample);
+    if ('drop' in left) yield { ...outcome, fate: left.drop.fate, reason: left.drop.reason, sample: null };
+    else yield { ...outcome, sample: left.sample, id: left.sample.id };
   }
   if ((request.share ?? 1) === 1) accounts.finish();
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { CommandModule } from '../command.ts';
 import type { InspectFlags } from '../inspect-data.ts';
+import { addLedgerCommands } from '../ledger-commands.ts';
 import { addStage } from '../stage-command.ts';
 import { collect } from './plan.ts';
 
@@ -24,6 +25,7 @@ export const command: CommandModule = {
         const { inspectData } = await import('../inspect-data.ts');
         await inspectData(context, target, flags);
       });
+    addLedgerCommands(data, context);
   },
 };
 

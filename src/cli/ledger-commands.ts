@@ -1,0 +1,94 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { CliContext } from './context.ts';
+
+interface LedgerFlags {
+  readonly html?: string;
+  readonly json?: true;
+}
+
+/** The commands that tell what became of rows: `ledger`, `why` and `diff`. */
+export function addLedgerCommands(data: Command, context: CliContext): void {
+  data
+    .command('ledger')
+    .description('show what became of the rows of a dataset, step by step')
+    .argument('<dataset>', 'a dataset: name@n, or a name for its newest version')
+    .option('--html <file>', 'write it as one page that needs nothing else')
+    .option('--json', 'print the accounts as JSON')
+    .action(async (name: string, { html, json }: LedgerFlags) => {
+      const [{ readDataset, ledgerPage }, { printLedger }] = await Promise.all([
+        import('../pipeline.ts'),
+        import('./print/ledger.ts'),
+      ]);
+      const { address, folder } = await datasetNamed(context, name);
+      const dataset = await readDataset(folder);
+      if (html !== undefined) {
+        const file = resolve(context.cwd, html);
+        await writeFile(file, ledgerPage({ address, dataset }));
+        context.err(`wrote ${file}\n`);
+      }
+      if (json) context.out(`${JSON.stringify(dataset)}\n`);
+      else if (html === undefined) context.out(printLedger(address, dataset, context));
+    });
+
+  data
+    .command('why')
+    .description('tell the story of one row: how it was read, what each step did, what became of it')
+    .argument('<source:line>', 'where the row stands, such as rows.jsonl:12; the end of the address is enough')
+    .option('--dataset <name>', 'look in this dataset: name@n or a name; the newest of every name when absent')
+    .option('--json', 'print it as JSON')
+    .action(async (text: string, { dataset, json }: { readonly dataset?: string; readonly json?: true }) => {
+      const [{ parsePlace, storiesOf }, { printStory }] = await Promise.all([
+        import('../pipeline.ts'),
+        import('./print/ledger.ts'),
+      ]);
+      const place = parsePlace(text);
+      const found = [];
+      const looked = dataset === undefined ? await newestDatasets(context) : [await datasetNamed(context, dataset)];
+      for (const { address, folder } of looked)
+        for (const story of await storiesOf(folder, place)) found.push({ dataset: address, ...story });
+      if (json) context.out(`${JSON.stringify(found)}\n`);
+      else context.out(found.map((story) => printStory(story.dataset, story, context)).join('\n'));
+      if (found.length > 0) return;
+      const where = looked.map(({ address }) => address).join(', ') || 'any dataset: there is none';
+      context.err(`no row began at ${text} in ${where}\n`);
+      context.setExitCode(1);
+    });
+
+  data
+    .command('diff')
+    .description('tell what differs between two datasets: rows that came, went, changed or met another fate')
+    .argument('<before>', 'a dataset, such as market-brief@1')
+    .argument('<after>', 'another, such as market-brief@2')
+    .option('--json', 'print it as JSON')
+    .action(async (before: string, after: string, { json }: { readonly json?: true }) => {
+      const [{ diffDatasets }, { printDiff }] = await Promise.all([
+        import('../pipeline.ts'),
+        import('./print/ledger.ts'),
+      ]);
+      const [first, second] = [await datasetNamed(context, before), await datasetNamed(context, after)];
+      const diff = await diffDatasets(first.folder, second.folder);
+      context.out(json ? `${JSON.stringify(diff)}\n` : printDiff([first.address, second.address], diff, context));
+    });
+}
+
+async function storeOf(context: CliContext) {
+  const [{ openStore }, { storeRoot }] = await Promise.all([
+    import('../store/open-store.ts'),
+    import('./store-root.ts'),
+  ]);
+  return openStore({ root: storeRoot(context), clock: context.now, who: '' });
+}
+
+async function datasetNamed(context: CliContext, name: string) {
+  const store = await storeOf(context);
+  const newest = name.includes('@') ? undefined : await store.latest('dataset', name).catch(() => undefined);
+  return newest ?? store.open('dataset', name.includes('@') ? name : `${name}@1`);
+}
+
+async function newestDatasets(context: CliContext) {
+  const store = await storeOf(context);
+  const newest = new Map((await store.list('dataset')).map((artefact) => [artefact.address.split('@')[0], artefact]));
+  return [...newest.values()];
+}

@@ -1,0 +1,110 @@
+import { formatCount } from '../../core/units.ts';
+import type { DatasetDiff, RowStory } from '../../pipeline.ts';
+import type { Dataset } from '../../schema/dataset.ts';
+import { printable } from '../commands/review-print.ts';
+import type { CliContext } from '../context.ts';
+import { palette } from './palette.ts';
+import { formatTable } from './table.ts';
+
+type Look = Pick<CliContext, 'colour' | 'columns'>;
+
+const barWidth = 20;
+
+/** The funnel: for each step rows in and out, then what ended there and why. */
+export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]): string {
+  const colours = palette(look);
+  const { rowsIn, fates, steps } = dataset;
+  const bar = (rows: number): string => {
+    const full = rowsIn === 0 ? 0 : Math.round((rows / rowsIn) * barWidth);
+    return `${'█'.repeat(full)}${colours.dim('·'.repeat(barWidth - full))}`;
+  };
+  const funnel = formatTable(
+    [
+      { title: 'step' },
+      { title: 'in', align: 'right' },
+      { title: 'out', align: 'right' },
+      { title: 'changed', align: 'right' },
+      { title: 'cut', align: 'right' },
+      { title: '' },
+    ],
+    steps.map((step) => [
+      step.step,
+      formatCount(step.rowsIn),
+      formatCount(step.rowsOut),
+      step.changed > 0 ? formatCount(step.changed) : '',
+      step.truncated > 0 ? formatCount(step.truncated) : '',
+      bar(step.rowsOut),
+    ]),
+  );
+  const reasons = steps.flatMap((step) =>
+    step.ended.flatMap(({ fate, code, rows, example }) => [
+      `${colours.bold(formatCount(rows))} ${fate}${fate === code ? '' : `: ${code}`} ${colours.dim(`at ${step.step}`)}`,
+      `  ${clip(`${example.source}:${example.line}`, look.columns - 2)}`,
+      `  ${colours.dim(clip(example.reason, look.columns - 2))}`,
+    ]),
+  );
+  const sums = Object.entries(fates).flatMap(([fate, rows]) => (rows > 0 ? [`${formatCount(rows)} ${fate}`] : []));
+  const lines = [
+    `${colours.bold(address)}: ${formatCount(rowsIn)} rows = ${sums.join(' + ') || 'none'}`,
+    '',
+    funnel,
+    ...(reasons.length > 0 ? [...reasons, ''] : []),
+  ];
+  return lines.join('\n');
+}
+
+/** One row's story, in the order in which it happened. */
+export function printStory(address: string, ...[{ entry, sample }, look]: [RowStory, Look]): string {
+  const colours = palette(look);
+  const kept = entry.step === null;
+  const end = kept
+    ? colours.green(
+        `kept: ${entry.fate === 'heldout' ? 'held out' : 'to train on'}${entry.truncated ? ', cut to a limit' : ''}`,
+      )
+    : colours.red(`${entry.fate} at ${entry.step}${entry.code === entry.fate ? '' : ` (${entry.code})`}`);
+  const lines = [
+    `${colours.bold(printable(`${entry.source}:${entry.line}`))} in ${address}`,
+    `  raw row   ${entry.sha256}`,
+    ...(entry.id === null ? [] : [`  content   ${entry.id}`]),
+    ...entry.changes.map((change) => `  ${printable(change)}`),
+    `  ${end}`,
+    ...(entry.reason === null ? [] : [`  ${printable(entry.reason)}`]),
+    ...(sample?.messages ?? []).map(
+      ({ role, content }) =>
+        `  ${colours.dim(`${role}:`)} ${clip(typeof content === 'string' ? content : JSON.stringify(content), look.columns - 14)}`,
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export function printDiff([before, after]: readonly [string, string], ...[diff, look]: [DatasetDiff, Look]): string {
+  const colours = palette(look);
+  const signed = (change: number): string =>
+    change === 0 ? '' : change > 0 ? `+${formatCount(change)}` : `-${formatCount(-change)}`;
+  const table = formatTable(
+    [
+      { title: 'fate' },
+      { title: before, align: 'right' },
+      { title: after, align: 'right' },
+      { title: '', align: 'right' },
+    ],
+    diff.fates.map((fate) => [
+      fate.fate,
+      formatCount(fate.before),
+      formatCount(fate.after),
+      signed(fate.after - fate.before),
+    ]),
+  );
+  const words = { added: 'new', removed: 'gone', moved: 'another fate', changed: 'says something else' } as const;
+  const groups = diff.groups.flatMap(({ what, fates, rows, examples }) => [
+    `${colours.bold(formatCount(rows))} ${words[what]}: ${fates}`,
+    ...examples.map(({ place, text }) => `  ${clip(`${place}  ${text}`, look.columns - 2)}`),
+  ]);
+  return `${table}\n${groups.join('\n')}${groups.length > 0 ? '\n' : ''}${formatCount(diff.same)} rows as before\n`;
+}
+
+/** On one line, at most so wide; the end that says most stays. */
+function clip(text: string, width: number): string {
+  const plain = printable(text.replaceAll('\n', ' '));
+  return plain.length <= width ? plain : `${plain.slice(0, Math.max(1, width - 1))}…`;
+}

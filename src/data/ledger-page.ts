@@ -1,0 +1,87 @@
+import { formatCount } from '../core/units.ts';
+import type { Dataset, StepAccount } from '../schema/dataset.ts';
+
+/** The ledger of a dataset as one HTML page that needs nothing else: no scripts, no network. What rows say is escaped. */
+export function ledgerPage({ address, dataset }: { readonly address: string; readonly dataset: Dataset }): string {
+  const title = `Ledger of ${address}`;
+  const kept = dataset.fates.train + dataset.fates.heldout;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<link rel="icon" href="data:,">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>${escapeHtml(title)}</h1>
+<p class="soft">${formatCount(dataset.rowsIn)} rows in, ${formatCount(kept)} kept: ${formatCount(dataset.fates.train)} to train on, ${formatCount(dataset.fates.heldout)} held out</p>
+</header>
+<section aria-label="Fates"><h2>What became of the rows</h2>${fateTable(dataset)}</section>
+<section aria-label="Steps"><h2>Step by step</h2><ol>${dataset.steps.map((step) => stepItem(step, dataset.rowsIn)).join('')}</ol></section>
+<section aria-label="Sources"><h2>Sources</h2><ul class="sources">${Object.entries(dataset.formats)
+    .map(
+      ([source, format]) =>
+        `<li><code>${escapeHtml(source)}</code> <span class="soft">read as ${escapeHtml(format)}</span></li>`,
+    )
+    .join('')}</ul></section>
+<footer class="soft">Rows in are the sum of rows by fate, at every step. Each row's own story: <code>martlet data why &lt;source:line&gt;</code></footer>
+</main>
+</body>
+</html>
+`;
+}
+
+function fateTable({ fates, rowsIn }: Dataset): string {
+  const rows = Object.entries(fates).filter(([, count]) => count > 0);
+  return `<table><thead><tr><th scope="col">fate</th><th scope="col" class="n">rows</th><th scope="col" class="n">share</th><th scope="col"><span class="hidden">bar</span></th></tr></thead><tbody>${rows
+    .map(
+      ([fate, count]) =>
+        `<tr><th scope="row">${fate}</th><td class="n">${formatCount(count)}</td><td class="n">${percent(count, rowsIn)}</td><td class="wide"><span class="bar ${fate === 'train' || fate === 'heldout' ? 'kept' : 'lost'}" style="width:${width(count, rowsIn)}%"></span></td></tr>`,
+    )
+    .join('')}</tbody></table>`;
+}
+
+function stepItem(step: StepAccount, rowsIn: number): string {
+  const ended = step.ended
+    .map(
+      ({ fate, code, rows, example }) =>
+        `<li><b>${formatCount(rows)}</b> ${fate === code ? fate : `${fate}: ${escapeHtml(code)}`} <div class="soft">${escapeHtml(`${example.source}:${example.line}`)}<br>${escapeHtml(example.reason)}</div></li>`,
+    )
+    .join('');
+  const notes = [
+    ...(step.changed > 0 ? [`${formatCount(step.changed)} changed or remarked on`] : []),
+    ...(step.truncated > 0 ? [`${formatCount(step.truncated)} cut to a limit`] : []),
+  ].join(', ');
+  return `<li class="step"><div class="head"><h3>${escapeHtml(step.step)}</h3><span class="n">${formatCount(step.rowsIn)} in · ${formatCount(step.rowsOut)} out</span></div>
+<div class="funnel" role="img" aria-label="${percent(step.rowsOut, rowsIn)} of all rows go on"><span class="bar kept" style="width:${width(step.rowsOut, rowsIn)}%"></span><span class="bar lost" style="width:${width(step.rowsIn - step.rowsOut, rowsIn)}%"></span></div>
+${notes ? `<p>${notes}</p>` : ''}${step.example ? `<p class="soft">${escapeHtml(step.example)}</p>` : ''}${ended ? `<ul class="ended">${ended}</ul>` : ''}</li>`;
+}
+
+const width = (part: number, whole: number): string => (whole === 0 ? '0' : ((100 * part) / whole).toFixed(2));
+const percent = (part: number, whole: number): string =>
+  whole === 0 ? '0 %' : `${Number(((100 * part) / whole).toPrecision(3))} %`;
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+const style = `
+:root { color-scheme: light dark; --paper:#fbfaf8; --card:#fff; --ink:#1d2128; --soft:#626a76; --line:#e2e0da; --kept:#3d9484; --lost:#c9775f }
+@media (prefers-color-scheme: dark) { :root { --paper:#14171c; --card:#1c2027; --ink:#e8e6e1; --soft:#9aa3b0; --line:#30353e; --kept:#1f7d6b; --lost:#a4543d } }
+* { box-sizing:border-box }
+body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif }
+main { max-width:880px; margin:0 auto; padding:36px 20px 64px } header { border-bottom:1px solid var(--line); padding-bottom:16px }
+h1 { font-size:25px; margin:0 0 4px; overflow-wrap:anywhere } h2 { font-size:18px; margin:28px 0 12px } h3 { font-size:16px; margin:0 } p { margin:4px 0 0; overflow-wrap:anywhere }
+.soft { color:var(--soft); font-size:14px; overflow-wrap:anywhere } .n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap }
+table { width:100%; border-collapse:collapse } th { text-align:left; font-weight:500 } thead th { color:var(--soft); font-size:14px } th.n { text-align:right } td,th { padding:5px 12px 5px 0 } .wide { width:50% }
+.bar { display:inline-block; height:10px; min-width:1px; vertical-align:middle } .bar.kept { background:var(--kept) } .bar.lost { background:repeating-linear-gradient(45deg,var(--lost) 0 4px,transparent 4px 6px) }
+ol,ul { list-style:none; margin:0; padding:0 } .step { background:var(--card); border:1px solid var(--line); border-radius:10px; padding:14px 18px; margin-bottom:10px }
+.head { display:flex; justify-content:space-between; gap:16px; flex-wrap:wrap } .funnel { display:flex; margin:8px 0 4px; background:var(--line); border-radius:3px; overflow:hidden }
+.ended li { margin-top:8px } .sources li { margin-bottom:4px } code { font-family:ui-monospace,monospace; font-size:14px; overflow-wrap:anywhere } footer { margin-top:32px }
+.hidden { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%) }
+`.trim();

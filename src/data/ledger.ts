@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { type Dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
+import type { Sample } from '../schema/sample.ts';
+import { readRawRows } from '../store/raw-rows.ts';
+import { readSamples } from '../store/read-samples.ts';
+
+/** The accounts of a dataset. */
+export async function readDataset(folder: string): Promise<Dataset> {
+  return JSON.parse(await readFile(join(folder, 'dataset.json'), 'utf8')) as Dataset;
+}
+
+/** The story of every row, in the order of the sources. @throws MartletError `dataset-unreadable` */
+export async function* readLedger(folder: string): AsyncGenerator<LedgerEntry> {
+  const file = join(folder, 'ledger.jsonl');
+  for await (const raw of readRawRows(file)) {
+    try {
+      yield JSON.parse(raw.bytes?.toString('utf8') ?? '') as LedgerEntry;
+    } catch (cause) {
+      throw new MartletError('dataset-unreadable', `${file}:${raw.line} is not an entry of a ledger`, {
+        cause,
+        hint: 'The file was changed or cut; build the dataset again.',
+      });
+    }
+  }
+}
+
+export interface RowPlace {
+  readonly source: string;
+  readonly line: number;
+}
+
+/** `rows.jsonl:12` as a source and a line. @throws MartletError `bad-place` */
+export function parsePlace(text: string): RowPlace {
+  const [, source, line] = /^(.+):([1-9]\d*)$/.exec(text) ?? [];
+  if (source !== undefined && line !== undefined) return { source, line: Number(line) };
+  throw new MartletError('bad-place', `${JSON.stringify(text)} is not the place of a row`, {
+    hint: 'Write a source and a line, such as rows.jsonl:12.',
+  });
+}
+
+/** Whether a source of a ledger is meant: its whole address, or the end of it from a folder on. */
+export function isSource(source: string, given: string): boolean {
+  const plain = given.replace(/^\.\//, '');
+  return source === given || source.replaceAll('\\', '/').endsWith(`/${plain}`);
+}
+
+export interface RowStory {
+  readonly entry: LedgerEntry;
+  /** As it stands in the dataset; null when it does not. */
+  readonly sample: Sample | null;
+}
+
+/** What became of the row at a place, in each source that the place may mean. */
+export async function storiesOf(folder: string, place: RowPlace): Promise<readonly RowStory[]> {
+  const entries: LedgerEntry[] = [];
+  for await (const entry of readLedger(folder))
+    if (entry.line === place.line && isSource(entry.source, place.source)) entries.push(entry);
+  const kept = new Map<string, Sample>();
+  if (entries.some(({ fate }) => isKept(fate)))
+    for await (const sample of readSamples(folder)) {
+      const { source, line } = sample.provenance;
+      if (entries.some((entry) => entry.source === source && entry.line === line))
+        kept.set(`${source}:${line}`, sample);
+    }
+  return entries.map((entry) => ({ entry, sample: kept.get(`${entry.source}:${entry.line}`) ?? null }));
+}
+
+export const isKept = (fate: Fate): boolean => fate === 'train' || fate === 'heldout';
+
+export interface DiffExample {
+  readonly place: string;
+  readonly text: string;
+}
+
+export interface DiffGroup {
+  readonly what: 'added' | 'removed' | 'changed' | 'moved';
+  /** Such as `train` for a row that is new, or `train → duplicate` for one whose fate is another. */
+  readonly fates: string;
+  readonly rows: number;
+  readonly examples: readonly DiffExample[];
+}
+
+export interface DatasetDiff {
+  readonly groups: readonly DiffGroup[];
+  readonly same: number;
+  readonly fates: readonly { readonly fate: Fate; readonly before: number; readonly after: number }[];
+}
+
+const shownExamples = 3;
+
+interface Known {
+  readonly fate: Fate;
+  readonly id: string | null;
+  readonly place: string;
+}
+
+/**
+ * What differs between two datasets, raw row by raw row (by the hash of its bytes, so that a line put in before it moves
+ * nothing): rows that came and went, rows whose fate is another, rows kept that say something else now. Memory: one entry a
+ * row of the first.
+ */
+export async function diffDatasets(before: string, after: string): Promise<DatasetDiff> {
+  const known = new Map<string, Known[]>();
+  const counts = new Map<Fate, { before: number; after: number }>(fates.map((fate) => [fate, { before: 0, after: 0 }]));
+  const count = (fate: Fate, side: 'before' | 'after'): void => {
+    const pair = counts.get(fate);
+    if (pair) pair[side]++;
+  };
+  for await (const entry of readLedger(before)) {
+    count(entry.fate, 'before');
+    const { fate, id, sha256 } = entry;
+    const item = { fate, id, place: placeOf(entry) };
+    const held = known.get(sha256);
+    if (held) held.push(item);
+    else known.set(sha256, [item]);
+  }
+  const groups = new Map<
+    string,
+    { group: Omit<DiffGroup, 'rows' | 'examples'>; rows: number; examples: DiffExample[] }
+  >();
+  const add = (group: Omit<DiffGroup, 'rows' | 'examples'>, example: DiffExample): void => {
+    const key = `${group.what} ${group.fates}`;
+    const found = groups.get(key) ?? { group, rows: 0, examples: [] };
+    groups.set(key, found);
+    found.rows++;
+    if (found.examples.length < shownExamples) found.examples.push(example);
+  };
+  let same = 0;
+  for await (const entry of readLedger(after)) {
+    count(entry.fate, 'after');
+    const place = placeOf(entry);
+    const was = known.get(entry.sha256)?.shift();
+    const text = entry.reason ?? entry.changes.at(-1) ?? '';
+    if (!was) add({ what: 'added', fates: entry.fate }, { place, text });
+    else if (was.fate !== entry.fate) add({ what: 'moved', fates: `${was.fate} → ${entry.fate}` }, { place, text });
+    else if (was.id !== entry.id && isKept(entry.fate)) add({ what: 'changed', fates: entry.fate }, { place, text });
+    else same++;
+  }
+  for (const left of known.values())
+    for (const { fate, place } of left) add({ what: 'removed', fates: fate }, { place, text: '' });
+  const order = ['added', 'removed', 'moved', 'changed'];
+  return {
+    groups: [...groups.values()]
+      .map(({ group, rows, examples }) => ({ ...group, rows, examples }))
+      .sort((a, b) => order.indexOf(a.what) - order.indexOf(b.what) || b.rows - a.rows),
+    same,
+    fates: [...counts].flatMap(([fate, pair]) => (pair.before + pair.after > 0 ? [{ fate, ...pair }] : [])),
+  };
+}
+
+const placeOf = ({ source, line }: LedgerEntry): string => `${source}:${line}`;
