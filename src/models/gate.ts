@@ -3,12 +3,12 @@ import { formatPath } from '../core/issue.ts';
 import { randomStream, streamKey } from '../core/random.ts';
 import { type Finding, firstDifference, type GateCheck, type RowDocument, type TokenWindow } from '../render/index.ts';
 import type { Sample } from '../schema/sample.ts';
-import type { Encoder } from './encoder.ts';
+import type { Conversation, Encoder } from './encoder.ts';
 
 /** An engine that answers prompts; asked for the ids it would compute on. */
 export interface PromptSource {
   readonly name: string;
-  promptIds(conversation: Pick<Sample, 'messages' | 'tools'>): Promise<readonly number[]> | readonly number[];
+  promptIds(conversation: Conversation): Promise<readonly number[]> | readonly number[];
 }
 
 /** One thing that is wrong, with the row, the turn and the tokens it was found at. */
@@ -94,12 +94,14 @@ interface ServedRequest {
 async function servedFindings({ engine, each, index, encoder, sample }: ServedRequest): Promise<Finding[]> {
   const findings: Finding[] = [];
   const { value, request } = each;
+  // Plain text is continued, not answered: no engine is asked with it.
+  if (sample.plain) return findings;
   // A system message of the recipe stands in front of those of the row; the engine puts it there itself.
   const added = request.messages.length - Math.min(request.messages.length, sample.messages.length);
   for (const turn of value.turns) {
     if (request.messages[turn.message]?.role !== 'assistant' || !turn.promptMatches) continue;
     const messages = sample.messages.slice(0, turn.message - added);
-    const theirs = await engine.promptIds({ messages, ...(sample.tools && { tools: sample.tools }) });
+    const theirs = await engine.promptIds({ ...sample, messages });
     const ours = value.ids.subarray(0, turn.firstToken);
     const different = firstDifference(theirs, ours);
     if (different < 0) continue;

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, test } from 'vitest';
 import { learnRuleNames, learnRules } from '../schema/learn-rules.ts';
 import { messageWeights } from './learn.ts';
 import { type AnswerPiece, learnPlan, type OwnWeight, partRanges, unitFactors } from './learn-rules.ts';
@@ -143,6 +144,11 @@ describe('weights of answers, by name', () => {
     expect(new Set(learnRuleNames).size).toBe(learnRuleNames.length);
     expect(() => learnPlan('lastround')).toThrow('no learning rule "lastround"');
   });
+});
+
+test('the names stand in docs/concepts/tokens.md', () => {
+  const page = readFileSync(new URL('../../docs/concepts/tokens.md', import.meta.url), 'utf8');
+  for (const name of learnRuleNames) expect(page).toMatch(new RegExp(`^\\| .*\`${name}\``, 'm'));
 });
 
 describe('turns, by name', () => {
