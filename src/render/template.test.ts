@@ -140,6 +140,28 @@ describe('a template that runs away is stopped', () => {
     );
   });
 
+  // With the limits that rows are rendered with: text that grows or is looked through again and again counts too.
+  it.each([
+    ["{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}"],
+    [
+      "{% set s = 'x' * 100000000 %}{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = ns.l + [s.upper()] %}{% endfor %}",
+    ],
+    ["{% set s = 'x' * 100000000 %}{% for i in range(99999) %}{{ 'y' in s }}{% endfor %}"],
+    ["{% set s = 'x' * 100000000 %}{% for i in range(99999) %}{{ s | length }}{{ s[i] }}{% endfor %}"],
+    ["{% set s = 'x' * 100000000 %}{% for c in s %}{% endfor %}"],
+    ["{% set s = 'x' * 1000000 %}{% for i in range(99999) %}{{ s }}{% endfor %}"],
+    ['{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}'],
+    ['{% set ns = namespace(n=3) %}{% for i in range(999) %}{% set ns.n = ns.n * ns.n %}{% endfor %}'],
+    ['{% set ns = namespace(l=[1]) %}{% for i in range(999) %}{% set ns.l = ns.l + ns.l %}{% endfor %}'],
+    ['{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}'],
+    [`{{ ${'('.repeat(50_000)}1${')'.repeat(50_000)} }}`],
+    [`${'{% if true %}'.repeat(20_000)}${'{% endif %}'.repeat(20_000)}`],
+  ])('%#: with the limits that rows are rendered with', (template) => {
+    expect(() => compileJinja(template).render(new Map(), { now: () => new Date(0) })).toThrow(
+      expect.objectContaining({ kind: 'limit' }),
+    );
+  });
+
   it('and the next rendering starts afresh', () => {
     const program = compileJinja('{% for i in range(999) %}{% endfor %}ok');
     for (let i = 0; i < 3; i++) expect(program.render(new Map(), { now: () => new Date(0), limits }).text).toBe('ok');

@@ -1,5 +1,5 @@
 import { bind } from './bind.ts';
-import { charge } from './budget.ts';
+import { charge, chargeScan } from './budget.ts';
 import { contains, identicalOrEqual } from './compare.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
 import { LoopContext } from './loop.ts';
@@ -208,6 +208,7 @@ function itemOf(value: Value, key: Value): Value | undefined {
   const index = asInt(key);
   if (index === undefined) return undefined;
   if (isStr(value)) {
+    chargeScan(textOf(value).length);
     const length = lengthOf(value);
     const at = Number(index) < 0 ? Number(index) + length : Number(index);
     if (at < 0 || at >= length) return undefined;
@@ -240,7 +241,7 @@ export function callMethod(
   if (isStr(value)) {
     const method = isMarkup(value) ? methodOfStr(value, name, formatAccess) : stringMethods.get(name);
     if (method) {
-      charge(1);
+      charge(1 + (textOf(value).length >> 7));
       return method(value, args, kwargs);
     }
   } else if (value instanceof Dict) {

@@ -2,7 +2,7 @@ import { TemplateError } from './error.ts';
 
 /** How much one rendering may cost before it is stopped. */
 export interface Limits {
-  /** Loop turns, calls and items produced by filters. */
+  /** Loop turns, calls, items produced by filters, and each 128 characters of text made or looked through. */
   readonly steps: number;
   /** UTF-16 units of any one string, the output included. */
   readonly characters: number;
@@ -28,6 +28,11 @@ export function withBudget<T>(allowed: Limits, render: () => T): T {
 export function charge(count: number): void {
   steps += count;
   if (steps > limits.steps) throw new TemplateError('limit', `the template did more than ${limits.steps} steps`);
+}
+
+/** Work that grows with a text, made or looked through: a step for every 128 characters, so that time and memory are bounded too. */
+export function chargeScan(characters: number): void {
+  if (characters >= 128) charge(characters >> 7);
 }
 
 export function chargeText(characters: number): void {

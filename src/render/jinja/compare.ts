@@ -1,3 +1,4 @@
+import { chargeScan } from './budget.ts';
 import { typeError } from './error.ts';
 import { compareNumbers } from './number.ts';
 import { isStr, textOf } from './text.ts';
@@ -6,7 +7,11 @@ import { asInt, Dict, Float, isInt, iterate, Range, Tuple, typeName, Undefined, 
 /** Python's `==`: never an error, no coercion but between kinds of number. */
 export function equal(left: Value, right: Value): boolean {
   if (left === right) return !(left instanceof Float && Number.isNaN(left.value));
-  if (isStr(left)) return isStr(right) && textOf(left) === textOf(right);
+  if (isStr(left)) {
+    if (!isStr(right)) return false;
+    chargeScan(textOf(left).length);
+    return textOf(left) === textOf(right);
+  }
   const a = numeric(left);
   if (a !== undefined) {
     const b = numeric(right);
@@ -105,6 +110,7 @@ export function isAtMost(left: Value, ...[right, sign = '<=']: [right: Value, si
 export function contains(haystack: Value, needle: Value): boolean {
   if (isStr(haystack)) {
     if (!isStr(needle)) throw typeError(`'in <string>' requires string as left operand, not ${typeName(needle)}`);
+    chargeScan(textOf(haystack).length);
     return textOf(haystack).includes(textOf(needle));
   }
   if (haystack instanceof Dict) return haystack.has(needle);

@@ -1,5 +1,6 @@
 import { call, callMethod, getAttribute, getItem } from './access.ts';
 import type { Arguments, CompareOperator, Expr, FilterNode } from './ast.ts';
+import { charge } from './budget.ts';
 import { contains, equal, isAtMost, isLess } from './compare.ts';
 import { TemplateError, typeError } from './error.ts';
 import { type Frame, reader, softFrame } from './frame.ts';
@@ -223,7 +224,10 @@ export function compileFilterCall(node: FilterNode, frame: Frame): (env: Env, va
     return () => {
       throw new TemplateError('syntax', `No filter named '${node.name}'.`, node.line);
     };
-  return (env, value) => filter(value, args(env), kwargs(env));
+  return (env, value) => {
+    charge(isStr(value) ? 1 + (textOf(value).length >> 7) : 1);
+    return filter(value, args(env), kwargs(env));
+  };
 }
 
 function compileFilter(node: FilterNode, frame: Frame): Evaluate {

@@ -1,4 +1,3 @@
-import { chargeText } from './budget.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
 import { asInt, Float, type Int, isInt, smallest, type Value } from './value.ts';
 
@@ -69,7 +68,12 @@ export function floatToInt(value: number): Int {
 }
 
 export function intToText(value: Int): string {
-  return typeof value === 'number' && Object.is(value, -0) ? '0' : String(value);
+  if (typeof value === 'number') return Object.is(value, -0) ? '0' : String(value);
+  const text = String(value);
+  // Python's own guard against ints that take long to write.
+  if (text.length > 4300 && text.replace('-', '').length > 4300)
+    throw valueError('Exceeds the limit (4300 digits) for integer string conversion');
+  return text;
 }
 
 /** The value as a double, or nothing for what is not a number. */
@@ -105,7 +109,7 @@ function intArithmetic(operator: Operator, ...[left, right]: [Int, Int]): Value 
     case '-':
       return smallest(a - b);
     case '*':
-      chargeText(digitsOf(a) + digitsOf(b));
+      if (digitsOf(a) + digitsOf(b) > 100_000) throw new TemplateError('limit', 'a product with over 100000 digits');
       return smallest(a * b);
     case '/':
       return new Float(quotient(a, b));

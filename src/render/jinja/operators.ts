@@ -1,5 +1,5 @@
 import type { BinaryOperator } from './ast.ts';
-import { charge } from './budget.ts';
+import { charge, chargeScan } from './budget.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
 import { percentFormat } from './format.ts';
 import { escapeHtml } from './html.ts';
@@ -80,6 +80,7 @@ export function slice(
   const bounds = { start: bound(start), stop: bound(stop), step: bound(step) ?? 1 };
   if (bounds.step === 0) throw valueError('slice step cannot be zero');
   if (isStr(value)) {
+    chargeScan(textOf(value).length);
     const length = lengthOf(value);
     const { from, to, step: by } = resolved(bounds, length);
     if (by === 1)

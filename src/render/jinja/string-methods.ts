@@ -1,5 +1,5 @@
 import { bind } from './bind.ts';
-import { chargeText } from './budget.ts';
+import { chargeScan, chargeText } from './budget.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
 import { braceFormat, type FieldAccess } from './format.ts';
 import { rsplit, type SplitOptions, split, splitLines } from './split-text.ts';
@@ -333,6 +333,7 @@ function fillOf(value: Value | undefined): Str {
 export function repeated(value: Str, times: number): Str {
   if (times <= 0 || value === '') return '';
   chargeText(textOf(value).length * times);
+  chargeScan(textOf(value).length * times);
   return typeof value === 'string' ? value.repeat(times) : joined(Array<Str>(times).fill(value));
 }
 

@@ -1,4 +1,4 @@
-import { chargeText } from './budget.ts';
+import { charge, chargeScan, chargeText } from './budget.ts';
 
 /**
  * Strings that remember where their characters came from. A plain JavaScript string was written by the template; a `Text`
@@ -76,6 +76,7 @@ export class TextBuilder {
   }
 
   finish(markup = false): Str {
+    chargeScan(this.text.length);
     return settle(this.text, this.runs, markup);
   }
 
@@ -127,6 +128,7 @@ function settle(text: string, runs: readonly number[], markup: boolean): Str {
 export function concat(left: Str, right: Str): Str {
   if (typeof left === 'string' && typeof right === 'string') {
     chargeText(left.length + right.length);
+    chargeScan(left.length + right.length);
     return left + right;
   }
   return joined([left, right]);
@@ -251,6 +253,7 @@ export function indexOfPosition(text: string, position: number): number {
 export function characters(marked: Str): Str[] {
   const value = withMarkup(marked, false);
   const text = textOf(value);
+  charge(text.length);
   const result: Str[] = [];
   for (let i = 0; i < text.length; ) {
     const next = nextPosition(text, i);
