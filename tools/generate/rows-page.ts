@@ -1,17 +1,10 @@
 import { formats } from '../../src/data/formats.ts';
 import { type RowForm, rowForms } from './row-forms.ts';
-import { type SwiftOption, swiftOptions } from './swift-options.ts';
+import { optionParts, type SwiftOption, swiftOptions } from './swift-options.ts';
 
 /** `docs/concepts/rows.md`: every form of a row that is read, from the table that tests them. */
 export function rowsPage(): string {
-  const parts: readonly SwiftOption['part'][] = [
-    'sources',
-    'columns',
-    'from rows to batches',
-    'token weights',
-    'agent templates',
-  ];
-  const options = parts.flatMap((part) => {
+  const options = optionParts.flatMap((part) => {
     const rows = swiftOptions.filter((option) => option.part === part);
     return rows.length === 0 ? [] : [`### ${upper(part)}`, optionTable(rows)];
   });
