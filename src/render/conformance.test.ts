@@ -120,6 +120,12 @@ describe('the gate', () => {
     expect(findings(mute)).toMatchObject([{ code: 'context-dropped', severity: 'warning', path: ['messages', 0] }]);
   });
 
+  it('warns of tools that the template leaves out', () => {
+    const tools = [{ type: 'function', function: { name: 'f', description: 'd', parameters: {} } }];
+    expect(findings(good, { tools })).toMatchObject([{ code: 'tools-dropped', severity: 'warning', path: ['tools'] }]);
+    expect(findings(`{{ tools | tojson if tools }}${good}`, { tools })).toEqual([]);
+  });
+
   it('does not mind a system message that is merged into the question', () => {
     const merging = `{% for m in messages %}{% if m.role == 'user' %}${header}{{ messages[0].content ~ ' ' ~ m.content }}<|im_end|>\n{% elif m.role == 'assistant' %}${header}{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}${ask}`;
     expect(findings(merging)).toEqual([]);

@@ -59,6 +59,7 @@ function checkDocument({ request, value }: RowDocument): readonly Found[] {
     ...supervisionFindings(value),
     ...lookalikeFindings(request, value),
     ...contextFindings(request, value),
+    ...toolFindings(request, value),
   ];
 }
 
@@ -295,4 +296,21 @@ function contextFindings({ messages }: EncodeRequest, { spans, turns }: EncodedS
       },
     ];
   });
+}
+
+/** Tools on offer of which no word stands in the text. */
+function toolFindings({ tools }: EncodeRequest, { spans }: EncodedSample): Found[] {
+  if (!tools || tools.length === 0) return [];
+  if (spans.some(({ source }) => source.kind === 'variable' && source.name === 'tools')) return [];
+  return [
+    {
+      check: null,
+      code: 'tools-dropped',
+      severity: 'warning',
+      path: ['tools'],
+      message: 'the chat template leaves out the tools on offer',
+      fix: 'Choose a template that has a place for them, or a format of render.agent.',
+      window: null,
+    },
+  ];
 }

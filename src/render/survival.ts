@@ -104,8 +104,8 @@ function excerpt(text: string): string {
 
 function fixFor(field: MessageField): string {
   if (field === 'reasoning_content')
-    return 'Many templates keep the reasoning of the last turn only: set render.learn: last, or choose a template that keeps it.';
+    return 'Many templates keep the reasoning of the last turn only: set render.rewritten: split, or render.learn: last.';
   if (field === 'argument' || field === 'tool_name')
-    return 'The template has no place for tool calls: choose one that has, or write the call into the content.';
+    return 'The template has no place for tool calls: choose one that has, or a format of render.agent.';
   return 'Set learn: false on this message, or choose a template that keeps it.';
 }
