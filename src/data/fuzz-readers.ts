@@ -216,7 +216,7 @@ function split(splitter: RowSplitter, bytes: Buffer, size: number): RawRow[] {
   return [...rows, ...splitter.end()];
 }
 
-const knownErrors = ['invalid-input', 'source-unsupported'];
+const knownErrors = ['invalid-input', 'source-unsupported', 'source-damaged'];
 
 async function checkedFates(file: string, bytes: Buffer): Promise<string[]> {
   const lines = bytes.toString('latin1').split('\n').length;

@@ -236,18 +236,25 @@ export function mediaFile(address: string, folder: string): string | null {
   return /^[a-z][a-z0-9+.-]+:/i.test(address) ? null : resolve(folder, address);
 }
 
-/** Reports media that are not there, each once a row. `root`: the recipe's folder of media, or null. */
-export function checkMediaFiles(
-  messages: readonly Message[],
-  { file, root, notes }: { readonly file: string; readonly root: string | null; readonly notes: RowNotes },
-): void {
+interface MediaFilePlace {
+  /** What the conversation is called, for the messages of issues. */
+  readonly column: string;
+  /** The file of the row. */
+  readonly file: string;
+  /** The folder the recipe names; null for that of the file. */
+  readonly root: string | null;
+  readonly notes: RowNotes;
+}
+
+/** Reports media that are not there, each once a conversation. */
+export function checkMediaFiles(messages: readonly Message[], { column, file, root, notes }: MediaFilePlace): void {
   const folder = root ?? dirname(file);
   const missing = new Set<string>();
   for (const { address, index } of mediaIn(messages)) {
     if (address === waitingAddress) {
       notes.problem({
         code: 'media-count',
-        path: ['messages', index],
+        path: [column, index],
         message: 'a part names no file, and no column holds one for it.',
         fix: 'Give the columns images, videos or audios, or write the path into the part.',
       });
@@ -258,7 +265,7 @@ export function checkMediaFiles(
     missing.add(path);
     notes.problem({
       code: 'media-missing',
-      path: ['messages', index],
+      path: [column, index],
       message: `${shown(address)} is not in ${folder}.`,
       fix: 'Put the file there, or name its folder as data.sources[].media.',
     });

@@ -1,4 +1,5 @@
 import { nearestName } from '../core/nearest.ts';
+import type { Message } from '../schema/sample.ts';
 import { type RowContent, type RowTerms, readColumns } from './columns.ts';
 import { type Reading, type RowFormat, readingsOf } from './formats.ts';
 import { checkMediaFiles } from './media.ts';
@@ -30,14 +31,18 @@ export function readRow(written: JsonObject, source: RowSource, notes: RowNotes)
   if (reading === null) return null;
   const content = readColumns(row, reading, notes);
   if (notes.issues.length > 0) return null;
-  for (const messages of [
-    content.messages,
-    content.rejected ?? [],
-    ...(content.positives ?? []),
-    ...(content.negatives ?? []),
-  ])
-    checkMediaFiles(messages, { file: source.file, root: source.values.media, notes });
+  for (const [column, messages] of conversationsOf(content))
+    checkMediaFiles(messages, { column, file: source.file, root: source.values.media, notes });
   return notes.issues.length > 0 ? null : { row, content };
+}
+
+/** Every conversation of a row, with what it is called there. */
+function* conversationsOf(content: RowContent): Generator<readonly [string, readonly Message[]]> {
+  yield ['messages', content.messages];
+  if (content.rejected) yield ['rejected', content.rejected];
+  for (const { messages } of content.ranked ?? []) yield ['ranked', messages];
+  for (const messages of content.positives ?? []) yield ['positive_messages', messages];
+  for (const messages of content.negatives ?? []) yield ['negative_messages', messages];
 }
 
 /** The one way in which the row is written in the format of its source. */
@@ -53,7 +58,8 @@ function readingOf(row: JsonObject, format: RowFormat, notes: RowNotes): Reading
     row,
     readings.map((reading) => ({ format, reading })),
   );
-  if (distinct.length === 1) return only;
+  const [left] = distinct;
+  if (left && distinct.length === 1) return left.reading;
   notes.problem({
     code: 'columns-ambiguous',
     message: `the row can be read in ${distinct.length} ways: ${distinct.map(({ how, text }) => `${how}: ${text}`).join('; ')}.`,
