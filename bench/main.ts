@@ -15,10 +15,11 @@ import {
   trainWithMsSwift,
   trainWithTrl,
 } from './contestants.ts';
+import { benchJinja } from './jinja.ts';
 import { benchQuestions, writeBenchRows } from './rows.ts';
 
 /**
- * `npm run bench -- train|serve [--base <model>] [--repeats 3] [--only martlet,trl] [--rows 128]`
+ * `npm run bench -- train|serve|jinja [--base <model>] [--repeats 3] [--only martlet,trl] [--rows 128]`
  * Ours and the peers, one after the other, alternating, in one run on one machine: ratios last where rates do not.
  * Writes `bench/results/<name>.json` with every repetition and ends with one line of JSON.
  */
@@ -47,7 +48,8 @@ try {
   const name = positionals[0];
   if (name === 'train') await benchTrain();
   else if (name === 'serve') await benchServe();
-  else throw new Error('usage: npm run bench -- train|serve [--base <model>] [--repeats 3] [--only a,b]');
+  else if (name === 'jinja') await benchTemplates();
+  else throw new Error('usage: npm run bench -- train|serve|jinja [--base <model>] [--repeats 3] [--only a,b]');
 } finally {
   await rm(work, { recursive: true, force: true });
 }
@@ -91,6 +93,12 @@ async function benchServe(): Promise<void> {
     tokensPerSecond: all,
     peakMemoryGiB: highest(runs.martlet ?? []),
   });
+}
+
+/** Templates are rendered in this process and in one of Python's, round by round in turn. */
+async function benchTemplates(): Promise<void> {
+  const { jinjaVsPython, ...rest } = await benchJinja({ rounds: 5 * Number(flags.repeats) });
+  await finish('jinja', {}, { ratios: { jinjaVsPython }, ...rest });
 }
 
 /** A, B, C, A, B, C ...: what slows the machine for a while slows each of them. */

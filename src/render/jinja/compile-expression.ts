@@ -2,13 +2,14 @@ import { call, callMethod, getAttribute, getItem } from './access.ts';
 import type { Arguments, CompareOperator, Expr, FilterNode } from './ast.ts';
 import { charge } from './budget.ts';
 import { contains, equal, isAtMost, isLess } from './compare.ts';
+import { isTexts, summands, sumOf } from './compile-sum.ts';
 import { TemplateError, typeError } from './error.ts';
 import { type Frame, reader, softFrame } from './frame.ts';
 import { type Filter, filters, type Test, tests } from './library.ts';
 import { negate } from './number.ts';
 import { binary, slice, tilde } from './operators.ts';
 import type { Env, Evaluate } from './runtime.ts';
-import { isStr, textOf } from './text.ts';
+import { isStr, joined, textOf } from './text.ts';
 import { Dict, type Kwargs, noKwargs, Tuple, toArray, truthy, typeName, Undefined, type Value } from './value.ts';
 
 /** An expression as a closure over the environment. */
@@ -62,6 +63,13 @@ export function compileExpression(node: Expr, frame: Frame): Evaluate {
     case 'sign':
       return compileSign(node.sign, compileExpression(node.operand, frame));
     case 'binary': {
+      if (node.operator === '+') {
+        const sum = sumOf(compileAll(summands(node), frame));
+        return (env) => {
+          const result = sum(env);
+          return isTexts(result) ? joined(result.texts) : result;
+        };
+      }
       const left = compileExpression(node.left, frame);
       const right = compileExpression(node.right, frame);
       const { operator } = node;
@@ -96,7 +104,7 @@ export function compileExpression(node: Expr, frame: Frame): Evaluate {
   }
 }
 
-function compileAll(nodes: readonly Expr[], frame: Frame): Evaluate[] {
+export function compileAll(nodes: readonly Expr[], frame: Frame): Evaluate[] {
   return nodes.map((node) => compileExpression(node, frame));
 }
 

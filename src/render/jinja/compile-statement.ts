@@ -3,7 +3,8 @@ import type { CallBlockNode, FilterNode, ForNode, IfNode, MacroNode, Stmt } from
 import { children } from './ast.ts';
 import { charge, deeper } from './budget.ts';
 import { compileAssign, namespaceCheck } from './compile-assign.ts';
-import { compileArguments, compileExpression, compileFilterCall } from './compile-expression.ts';
+import { compileAll, compileArguments, compileExpression, compileFilterCall } from './compile-expression.ts';
+import { isTexts, summands, sumOf } from './compile-sum.ts';
 import { TemplateError, typeError } from './error.ts';
 import { enter, type Frame, functionFrame, innerFrame, leave, reader, rootFrame, softFrame } from './frame.ts';
 import { LoopContext } from './loop.ts';
@@ -132,7 +133,7 @@ function filterChain(node: FilterNode, frame: Frame): (env: Env, value: Value) =
 
 function compileOutput(node: Extract<Stmt, { type: 'output' }>, frame: Frame): Execute {
   const items = node.items.map((item) =>
-    typeof item === 'string' ? item : { line: item.line, evaluate: compileExpression(item, frame) },
+    typeof item === 'string' ? item : { line: item.line, evaluate: sumOf(compileAll(summands(item), frame)) },
   );
   return (env) => {
     const { runtime } = env;
@@ -143,8 +144,9 @@ function compileOutput(node: Extract<Stmt, { type: 'output' }>, frame: Frame): E
       }
       runtime.line = item.line;
       // The value first: evaluating it may capture, and so change where output goes.
-      const text = str(item.evaluate(env));
-      runtime.out.push(text);
+      const value = item.evaluate(env);
+      if (isTexts(value)) for (const text of value.texts) runtime.out.push(text);
+      else runtime.out.push(str(value));
     }
     return DONE;
   };

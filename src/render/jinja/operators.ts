@@ -77,24 +77,25 @@ export function slice(
   { start, stop, step }: { start: Value | undefined; stop: Value | undefined; step: Value | undefined },
 ): Value {
   if (value instanceof Undefined) throw value.error();
-  const bounds = { start: bound(start), stop: bound(stop), step: bound(step) ?? 1 };
-  if (bounds.step === 0) throw valueError('slice step cannot be zero');
+  const by = bound(step) ?? 1;
+  if (by === 0) throw valueError('slice step cannot be zero');
+  const bounds = { start: bound(start), stop: bound(stop), step: by };
   if (isStr(value)) {
     chargeScan(textOf(value).length);
     const length = lengthOf(value);
-    const { from, to, step: by } = resolved(bounds, length);
+    const { from, to } = resolved(bounds, length);
     if (by === 1)
       return sliceText(value, positionOf(textOf(value), from), positionOf(textOf(value), Math.max(from, to)));
     return withMarkup(joined(picked(characters(value), { from, to, by })), isMarkup(value));
   }
   const items = value instanceof Tuple ? value.items : Array.isArray(value) ? value : undefined;
   if (items) {
-    const { from, to, step: by } = resolved(bounds, items.length);
+    const { from, to } = resolved(bounds, items.length);
     const part = by === 1 ? items.slice(from, Math.max(from, to)) : picked(items, { from, to, by });
     return value instanceof Tuple ? new Tuple(part) : part;
   }
   if (value instanceof Range) {
-    const { from, to, step: by } = resolved(bounds, value.length);
+    const { from, to } = resolved(bounds, value.length);
     return new Range(value.at(from), value.at(to), value.step * by);
   }
   if (value instanceof Dict) throw typeError("unhashable type: 'slice'");
@@ -108,12 +109,12 @@ function bound(value: Value | undefined): number | undefined {
 function resolved(
   { start, stop, step }: { start: number | undefined; stop: number | undefined; step: number },
   length: number,
-): { from: number; to: number; step: number } {
+): { from: number; to: number } {
   const low = step < 0 ? -1 : 0;
   const high = step < 0 ? length - 1 : length;
   const clamp = (index: number | undefined, otherwise: number): number =>
     index === undefined ? otherwise : Math.min(high, Math.max(low, index < 0 ? index + length : index));
-  return { from: clamp(start, step < 0 ? high : low), to: clamp(stop, step < 0 ? low : high), step };
+  return { from: clamp(start, step < 0 ? high : low), to: clamp(stop, step < 0 ? low : high) };
 }
 
 function picked<T>(items: readonly T[], { from, to, by }: { from: number; to: number; by: number }): T[] {
