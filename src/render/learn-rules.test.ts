@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { learnRuleNames, learnRules } from '../schema/learn-rules.ts';
 import { messageWeights } from './learn.ts';
-import { type AnswerPiece, learnPlan, type OwnWeight, partRanges, unitFactors } from './learn-rules.ts';
+import { type AnswerPiece, learnPlan, type OwnWeight, partRanges, unitFactors, weighAnswer } from './learn-rules.ts';
 
 /** The answer cut where its weight changes: `[text, weight]` one after the other. */
 function weighed(learn: string, answer: string, more: { asked?: string; own?: readonly OwnWeight[] } = {}): unknown[] {
-  const ranges = learnPlan(learn, more.own).weights.flatMap((weigh) => weigh(answer, more.asked ?? ''));
+  const ranges = weighAnswer(learnPlan(learn, more.own), answer, more.asked ?? '');
   const factors = unitFactors(answer.length, ranges) ?? new Float32Array(answer.length).fill(1);
   const parts: [string, number][] = [];
   factors.forEach((factor, index) => {
@@ -119,6 +119,14 @@ describe('weights of answers, by name', () => {
     };
   it.each(Object.entries(expected))('%s', (_, [learn, answer, parts, asked]) => {
     expect(weighed(learn, answer, asked === undefined ? {} : { asked })).toEqual(parts);
+  });
+
+  it('joined: a later rule works on the pieces of the one before it', () => {
+    expect(weighed('hermes+ignore_empty_think', '<tool_call>x</tool_call></think>.')).toEqual([
+      ['<tool_call>x</tool_call>', 2],
+      ['</think>', 0],
+      ['.', 1],
+    ]);
   });
 
   it('of my own: where a pattern matches, and behind it', () => {

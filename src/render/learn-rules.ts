@@ -14,7 +14,10 @@ export interface OwnWeight {
 /** What `render.learn` and `render.weights` come to. */
 export interface LearnPlan {
   readonly turns: NonNullable<LearnRuleDefinition['turns']>;
+  /** Of the named rules, in the order they were given. */
   readonly weights: readonly Weigh[];
+  /** Of `render.weights`. */
+  readonly own: Weigh | undefined;
   readonly without: ReadonlySet<NonNullable<LearnRuleDefinition['without']>>;
 }
 
@@ -25,8 +28,28 @@ export interface WeightRange {
   readonly weight: number;
 }
 
-/** @param asked what the turn before the answer says */
+/**
+ * A text cut into ranges that follow one another.
+ * @param asked what the turn before the answer says
+ */
 type Weigh = (answer: string, asked: string) => readonly WeightRange[];
+
+/**
+ * The ranges of an answer that do not count once. As in ms-swift, each named rule works on the pieces the one before it
+ * made, so that `^` is the start of a piece there; weights of one's own look at the whole answer.
+ */
+export function weighAnswer({ weights, own }: LearnPlan, ...[answer, asked]: [string, string]): readonly WeightRange[] {
+  let pieces: readonly WeightRange[] = [{ start: 0, end: answer.length, weight: 1 }];
+  for (const weigh of weights)
+    pieces = pieces.flatMap(({ start, end, weight }) =>
+      weigh(answer.slice(start, end), asked).map((range) => ({
+        start: start + range.start,
+        end: start + range.end,
+        weight: weight * range.weight,
+      })),
+    );
+  return [...pieces, ...(own?.(answer, asked) ?? [])].filter(({ weight }) => weight !== 1);
+}
 
 const definitions = new Map<string, LearnRuleDefinition>(learnRules.map((rule) => [rule.name, rule]));
 const plans = new Map<string, LearnPlan>();
@@ -48,7 +71,8 @@ export function learnPlan(learn: string, own: readonly OwnWeight[] = []): LearnP
   });
   const plan: LearnPlan = {
     turns: rules.find((rule) => rule.turns !== undefined)?.turns ?? 'assistant',
-    weights: [...rules.flatMap(weighsOf), ...(own.length > 0 ? [weighOwn(own)] : [])],
+    weights: rules.flatMap(weighsOf),
+    own: own.length > 0 ? weighOwn(own) : undefined,
     without: new Set(rules.flatMap((rule) => rule.without ?? [])),
   };
   if (plans.size >= 64) plans.clear();
@@ -89,14 +113,14 @@ function between(
     (match: RegExpExecArray) => { readonly weight: number; readonly after: number } | undefined,
   ]
 ): WeightRange[] {
-  const ranges: WeightRange[] = [];
+  const ranges: WeightRange[] = [{ start: 0, end: matches[0]?.index ?? answer.length, weight: 1 }];
   matches.forEach((match, index) => {
     const { weight, after } = weightsOf(match) ?? { weight: 1, after: 1 };
     const end = match.index + match[0].length;
     ranges.push({ start: match.index, end, weight });
     ranges.push({ start: end, end: matches[index + 1]?.index ?? answer.length, weight: after });
   });
-  return ranges.filter((range) => range.end > range.start && range.weight !== 1);
+  return ranges.filter((range) => range.end > range.start);
 }
 
 const quoted = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');

@@ -1,4 +1,4 @@
-import { type AnswerPiece, type LearnPlan, partRanges, unitFactors } from './learn-rules.ts';
+import { type AnswerPiece, type LearnPlan, partRanges, unitFactors, weighAnswer } from './learn-rules.ts';
 import type { ChatMessage, Source, TemplateData } from './messages.ts';
 import { isSaid, piecesOf } from './survival.ts';
 
@@ -15,7 +15,8 @@ interface FactorRequest {
  */
 export function turnFactors({ rendering, turn, plan, messages }: FactorRequest): Float32Array | undefined {
   const message = messages[turn.message];
-  if (message?.role !== 'assistant' || (plan.weights.length === 0 && plan.without.size === 0)) return undefined;
+  if (message?.role !== 'assistant' || (plan.weights.length === 0 && !plan.own && plan.without.size === 0))
+    return undefined;
   const answer = rendering.text.slice(turn.start, turn.end);
   const pieces = piecesOf(rendering, turn.message)
     .filter((piece) => isSaid(piece.source.field))
@@ -27,9 +28,7 @@ export function turnFactors({ rendering, turn, plan, messages }: FactorRequest):
       }),
     );
   const weighed =
-    typeof message.weight === 'number'
-      ? []
-      : plan.weights.flatMap((weigh) => weigh(answer, spoken(messages[turn.message - 1]?.content)));
+    typeof message.weight === 'number' ? [] : weighAnswer(plan, answer, spoken(messages[turn.message - 1]?.content));
   return unitFactors(answer.length, [...weighed, ...partRanges(answer, pieces, plan.without)]);
 }
 
