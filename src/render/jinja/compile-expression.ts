@@ -108,6 +108,10 @@ export function compileAll(nodes: readonly Expr[], frame: Frame): Evaluate[] {
   return nodes.map((node) => compileExpression(node, frame));
 }
 
+function isConstant(node: Expr): boolean {
+  return node.type === 'const' || (node.type === 'sign' && isConstant(node.operand));
+}
+
 function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evaluate {
   const object = compileExpression(objectNode, frame);
   if (index.type !== 'slice') {
@@ -126,7 +130,7 @@ function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evalua
     node ? compileExpression(node, frame) : () => undefined;
   const [start, stop, step] = [part(index.start), part(index.stop), part(index.step)];
   const cut = (env: Env): Value => slice(object(env), { start: start(env), stop: stop(env), step: step(env) });
-  if ([objectNode, index.start, index.stop, index.step].some((node) => node && node.type !== 'const')) return cut;
+  if ([objectNode, index.start, index.stop, index.step].some((node) => node && !isConstant(node))) return cut;
   // jinja2 works constants out while compiling, by a way that makes an undefined of what cannot be subscripted.
   return (env) => {
     try {

@@ -31,6 +31,8 @@ function parseInteger(text: string, base: number): Value | undefined {
 }
 
 function parseDigits(sign: string, ...[body, base]: [string, number]): Value | undefined {
+  // Python's own guard against ints that take long to read.
+  if (body.length > 4300 && (base & (base - 1)) !== 0 && body.replaceAll('_', '').length > 4300) return undefined;
   let result = 0n;
   for (const digit of body.replaceAll('_', '')) {
     const value = Number.parseInt(digit, 36);
