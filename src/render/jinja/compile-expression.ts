@@ -109,6 +109,8 @@ export function compileAll(nodes: readonly Expr[], frame: Frame): Evaluate[] {
 }
 
 function isConstant(node: Expr): boolean {
+  if (node.type === 'tuple' || node.type === 'list') return node.items.every(isConstant);
+  if (node.type === 'dict') return node.pairs.flat().every(isConstant);
   return node.type === 'const' || (node.type === 'sign' && isConstant(node.operand));
 }
 
