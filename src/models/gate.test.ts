@@ -51,6 +51,25 @@ test('(g) an engine that sees another prompt is named, with the token it is at',
   expect(report.failures[0]?.message).toMatch(/^other computes on 13 .* where training has/);
 });
 
+test('(g) holds where tools are written as text and their results joined', async () => {
+  const agent = await openEncoder({ folder: scratch, render: { ...render, agent: 'hermes' }, now: new Date(0) });
+  const call = { type: 'function' as const, function: { name: 'f', arguments: {} } };
+  const row = sample(1, [
+    { role: 'user', content: 'Sky?' },
+    { role: 'assistant', content: null, tool_calls: [call, call] },
+    { role: 'tool', content: 'blue' },
+    { role: 'tool', content: 'grey' },
+    { role: 'assistant', content: 'Both.' },
+  ]);
+  const report = await runGate({
+    encoder: agent,
+    samples: [row],
+    engines: [{ name: 'same', promptIds: agent.prompt }],
+  });
+  expect(report.failures).toEqual([]);
+  expect(report.ok).toBe(true);
+});
+
 test('a failure names row, turn and tokens, and stops what asks for the gate', async () => {
   const silent = sample(7, [{ role: 'user', content: 'Sky?' }]);
   const report = await runGate({ encoder, samples: [talk(1), silent] });

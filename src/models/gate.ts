@@ -96,11 +96,14 @@ async function servedFindings({ engine, each, index, encoder, sample }: ServedRe
   const { value, request } = each;
   // Plain text is continued, not answered: no engine is asked with it.
   if (sample.plain) return findings;
-  // A system message of the recipe stands in front of those of the row; the engine puts it there itself.
-  const added = request.messages.length - Math.min(request.messages.length, sample.messages.length);
+  // Rendering may put a system message in front and join results of tools: answers keep their order.
+  const answers = (messages: readonly { readonly role?: unknown }[]): number[] =>
+    messages.flatMap(({ role }, at) => (role === 'assistant' ? [at] : []));
+  const own = answers(sample.messages);
+  const rendered = answers(request.messages);
   for (const turn of value.turns) {
     if (request.messages[turn.message]?.role !== 'assistant' || !turn.promptMatches) continue;
-    const messages = sample.messages.slice(0, turn.message - added);
+    const messages = sample.messages.slice(0, own[rendered.indexOf(turn.message)]);
     const theirs = await engine.promptIds({ ...sample, messages });
     const ours = value.ids.subarray(0, turn.firstToken);
     const different = firstDifference(theirs, ours);

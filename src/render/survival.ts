@@ -70,8 +70,8 @@ export function lostContent(request: {
       ],
       message:
         state === 'dropped'
-          ? `the chat template leaves out ${excerpt(source.text)} of the message that is to be learned`
-          : `the chat template changes ${excerpt(source.text)} of the message that is to be learned`,
+          ? `the chat template leaves out ${excerpt(source.text)} of the message that is to be learned.`
+          : `the chat template changes ${excerpt(source.text)} of the message that is to be learned.`,
       fix: fixFor(source.field),
     });
   }
