@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { CliContext } from './context.ts';
+import { runCli } from './main.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'martlet-inspect-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+writeFileSync(join(scratch, 'rows.jsonl'), '{"frage": "Sky?", "answer": "blue"}\n{"frage": "Grass?", "answer": ""}\n');
+writeFileSync(
+  join(scratch, 'recipe.yaml'),
+  'name: tiny\nbase: ./model\ndata:\n  sources:\n    - from: rows.jsonl\n      columns: { frage: query }\n',
+);
+
+async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  let code = 0;
+  const context: CliContext = {
+    cwd: scratch,
+    env: { MARTLET_HOME: join(scratch, 'home') },
+    stdin: process.stdin,
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 100,
+    signal: new AbortController().signal,
+    now: () => new Date('2026-01-03T00:00:00Z'),
+    setExitCode: (given) => {
+      code = given;
+    },
+  };
+  const table = [{ name: 'data', summary: '', load: () => import('./commands/data.ts') }];
+  const exit = await runCli(argv, { context, table, exitCode: () => code });
+  return { exit, ...said };
+}
+
+test('a recipe: every source as it is understood, and what is left out', async () => {
+  const { exit, out } = await martlet('data', 'inspect', 'recipe.yaml');
+  expect(exit).toBe(0);
+  expect(out).toContain('query, because the rows have query, answer as response');
+  expect(out).toContain('2: 1 usable, 1 invalid');
+  expect(out).toContain('1 empty-answer');
+  expect(out).toMatch(/user {8}Sky\?\nassistant {3}blue/);
+});
+
+test('a source alone: what is not clear is asked, and --set answers', async () => {
+  const unclear = await martlet('data', 'inspect', 'rows.jsonl');
+  expect(unclear.exit).toBe(2);
+  expect(unclear.err).toContain('format-unknown');
+  const { out } = await martlet(
+    ...['data', 'inspect', 'rows.jsonl', '--set', 'data.sources[0].columns={"frage":"query"}', '--json', '--rows', '1'],
+  );
+  const [inspection] = JSON.parse(out) as { format: string; samples: { messages: unknown[] }[] }[];
+  expect(inspection?.format).toBe('query');
+  expect(inspection?.samples).toMatchObject([{ messages: [{ content: 'Sky?' }, { content: 'blue' }] }]);
+});
