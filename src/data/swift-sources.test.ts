@@ -1,20 +1,29 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
-import { chat, outcomes, testFolder } from './test-rows.ts';
+import { readSamples } from '../store/read-samples.ts';
+import { buildDataset } from './build-dataset.ts';
+import { chat, collect, outcomes, request, testFolder } from './test-rows.ts';
 
 const files = testFolder();
 afterAll(() => files.remove());
+let count = 0;
 
-/** Rows that the `data` of a recipe gives, as questions. */
-async function questions(data: object): Promise<string[]> {
+/** The `data` of a recipe, resolved. */
+function resolved(data: object) {
   const text = JSON.stringify({ name: 'a', base: 'hf:a/b', data });
   const read = readRecipe({ text, file: 'recipe.yaml', flags: [] });
   const plan = read.ok
     ? resolvePlan({ ...read.value, facts: {}, resolvePath: (path) => `${files.folder}/${path}` })
     : read;
   if (!plan.ok) throw new Error(JSON.stringify(plan.issues));
-  const kept = (await outcomes(plan.value.values.data)).filter(({ sample }) => sample !== null);
+  return plan.value.values.data;
+}
+
+/** Rows that it gives, as questions. */
+async function questions(data: object): Promise<string[]> {
+  const kept = (await outcomes(resolved(data))).filter(({ sample }) => sample !== null);
   return kept.map(({ sample }) => String(sample?.messages[0]?.content));
 }
 
@@ -74,6 +83,27 @@ describe("ms-swift's sources", () => {
       'q2',
       'q3',
       'q4',
+    ]);
+  });
+
+  test('rows are shuffled by a seed, and told who the model is, by steps', async () => {
+    rowsOf('s.jsonl', 20);
+    files.write('self.jsonl', [chat('Who are you?', '{{NAME}} of {{AUTHOR}}'), chat('你是谁', '{{NAME}}')]);
+    const built = async (name: string, ...steps: object[]) => {
+      const folder = join(files.folder, `dataset-${count++}`);
+      mkdirSync(folder);
+      await buildDataset({ ...request(resolved({ sources: [{ from: name }], steps })), folder });
+      const samples = await collect(readSamples(folder));
+      return samples.map(({ messages }) => messages.map(({ content }) => String(content)));
+    };
+    const shuffled = await built('s.jsonl', { step: 'shuffle', seed: 7 });
+    expect(shuffled).not.toEqual(await built('s.jsonl'));
+    expect(shuffled.toSorted()).toEqual((await built('s.jsonl')).toSorted());
+    expect(await built('s.jsonl', { step: 'shuffle', seed: 7 })).toEqual(shuffled);
+    const who = { step: 'self-cognition', modelName: { en: 'Martlet', zh: '燕子' }, author: 'us' };
+    expect(await built('self.jsonl', who)).toEqual([
+      ['Who are you?', 'Martlet of us'],
+      ['你是谁', '燕子'],
     ]);
   });
 });

@@ -55,6 +55,18 @@ export const swiftOptions: readonly SwiftOption[] = [
     test: sources('sources follow one another, or are mixed'),
   },
   {
+    part: 'sources',
+    theirs: '`--dataset_shuffle`',
+    ours: '`data.steps: [{ step: shuffle, seed: 42 }]`; the order of training is shuffled anyway.',
+    test: sources('rows are shuffled by a seed'),
+  },
+  {
+    part: 'sources',
+    theirs: 'self-cognition with `--model_name` and `--model_author`',
+    ours: '`data.steps: [{ step: self-cognition, modelName: ..., author: ... }]`; `{ en, zh }` for two languages.',
+    test: sources('told who the model is, by steps'),
+  },
+  {
     part: 'columns',
     theirs: 'automatic column mapping',
     ours: 'The same names are read (see query and response); two that could both be meant are an error, not a choice.',
