@@ -12,6 +12,12 @@ import type { Env, Evaluate } from './runtime.ts';
 import { isStr, joined, textOf } from './text.ts';
 import { Dict, type Kwargs, noKwargs, Tuple, toArray, truthy, typeName, Undefined, type Value } from './value.ts';
 
+/** An expression that a statement uses by itself, and not as a part of a constant or to print it. */
+export function compileOperand(node: Expr, frame: Frame): Evaluate {
+  const isSlice = node.type === 'getitem' && node.index.type === 'slice';
+  return isSlice ? compileItem(node.object, node.index, frame, false) : compileExpression(node, frame);
+}
+
 /** An expression as a closure over the environment. */
 export function compileExpression(node: Expr, frame: Frame): Evaluate {
   switch (node.type) {
@@ -49,7 +55,7 @@ export function compileExpression(node: Expr, frame: Frame): Evaluate {
       return (env) => getAttribute(object(env), name);
     }
     case 'getitem':
-      return compileItem(node.object, node.index, frame);
+      return compileItem(node.object, node.index, frame, true);
     case 'call':
       return compileCall(node.callee, node.call, frame);
     case 'filter':
@@ -114,7 +120,7 @@ function isConstant(node: Expr): boolean {
   return node.type === 'const' || (node.type === 'sign' && isConstant(node.operand));
 }
 
-function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evaluate {
+function compileItem(objectNode: Expr, ...[index, frame, inner]: [Expr, Frame, boolean]): Evaluate {
   const object = compileExpression(objectNode, frame);
   if (index.type !== 'slice') {
     if (index.type === 'const' && typeof index.value === 'string') {
@@ -132,7 +138,8 @@ function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evalua
     node ? compileExpression(node, frame) : () => undefined;
   const [start, stop, step] = [part(index.start), part(index.stop), part(index.step)];
   const cut = (env: Env): Value => slice(object(env), { start: start(env), stop: stop(env), step: step(env) });
-  if ([objectNode, index.start, index.stop, index.step].some((node) => node && !isConstant(node))) return cut;
+  const parts = [objectNode, index.start, index.stop, index.step];
+  if (!inner || parts.some((node) => node && !isConstant(node))) return cut;
   // jinja2 works constants out while compiling, by a way that makes an undefined of what cannot be subscripted.
   return (env) => {
     try {

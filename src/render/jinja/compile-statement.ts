@@ -3,7 +3,13 @@ import type { CallBlockNode, FilterNode, ForNode, IfNode, MacroNode, Stmt } from
 import { children } from './ast.ts';
 import { charge, deeper } from './budget.ts';
 import { compileAssign, namespaceCheck } from './compile-assign.ts';
-import { compileAll, compileArguments, compileExpression, compileFilterCall } from './compile-expression.ts';
+import {
+  compileAll,
+  compileArguments,
+  compileExpression,
+  compileFilterCall,
+  compileOperand,
+} from './compile-expression.ts';
 import { isTexts, summands, sumOf } from './compile-sum.ts';
 import { TemplateError, typeError } from './error.ts';
 import { enter, type Frame, functionFrame, innerFrame, leave, reader, rootFrame, softFrame } from './frame.ts';
@@ -47,7 +53,7 @@ function compileStatement(node: Stmt, frame: Frame): Execute {
     case 'for':
       return compileFor(node, frame);
     case 'set': {
-      const value = compileExpression(node.value, frame);
+      const value = compileOperand(node.value, frame);
       const assign = compileAssign(node.target, frame);
       const check = namespaceCheck(node.target, frame);
       return (env) => {
@@ -173,7 +179,7 @@ function compileIf(node: IfNode, frame: Frame): Execute {
   const soft = softFrame(frame);
   const branches = [node, ...node.elifs].map((branch) => ({
     line: branch.line,
-    test: compileExpression(branch.test, soft),
+    test: compileOperand(branch.test, soft),
     body: block(branch.body, soft),
   }));
   const otherwise = block(node.otherwise, soft);
@@ -207,7 +213,7 @@ function compileFor(node: ForNode, frame: Frame): Execute {
     node.otherwise.length > 0 ? sequence([enter(elseFrame), block(node.otherwise, elseFrame)]) : undefined;
   const endOtherwise = leave(elseFrame);
   const slot = loopRef?.slot;
-  const items = compileExpression(node.iter, frame);
+  const items = compileOperand(node.iter, frame);
 
   const run = (env: Env, ...[source, options]: [Value, ConstructorParameters<typeof LoopContext>[1]]): Signal => {
     // The filter belongs to the function around a recursive loop, not to the loop's own.
