@@ -153,6 +153,8 @@ test('a template that does not compile fails each row, and the command', async (
 });
 
 test('what is not given as it should be is told', async () => {
+  expect((await martlet('render', '--input', 'rows.jsonl')).err).toContain('--template is missing');
+  expect((await martlet('render', '--template', 'chat.jinja')).err).toContain('--input is missing');
   expect((await martlet('render', '--template', 'chat.jinja', '--input', 'rows.jsonl', '--now', 'noon')).err).toContain(
     '--now noon',
   );
