@@ -7,10 +7,10 @@ describeWithOracles('templates drawn from a grammar', () => {
   // MARTLET_FUZZ_SEED draws others: the same seed, the same templates.
   const seed = Number(process.env.MARTLET_FUZZ_SEED ?? 1);
   test(`render as in Python, or fail in both (seed ${seed})`, async () => {
-    const templates = fuzzCases(seed, 1500);
+    const templates = fuzzCases(seed, 700);
     const { compared, differences } = await compareTable({ templates, inputs: [fuzzVariables] });
     expect(differences).toEqual([]);
-    expect(compared).toBeGreaterThan(1400);
+    expect(compared).toBeGreaterThan(690);
   });
 });
 
