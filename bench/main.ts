@@ -15,7 +15,6 @@ import {
   trainWithMsSwift,
   trainWithTrl,
 } from './contestants.ts';
-import { benchJinja } from './jinja.ts';
 import { benchQuestions, writeBenchRows } from './rows.ts';
 
 /**
@@ -97,6 +96,8 @@ async function benchServe(): Promise<void> {
 
 /** Templates are rendered in this process and in one of Python's, round by round in turn. */
 async function benchTemplates(): Promise<void> {
+  // Imported when used: it brings the oracles with it.
+  const { benchJinja } = await import('./jinja.ts');
   const { jinjaVsPython, ...rest } = await benchJinja({ rounds: 5 * Number(flags.repeats) });
   await finish('jinja', {}, { ratios: { jinjaVsPython }, ...rest });
 }
