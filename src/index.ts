@@ -3,4 +3,4 @@ export { defineSource } from './core/define-source.ts';
 export { MartletError } from './core/error.ts';
 export { fingerprint } from './core/fingerprint.ts';
 export { type Checked, formatIssue, type Issue } from './core/issue.ts';
-export { defineStep, type RowStep, type StepDefinition, type WholeStep } from './data/index.ts';
+export { defineStep, type RowStep, type StepDefinition, type WholeStep } from './data/steps/step.ts';

@@ -58,7 +58,10 @@ export async function makeChain(): Promise<PipelineChain> {
 /** Every file the answer rests on. The recipe was read into the plan, and the key signs what is to come: neither is a link. */
 export async function filesOf({ folder }: PipelineChain): Promise<string[]> {
   const files = await listFiles(folder);
-  return files.filter((file) => file !== 'recipe.yaml' && file !== 'store/audit/key' && !file.endsWith('.lock'));
+  // What a cache holds is no artefact: it is checked when it is used.
+  const aside = (file: string): boolean =>
+    file === 'recipe.yaml' || file === 'store/audit/key' || file.endsWith('.lock') || file.startsWith('store/cache/');
+  return files.filter((file) => !aside(file));
 }
 
 /** Flips bits of each file in turn, in `places` random bytes, and expects the trace to be incomplete and to name the file. */
