@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { martletHome } from '../envs/home.ts';
@@ -18,6 +19,21 @@ export function factSources(context: CliContext): FactSources {
     join(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
   const fetchDataset = datasetFetcher({ home: martletHome(env), env, offline: true, signal, log: () => undefined });
   return {
+    async checkBase(addresses) {
+      const [{ parseAddress }, { cachedModelsHint }] = await Promise.all([
+        import('../models/address.ts'),
+        import('../models/model-cache.ts'),
+      ]);
+      const isGone = (address: string): boolean => {
+        const parsed = parseAddress(address, cwd);
+        return 'path' in parsed && !existsSync(parsed.path);
+      };
+      if (!addresses.every(isGone)) return [];
+      const [path, expected] = [['base'], 'a folder in the layout of transformers, a .gguf file or an address'];
+      const fix = (await cachedModelsHint(martletHome(env))) ?? 'Check the path; it is taken relative to the recipe.';
+      const message = `${addresses.join(', ')}: there is no such file or folder.`;
+      return [{ code: 'model-missing', severity: 'error', path, message, expected, fix }];
+    },
     async findModel(addresses) {
       const [{ findCachedModel }, { parseAddress }] = await Promise.all([
         import('../models/resolve.ts'),

@@ -12,6 +12,14 @@ import { runCli } from './main.ts';
 
 const recipe = 'name: a\nbase: ./tiny\ndata:\n  sources: [{from: rows.jsonl}]\n';
 
+function chatRow(index: number, role = 'user'): string {
+  const messages = [
+    { role, content: `q ${index}` },
+    { role: 'assistant', content: 'a' },
+  ];
+  return JSON.stringify({ messages });
+}
+
 async function recipeFolder(text: string | Uint8Array = recipe): Promise<string> {
   const cwd = mkdtempSync(join(tmpdir(), 'plan-'));
   onTestFinished(() => rmSync(cwd, { recursive: true }));
@@ -109,6 +117,10 @@ test('martlet plan shows every value, its origin and what to expect', async () =
     'train.epochs=2',
     '--set',
     'notes=x',
+    '--set',
+    'base=hf:org/model@main',
+    '--set',
+    'data.sources[0].from=hf:org/rows',
   );
   expect({ exit, err }).toEqual({ exit: 0, err: '' });
   expect(out).toMatch(/^plan a {2}[0-9a-f]{12}\n/);
@@ -116,21 +128,49 @@ test('martlet plan shows every value, its origin and what to expect', async () =
   expect(out).toMatch(/^ {2}train\.rowsPerStep +16 +default$/m);
   expect(out).toMatch(/^ {2}adapter\.alpha +32 +derived: twice the rank$/m);
   expect(out).toMatch(/^ {2}steps +unknown +the rows are not known yet$/m);
-  expect(out).toMatch(/^unknown model: .*tiny: not on this machine\. Known after making .*tiny\.$/m);
-  expect(out).toMatch(/^unknown rows: data\.sources\[0\]\.from: cannot read .*rows\.jsonl/m);
+  expect(out).toMatch(/^unknown model: hf:org\/model@main: not on this machine\. Known after martlet models pull /m);
+  expect(out).toMatch(/^unknown rows: data\.sources\[0\]\.from: hf:org\/rows.* is not on this machine/m);
+});
+
+test('what a person named and is not there is an error at its place, the base and the rows at once', async () => {
+  const cwd = await recipeFolder();
+  const { exit, out, err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect({ exit, out }).toEqual({ exit: 2, out: '' });
+  expect(err).toContain('2 problems');
+  expect(err).toMatch(/recipes\/recipe\.yaml:2:7 base: .*tiny: there is no such file or folder\./);
+  expect(err).toMatch(/recipes\/recipe\.yaml:4:20 data\.sources\[0\]\.from: .*rows\.jsonl/);
+});
+
+test.each<[string, string, RegExp]>([
+  ['empty', '', /recipe\.yaml:\S+ data\.sources\[0\].*has no rows/],
+  ['of unknown columns', '{"a":"b"}\n', /recipe\.yaml:\S+ data\.sources\[0\].*format-unknown/],
+  ['of bad rows alone', `${chatRow(1, 'nobody')}\n`, /rows\.jsonl:1:1 messages\[0\]\.role/],
+])('rows that are %s are an error, and the only one', async (_, text, expected) => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main'));
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), text);
+  const { exit, err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect(exit).toBe(2);
+  expect(err).toContain('1 problem:');
+  expect(err).toMatch(expected);
+});
+
+test('one bad row among good ones is a warning that names it', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main'));
+  const rows = Array.from({ length: 40 }, (_, index) => chatRow(index, index === 6 ? 'nobody' : 'user'));
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), rows.join('\n'));
+  const { exit, out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect(exit).toBe(0);
+  expect(out).toMatch(/^warning .*1 of 40 rows cannot be used; the first: .*rows\.jsonl:7:1 messages\[0\]\.role/m);
+  expect(out).toContain('data.budget.dropped allows 0.');
 });
 
 test('martlet plan counts rows and tokens with the model at hand, and marks a speed that was never measured', async () => {
   const cwd = await recipeFolder();
   await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1 });
-  const row = (index: number) =>
-    JSON.stringify({
-      messages: [
-        { role: 'user', content: `q ${index}` },
-        { role: 'assistant', content: 'a' },
-      ],
-    });
-  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), Array.from({ length: 40 }, (_, index) => row(index)).join('\n'));
+  await writeFile(
+    join(cwd, 'recipes', 'rows.jsonl'),
+    Array.from({ length: 40 }, (_, index) => chatRow(index)).join('\n'),
+  );
   const { out, err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
   expect(err).toBe('');
   const { predictions, origins } = JSON.parse(out) as Plan;
@@ -143,7 +183,7 @@ test('martlet plan counts rows and tokens with the model at hand, and marks a sp
 });
 
 test('martlet plan --json prints the plan and nothing else', async () => {
-  const cwd = await recipeFolder();
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main').replace('rows.jsonl', 'hf:org/rows'));
   const { out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
   const plan = JSON.parse(out) as Plan;
   expect(planSchema.parse(plan)).toEqual(plan);

@@ -3,14 +3,19 @@ import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue, type Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
-import { type Facts, readRecipe, resolvePlan } from '../recipe/index.ts';
+import { type Facts, placeOf, readRecipe, resolvePlan } from '../recipe/index.ts';
 import type { Plan, PlanValues } from '../schema/plan.ts';
 import type { CliContext } from './context.ts';
 
 type Rows = NonNullable<Facts['rows']>;
 
-/** Where facts come from that need more than a file of the recipe. One that throws leaves its fact unknown. */
+/**
+ * Where facts come from that need more than a file of the recipe. One that throws leaves its fact unknown; rows that are
+ * there and cannot be read are an error.
+ */
 export interface FactSources {
+  /** What is wrong with the base models a person named, as far as it can be told without fetching anything. */
+  readonly checkBase?: (addresses: readonly string[]) => Promise<readonly Issue[]>;
   /** The folder of the first of these base models that is on this machine; nothing is downloaded. */
   readonly findModel?: (addresses: readonly string[]) => Promise<string | undefined>;
   readonly countRows?: (values: PlanValues['data']) => Promise<Rows>;
@@ -66,7 +71,15 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
   // What is wrong without any fact is told before facts are looked for.
   const { values } = resolveWith({}).plan;
   const missing: string[] = [];
-  const facts = await collectFacts({ values, sources, missing });
+  const refuse = (issues: readonly Issue[]): void => {
+    const { places } = read.value;
+    const placed = issues.map((issue): Issue => {
+      const place = issue.place ?? placeOf(places, issue.path);
+      return { ...issue, ...(place && { place }) };
+    });
+    if (placed.length > 0) throw issuesError(shownFile, placed);
+  };
+  const facts = await collectFacts({ values, sources, missing, refuse });
   return { ...resolveWith(facts), facts, missing, file };
 }
 
@@ -74,9 +87,11 @@ interface CollectRequest {
   readonly values: PlanValues;
   readonly sources: FactSources;
   readonly missing: string[];
+  /** @throws MartletError `invalid-input` when there is any. */
+  readonly refuse: (issues: readonly Issue[]) => void;
 }
 
-async function collectFacts({ values, sources, missing }: CollectRequest): Promise<Facts> {
+async function collectFacts({ values, sources, missing, refuse }: CollectRequest): Promise<Facts> {
   // Only a recipe that is right pays for loading what reads models.
   const { machineFacts, modelFacts } = await import('./plan-facts.ts');
   const known = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T | undefined> => {
@@ -88,13 +103,26 @@ async function collectFacts({ values, sources, missing }: CollectRequest): Promi
       return undefined;
     }
   };
-  const [machine, model, rows, throughput] = await Promise.all([
+  const wrong: Issue[] = [...((await sources.checkBase?.(values.base)) ?? [])];
+  const rows = await known('rows', async () => {
+    try {
+      return await sources.countRows?.(values.data);
+    } catch (error) {
+      const issues = rowIssues(error);
+      if (!issues) throw error;
+      wrong.push(...issues);
+      return undefined;
+    }
+  });
+  if (rows && rows.train + rows.heldout === 0) wrong.push(...(rows.lost?.issues ?? []));
+  // A base model may have to be fetched: not for rows that cannot be used.
+  refuse(wrong);
+  const [machine, model, throughput] = await Promise.all([
     machineFacts(),
     known('model', async () => {
       const folder = await (sources.findModel ?? localModel)(values.base);
       return folder === undefined ? undefined : { folder, facts: await modelFacts(folder) };
     }),
-    known('rows', async () => sources.countRows?.(values.data)),
     known('throughput', async () => sources.measureThroughput?.()),
   ]);
   const tokens =
@@ -106,6 +134,17 @@ async function collectFacts({ values, sources, missing }: CollectRequest): Promi
     ...(tokens && { tokens }),
     ...(throughput && { throughput }),
   };
+}
+
+/** What a person has to mend before the rows can be read; undefined when they only have to be fetched, or asked for again. */
+function rowIssues(error: unknown): readonly Issue[] | undefined {
+  if (!MartletError.is(error) || error.retryable) return undefined;
+  const errors = error.issues.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) return errors.every(({ code }) => code === 'offline') ? undefined : errors;
+  if (error.code !== 'split-value-unknown') return undefined;
+  const path = ['data', 'split', 'heldOut'];
+  const fix = error.hint;
+  return [{ code: error.code, severity: 'error', path, message: `${error.message}.`, ...(fix && { fix }) }];
 }
 
 /** What went wrong and what to do about it, in one line. */

@@ -1,3 +1,4 @@
+import type { Issue } from '../core/issue.ts';
 import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
 import { type OpenedSource, openSources } from './sources.ts';
 
@@ -6,7 +7,11 @@ export interface RowCounts {
   readonly heldout: number;
   /** False when only the first rows were read and the rest was judged by its size. */
   readonly exact: boolean;
+  /** Rows read that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
+  readonly lost: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
 }
+
+const shownIssues = 8;
 
 /** Rows without bytes (of a query) are taken for so many. */
 const usualRowBytes = 2048;
@@ -25,13 +30,20 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   );
   const share = Math.min(1, (request.readBytes ?? 64 * 2 ** 20) / Math.max(1, all));
   const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
-  for await (const { source, fate } of readOpenedSources(sources, { ...request, share })) {
+  const issues: Issue[] = [];
+  const lost = { rows: 0, of: 0, issues };
+  for await (const { source, fate, issues: found } of readOpenedSources(sources, { ...request, share })) {
     const count = counts.get(source) ?? { train: 0, heldout: 0, full: false, rows: 0 };
     counts.set(source, count);
     count.rows++;
     if (fate === 'train' || fate === 'heldout') count[fate]++;
     // A source that has reached its limit gives no more rows, however long it is.
     if (fate === 'limited') count.full = true;
+    if (fate !== 'limited' && fate !== 'filtered') lost.of++;
+    if (fate === 'invalid') {
+      lost.rows++;
+      issues.push(...found.slice(0, shownIssues - issues.length));
+    }
   }
   const scaled = sources.map((source, index) => {
     const count = counts.get(source.values.from);
@@ -44,7 +56,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     (_, index) => sources.findIndex(({ values }) => values.from === sources[index]?.values.from) === index,
   );
   const total = (side: 'train' | 'heldout'): number => Math.round(once.reduce((sum, count) => sum + count[side], 0));
-  return { train: total('train'), heldout: total('heldout'), exact: share === 1 };
+  return { train: total('train'), heldout: total('heldout'), exact: share === 1, lost };
 }
 
 /** What the counts of the first rows stand for. */

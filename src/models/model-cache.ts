@@ -137,6 +137,14 @@ export async function listModels(
   return (await Promise.all(models)).flat();
 }
 
+/** Which base models of the cache could be used, for people; undefined when it holds none. */
+export async function cachedModelsHint(home: string): Promise<string | undefined> {
+  const addresses = (await listModels(home)).map(({ record }) => record.address);
+  if (addresses.length === 0) return undefined;
+  const more = addresses.length > 5 ? ' ...' : '';
+  return `On this machine are: ${addresses.slice(0, 5).join(', ')}${more} (martlet models list).`;
+}
+
 /** Removes a model of the cache and every address that leads to it. */
 export async function removeModel(home: string, folder: string): Promise<void> {
   for (const entry of await readIndexes(home))

@@ -1,3 +1,4 @@
+import type { Issue } from '../core/issue.ts';
 import type { ModelConfig } from '../spec/train-engine.ts';
 
 /** What is known of the world when a plan is made. Each may be missing: what hangs on it is then `unknown`. */
@@ -9,6 +10,8 @@ export interface Facts {
     readonly heldout: number;
     /** False when only the first rows were read and the rest was judged by its size. */
     readonly exact?: boolean;
+    /** Rows that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
+    readonly lost?: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
   };
   /** Tokens of the rows that are trained on, in one pass: all, learned, and of the longest row. */
   readonly tokens?: {

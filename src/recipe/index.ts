@@ -5,7 +5,7 @@ export { embeddedArchitectures, isEmbeddedArchitecture } from './derive.ts';
 export type { Facts } from './facts.ts';
 export { documentJsonSchema, recipeJsonSchema, type SchemaNode } from './json-schema.ts';
 export { peakBytes, savesActivations, trainableParameters } from './memory.ts';
-export type { Origins, Path, Place, Places } from './places.ts';
+export { type Origins, type Path, type Place, type Places, placeOf } from './places.ts';
 export { countSteps, flopsPerToken } from './predict.ts';
 export { type ReadRequest, readRecipe } from './read-recipe.ts';
 export { planHash, type ResolveRequest, resolvePlan } from './resolve-plan.ts';

@@ -1,3 +1,4 @@
+import { formatIssue } from '../../core/issue.ts';
 import { type Check, error, warning } from './check.ts';
 
 export const heldOutNeedsColumn: Check = ({ values: { data } }) =>
@@ -41,7 +42,7 @@ export const somethingToTrain: Check = ({ values: { data }, facts }) => {
         code: 'nothing-to-train',
         path: ['data'],
         message: 'No row is left to train on.',
-        fix: 'See the ledger of the dataset for what became of them.',
+        fix: 'martlet data inspect, with this recipe, shows what becomes of them.',
       }),
     ];
   return [];
@@ -50,6 +51,8 @@ export const somethingToTrain: Check = ({ values: { data }, facts }) => {
 /** Whether any row is held out: false only when it is certain that none is. */
 function mayHoldOut({ values: { data }, facts }: Parameters<Check>[0]): boolean {
   const { heldOut, share } = data.split;
+  // Without any row at all, that is the trouble, and it has been said.
+  if (facts.rows?.train === 0 && facts.rows.heldout === 0) return true;
   return heldOut?.length !== 0 && (heldOut !== null || share !== 0) && facts.rows?.heldout !== 0;
 }
 
@@ -68,6 +71,23 @@ export const measuringNeedsHeldOut: Check = (context) => {
       path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
       message: `No row is held out, and ${uses.join(', ')} need${uses.length === 1 ? 's' : ''} such rows.`,
       expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows',
+    }),
+  ];
+};
+
+export const rowsUsable: Check = ({ values: { data }, facts }) => {
+  const { rows = 0, of = 0, issues = [] } = facts.rows?.lost ?? {};
+  const [first] = issues;
+  if (!first) return [];
+  const isAllowed = rows <= data.budget.dropped * of;
+  return [
+    warning({
+      code: 'rows-unusable',
+      path: ['data', 'sources'],
+      message: `${rows} of ${of} rows cannot be used; the first: ${formatIssue(first)}.`,
+      ...(!isAllowed && {
+        fix: `Mend them, or the dataset is not built: data.budget.dropped allows ${data.budget.dropped}.`,
+      }),
     }),
   ];
 };

@@ -3,6 +3,7 @@ import {
   heldOutNeedsColumn,
   heldOutOrShare,
   measuringNeedsHeldOut,
+  rowsUsable,
   somethingToTrain,
   sourcesOnce,
 } from './data-checks.ts';
@@ -34,6 +35,7 @@ export const checks: readonly Check[] = [
   heldOutOrShare,
   somethingToTrain,
   measuringNeedsHeldOut,
+  rowsUsable,
   sourcesOnce,
   wordsOnce,
   weightsMatch,
