@@ -90,6 +90,11 @@ async function compareRuns(context: CliContext, request: VerifyResumeRequest, sc
       },
     );
 
+  if (steps.length < request.steps)
+    say(
+      `the recipe comes to ${steps.length} steps, fewer than the ${request.steps} of --steps: each run takes them all`,
+    );
+
   const killedDuring = steps.length - (steps.length % 2);
   say('second run: stopped after step 1');
   const stop = new AbortController();
@@ -154,20 +159,36 @@ async function endsWith(walk: Promise<unknown>, code: string, signal: AbortSigna
   throw new MartletError('bug', `a run that was to end with ${code} came to its end`);
 }
 
+/**
+ * File by file, the checkpoints that both runs keep: a stop makes one of its own where it comes. The last one is the
+ * result, so that one side has to have it if the other does.
+ */
 async function compareCheckpoints(whole: string, broken: string): Promise<Compared[]> {
-  const [expected, found] = await Promise.all(
-    [whole, broken].map((run) => hashFolder(join(run, 'checkpoints')).catch(() => ({}) as Record<string, string>)),
-  );
-  const files = [...new Set([...Object.keys(expected ?? {}), ...Object.keys(found ?? {})])].sort();
-  return files.map((file) => {
-    const [one, other] = [expected?.[file], found?.[file]];
-    const short = (hash: string | undefined): string => hash?.slice(0, 12) ?? 'missing';
-    return {
-      what: file,
-      equal: one === other,
-      detail: one === other ? short(one) : `${short(one)} against ${short(other)}`,
-    };
-  });
+  const [undisturbed, resumed] = await Promise.all([hashCheckpoints(whole), hashCheckpoints(broken)]);
+  const files = [...new Set([...undisturbed.keys(), ...resumed.keys()])].sort();
+  const [here, there] = [undisturbed, resumed].map((hashes) => new Set([...hashes.keys()].map(checkpointOf)));
+  const last = checkpointOf(files.at(-1) ?? '');
+  return files
+    .filter((file) => {
+      const checkpoint = checkpointOf(file);
+      return checkpoint === last || (here?.has(checkpoint) && there?.has(checkpoint));
+    })
+    .map((file) => sameBytes(file, undisturbed.get(file), resumed.get(file)));
+}
+
+async function hashCheckpoints(run: string): Promise<ReadonlyMap<string, string>> {
+  return new Map(Object.entries(await hashFolder(join(run, 'checkpoints')).catch(() => ({}))));
+}
+
+function checkpointOf(file: string): string {
+  return file.split('/')[0] ?? file;
+}
+
+function sameBytes(what: string, undisturbed: string | undefined, resumed: string | undefined): Compared {
+  const short = (hash: string | undefined): string => hash?.slice(0, 12) ?? 'missing';
+  const equal = undisturbed === resumed;
+  const detail = equal ? short(resumed) : `undisturbed ${short(undisturbed)}, resumed ${short(resumed)}`;
+  return { what, equal, detail };
 }
 
 /** Each step as it counts: of one that was computed again, the last time. */
@@ -187,7 +208,7 @@ function compareSteps(expected: readonly StepEnd[], found: readonly StepEnd[]): 
         return {
           what,
           equal: false,
-          detail: `${field} of step ${step.step}: ${step[field]} against ${found[index]?.[field] ?? 'nothing'}`,
+          detail: `${field} of step ${step.step}: undisturbed ${step[field]}, resumed ${found[index]?.[field] ?? 'nothing'}`,
         };
   const last = expected.at(-1);
   return { what, equal: true, detail: `last loss ${last?.loss}` };

@@ -28,6 +28,25 @@ test('martlet verify resume shows what was compared, and leaves the store alone'
   await expect(readdir(store)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
+test.each([
+  ['two steps, where the stop comes between the checkpoints', 2, 'train.keepCheckpoints=2'],
+  ['runs that keep more checkpoints than they make', 4, 'train.keepCheckpoints=9'],
+])('a checkpoint that only the stop made is no difference: %s', async (_, steps, keep) => {
+  const asked = ['verify', 'resume', recipe, '--steps', `${steps}`, '--set', keep];
+  const { code, out, err } = await startMartlet(asked).ended;
+  expect(code, out + err).toBe(0);
+  expect(out).toMatch(/^same {5}step-00000\d\/adapter_model\.safetensors/m);
+  expect(out).not.toMatch(/^\w+ +step-000001\//m);
+  expect(out).not.toContain('missing');
+});
+
+test('it says when the recipe has fewer steps than were asked for', async () => {
+  const asked = ['verify', 'resume', recipe, '--steps', '9', '--set', 'train.rowsPerStep=24'];
+  const { code, out, err } = await startMartlet(asked).ended;
+  expect(code, out + err).toBe(0);
+  expect(err).toMatch(/comes to \d steps, fewer than the 9 of --steps/);
+});
+
 /** An engine that forgets its optimiser: a resumed session starts with one that has not seen the steps before. */
 const forgetful = (engine: TrainEngine): TrainEngine => ({
   ...engine,
@@ -64,7 +83,7 @@ test('an engine that loses something on the way is found out', async () => {
   expect(differing).toContain('step-000003/adapter_model.safetensors');
   expect(verdict.compared.at(-1)).toMatchObject({
     equal: false,
-    detail: expect.stringMatching(/of step 3: .* against /),
+    detail: expect.stringMatching(/of step 3: undisturbed \S+, resumed /),
   });
 });
 
