@@ -8,8 +8,11 @@ export interface Method<Parameters extends z.ZodType = z.ZodType> {
   /** Where the formula comes from. */
   readonly source: string;
   readonly parameters: Parameters;
-  /** `sequence`: one document a row. `pair`: a preferred and a rejected one, in this order, as one group. */
-  readonly layout: 'sequence' | 'pair';
+  /**
+   * `sequence`: one document a row. `pair`: a preferred and a rejected one, in this order, as one group. `group`: one for
+   * each answer of the row.
+   */
+  readonly layout: 'sequence' | 'pair' | 'group';
   /** The loss that is minimised, over one step. */
   loss(parameters: z.output<Parameters>): Expression;
 }

@@ -5,18 +5,26 @@ import { MartletError } from '../core/error.ts';
 import { fingerprintText } from '../core/fingerprint.ts';
 import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
 import { askTokenizer } from './tokenizer-bridge.ts';
+import { wordCutOf } from './word-cut.ts';
+import { type WordEncoder, wordEncoder } from './word-encoder.ts';
 
 interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special: boolean;
+  readonly normalized?: boolean;
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
+  readonly single_word?: boolean;
 }
 
 /** The members of a `tokenizer.json` that are looked at here; all others go to the crate as they are. */
 export interface TokenizerDefinition {
   readonly added_tokens?: readonly AddedToken[];
   readonly normalizer?: { readonly type: string } | null;
+  readonly pre_tokenizer?: unknown;
   readonly model: {
+    readonly dropout?: number | null;
     readonly type?: string;
     readonly unk_token?: string | null;
     readonly merges?: readonly (string | readonly [string, string])[];
@@ -60,13 +68,15 @@ export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer 
     if (content === '') return { ids: new Uint32Array(0), offsets: new Uint32Array(0) };
     return askTokenizer({ kind: 'encode', key, text: content }) as Encoding;
   };
+  const words = wordsOf(definition, (content) => encodeWith(fingerprint, content));
+  const encode = (content: string): Encoding => words?.encode(content) ?? encodeWith(fingerprint, content);
   return {
     fingerprint,
     vocabularySize: ids.size,
     addedTokens: new Map(added.map(({ content, id, special }) => [content, { id, special }])),
-    encode: (content) => encodeWith(fingerprint, content),
+    encode,
     encodeOrdinary: (content) => {
-      if (!mayHoldControl(content, definition, control)) return encodeWith(fingerprint, content);
+      if (!mayHoldControl(content, definition, control)) return encode(content);
       open(ordinary, withoutControl(definition, control));
       return encodeWith(ordinary, content);
     },
@@ -77,6 +87,16 @@ export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer 
     idOf: (token) => ids.get(token),
     tokenOf: (id) => tokens[id],
   };
+}
+
+/** Encoding by words, where the definition allows it. */
+function wordsOf(definition: TokenizerDefinition, encode: (text: string) => Encoding): WordEncoder | undefined {
+  const cut = wordCutOf(definition);
+  const added = definition.added_tokens ?? [];
+  const separator = added.find((token) => token.special && !token.normalized && !isSpace(token.content));
+  if (!cut || !separator) return undefined;
+  const addedIds = new Map(added.map(({ content, id }) => [content, id]));
+  return wordEncoder({ cut, nfc: Boolean(definition.normalizer), addedIds, separator, encode });
 }
 
 const opened = new Set<string>();

@@ -33,10 +33,13 @@ export function deriveLearningRate(kind: AdapterKind): Derived<number> {
     : { value: 2e-4, reason: 'an adapter is trained' };
 }
 
-export function deriveShare(heldOut: readonly string[] | undefined): Derived<number | null> {
-  return heldOut
-    ? { value: null, reason: 'heldOut names what is held out' }
-    : { value: 0.05, reason: 'heldOut is absent' };
+/** Of few rows the usual share may be none; one is held out all the same, since what is learned cannot be measured without. */
+export function deriveShare(heldOut: readonly string[] | undefined, rows: Facts['rows']): Derived<number | null> {
+  if (heldOut) return { value: null, reason: 'heldOut names what is held out' };
+  const usual = 0.05;
+  if (rows?.oneRowShare === undefined) return { value: usual, reason: 'heldOut is absent' };
+  const count = rows.train + rows.heldout;
+  return { value: rows.oneRowShare, reason: `holds out one row: ${usual} of these ${count} is none` };
 }
 
 export function deriveLengthTokens(model: Facts['model']): Derived<number> {

@@ -10,6 +10,8 @@ export interface Facts {
     readonly heldout: number;
     /** False when only the first rows were read and the rest was judged by its size. */
     readonly exact?: boolean;
+    /** The share that holds out one row, where the default holds out none: the counts are those with this share. */
+    readonly oneRowShare?: number;
     /** Rows that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
     readonly lost?: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
   };

@@ -100,6 +100,7 @@ function resolveExecution({ recipe, facts, values, notes }: ExecutionRequest): O
       () => derivePackTokens({ lengthTokens: values.render.lengthTokens, facts }),
       ['execution', 'packTokens'],
     ),
+    packing: take(['train', 'packing'], recipe.train.packing, ['execution', 'packing']),
     keepCheckpoints: take(['train', 'keepCheckpoints'], recipe.train.keepCheckpoints, ['execution', 'keepCheckpoints']),
     checkRows: take(['train', 'checkRows'], recipe.train.checkRows, ['execution', 'checkRows']),
     evalEvery: orNull(['train', 'evalEvery'], recipe.train.evalEvery, ['execution', 'evalEvery']),

@@ -50,6 +50,7 @@ export function resolveValues(request: ResolveValuesRequest): PlanValues {
       epochs: take(['train', 'epochs'], train.epochs),
       maxSteps: orNull(['train', 'maxSteps'], train.maxSteps),
       rowsPerStep: take(['train', 'rowsPerStep'], train.rowsPerStep),
+      groupByLength: take(['train', 'groupByLength'], train.groupByLength),
       learningRate: orDerive(['train', 'learningRate'], train.learningRate, () =>
         deriveLearningRate(recipe.adapter.kind),
       ),
@@ -102,7 +103,7 @@ function resolveMethod({ recipe, notes }: ResolveValuesRequest): PlanValues['met
   };
 }
 
-function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): PlanValues['data'] {
+function resolveData({ recipe, resolvePath, notes, facts }: ResolveValuesRequest): PlanValues['data'] {
   const { take, orNull, orDerive } = notes;
   const { sources, split, budget } = recipe.data;
   return {
@@ -134,7 +135,9 @@ function resolveData({ recipe, resolvePath, notes }: ResolveValuesRequest): Plan
     split: {
       by: orNull(['data', 'split', 'by'], split.by),
       heldOut: orNull(['data', 'split', 'heldOut'], split.heldOut),
-      share: orDerive<number | null>(['data', 'split', 'share'], split.share, () => deriveShare(split.heldOut)),
+      share: orDerive<number | null>(['data', 'split', 'share'], split.share, () =>
+        deriveShare(split.heldOut, facts.rows),
+      ),
     },
     budget: {
       dropped: take(['data', 'budget', 'dropped'], budget.dropped),

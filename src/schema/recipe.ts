@@ -20,6 +20,7 @@ export const sourceFormats = [
 export const rewrittenRules = ['refuse', 'split', 'per-turn'] as const;
 export const controlTokenRules = ['text', 'special', 'refuse'] as const;
 export const agentFormats = ['none', 'react', 'hermes', 'qwen'] as const;
+export const packings = ['best-fit', 'sequential', 'none'] as const;
 export const textRowKinds = ['file', 'paragraph', 'line'] as const;
 export const mixKinds = ['concat', 'interleave'] as const;
 export const mixStops = ['first-exhausted', 'all-exhausted'] as const;
@@ -267,6 +268,16 @@ export const recipe = z
           'Tokens computed at once. Derived from memory when absent; changes speed, not the result.',
           { unit: 'tokens', tier: 'expert' },
         ),
+        packing: field(
+          z.enum(packings).default('best-fit'),
+          'How the rows of a step share packs: closely; in their order; or a pack for each. Changes speed, not the result.',
+          { tier: 'expert' },
+        ),
+        groupByLength: field(
+          z.boolean().default(false),
+          'Bring rows of like length into one step. Changes the order of training.',
+          { tier: 'expert' },
+        ),
         learningRate: field(
           z.number().positive().optional(),
           'Peak learning rate. 2e-4 for adapters, 1e-5 for full when absent.',
@@ -358,5 +369,6 @@ export const recipe = z
   })
   .describe('A recipe: what a person writes.');
 
+export type Packing = (typeof packings)[number];
 export type RecipeInput = z.input<typeof recipe>;
 export type Recipe = z.output<typeof recipe>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sha256Hex } from './common.ts';
+import { packings } from './recipe.ts';
 
 export const shardSplits = ['train', 'heldout'] as const;
 
@@ -9,21 +10,26 @@ export const shardSplits = ['train', 'heldout'] as const;
  * - `<split>.weights.f32`   for each token, how strongly it is learned (0: context only)
  * - `<split>.documents.u32` four numbers a document: index in `<split>.rows.jsonl`, first token, length in tokens, group
  *   (documents of one row, such as a chosen and a rejected answer, share a group)
+ * - `<split>.prompts.u32`   layouts `pair` and `group` only: two numbers a document: first token and length of the prompt
+ *   that it continues, which the documents of a group share and which is stored once. Length 0: none.
  * - `<split>.rows.jsonl`    `{id, source, file, line, sha256}` of each row, in document order
  * - `<split>.schedule.u32`  documents in the order they are trained; `<split>.packs.u32`: where each pack ends in it;
  *   `<split>.steps.u32`: where each step ends in packs. Held-out documents have a schedule too: packs, one step.
  */
 export const shards = z
   .strictObject({
-    schema: z.literal('shards/1').describe('Document kind and version.'),
+    schema: z.literal('shards/2').describe('Document kind and version.'),
     layout: z
-      .enum(['sequence', 'pair'])
-      .describe("What the method's rows look like: one document, or a preferred and a rejected one."),
+      .enum(['sequence', 'pair', 'group'])
+      .describe("What the method's rows look like: one document, a preferred and a rejected one, or several answers."),
     packTokens: z.number().int().describe('Most tokens of a pack.'),
+    packing: z.enum(packings).describe('How the rows of a step were put into packs.'),
     lengthTokens: z.number().int().describe('Longest document allowed.'),
     epochs: z.number().describe('Passes the schedule covers.'),
     tokenizer: sha256Hex.describe('Fingerprint of the tokenizer.'),
     template: sha256Hex.describe('Fingerprint of the chat template.'),
+    recipe: sha256Hex.describe('Fingerprint of the part of the recipe that decides the tokens.'),
+    code: z.string().describe('What wrote them: Martlet with its version, and the version of its way to encode.'),
     stopTokens: z.array(z.number().int()).describe('Token ids a generation ends at.'),
     splits: z
       .record(
@@ -31,7 +37,8 @@ export const shards = z
         z.strictObject({
           rows: z.number().int().describe('Rows that became documents.'),
           documents: z.number().int().describe('Documents.'),
-          tokens: z.number().int().describe('Tokens.'),
+          tokens: z.number().int().describe('Tokens of all documents, each with its whole prompt.'),
+          storedTokens: z.number().int().describe('Tokens in the files, where a shared prompt stands once.'),
           learnedTokens: z.number().int().describe('Tokens with a weight above 0.'),
           longestTokens: z.number().int().describe('The longest document.'),
           packs: z.number().int().describe('Packs over all epochs.'),

@@ -51,7 +51,14 @@ describe('shards (seeded)', () => {
         expect(counts.documents).toBe(expected.length);
         for (const [index, sample] of expected.entries()) {
           const { ids, weights } = tokensOf(sample);
-          expect(reader.document(split, index)).toEqual({ index, ids, weights, row: index, group: index });
+          expect(reader.document(split, index)).toEqual({
+            index,
+            ids,
+            weights,
+            promptTokens: 0,
+            row: index,
+            group: index,
+          });
           expect(reader.rowOf(split, index)).toEqual({ id: sample.id, ...sample.provenance });
         }
         const steps = allPacks(reader, split);

@@ -1,103 +1,101 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import type { PlanValues } from '../schema/plan.ts';
-import type { Sample } from '../schema/sample.ts';
+import type { Packing } from '../schema/recipe.ts';
 import type { Shards } from '../schema/shards.ts';
-import { createFileWriter } from '../store/file-writer.ts';
 import { requireLittleEndian } from '../store/shard-layout.ts';
-import { documentsOf, type EncodeSample } from './documents.ts';
-import { scheduleSteps } from './schedule.ts';
-import { createSplitWriter } from './split-writer.ts';
+import type { EncodeBlock, LostRow } from './encode-block.ts';
+import { encodeInOrder } from './encode-in-order.ts';
+import { openBuild } from './open-build.ts';
+import { type ScheduledRows, scheduleSteps } from './schedule.ts';
 
 export interface BuildShardsRequest {
   readonly values: PlanValues;
   /** Most tokens of a pack; a longer row gets a pack of its own. */
   readonly packTokens: number;
+  readonly packing: Packing;
   /** The account of the dataset: losses there and here share one budget. */
   readonly dataset: Dataset;
-  readonly samples: () => AsyncIterable<Sample>;
-  readonly encode: EncodeSample;
-  /** An empty folder. */
+  /** Whole lines of the dataset's `rows.jsonl`, cut at the same places each time. */
+  readonly blocks: () => AsyncIterable<Uint8Array>;
+  /** Each encodes one block at a time; how many there are does not change the result. */
+  readonly encoders: readonly EncodeBlock[];
+  /** An empty folder, or one that an interrupted build of the same left behind. */
   readonly folder: string;
   readonly tokenizerFingerprint: string;
   readonly templateFingerprint: string;
   readonly stopTokens: readonly number[];
   readonly layout: Shards['layout'];
+  readonly code: string;
+  readonly onProgress?: ((blocks: number) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 
+/** What of a recipe decides the tokens of a row. */
+export function recipePart({ render, method, data }: PlanValues, layout: Shards['layout']): string {
+  return fingerprint({ render, method: method.name, layout, budget: data.budget });
+}
+
 /**
- * Writes the files of `schema/shards.ts`: every sample as tokens, and the order they are trained in. A pure function of
- * samples, values and `encode`.
+ * Writes the files of `schema/shards.ts`: every row as tokens, and the order they are trained in. A pure function of rows,
+ * values and the encoding: neither the number of encoders nor an interruption changes a byte, and the order in which
+ * sources were read changes no step.
  * @throws MartletError `row-too-long` (overflow: refuse), `loss-budget`, `nothing-to-train`, `shards-too-large`.
  */
 export async function buildShards(request: BuildShardsRequest): Promise<Shards> {
-  const { values, folder, layout, packTokens } = request;
+  const { values, folder, layout, packTokens, packing } = request;
   requireLittleEndian();
-  const lost: LostRow[] = [];
-  let truncated = 0;
-  let split = 0;
-  await using train = await createSplitWriter(folder, { split: 'train', packTokens });
-  await using heldout = await createSplitWriter(folder, { split: 'heldout', packTokens });
-  const rules = { layout, encode: request.encode, render: values.render };
-  const rows = { train: 0, heldout: 0 };
-  for await (const sample of request.samples()) {
-    request.signal?.throwIfAborted();
-    const result = await documentsOf(sample, rules);
-    if ('fate' in result) {
-      lost.push({ ...result, id: sample.id, place: `${sample.provenance.file}:${sample.provenance.line}` });
-      continue;
-    }
-    if (result.truncated) truncated++;
-    if (result.split) split++;
-    rows[sample.split]++;
-    await (sample.split === 'train' ? train : heldout).addRow(sample, result.documents);
+  await using build = await openBuild(folder, layout);
+  const { train, heldout } = build;
+  for await (const { index, block } of encodeInOrder(request, build.blocks)) {
+    await build.add(block);
+    request.onProgress?.(index + 1);
   }
+  const { lost, truncated, rows } = build;
   refuseTooLong(lost, values.render);
-  checkBudget({ lost, truncated, dataset: request.dataset, budget: values.data.budget });
-  if (rows.train === 0)
+  checkBudget({ lost, truncated: truncated(), dataset: request.dataset, budget: values.data.budget });
+  if (rows('train') === 0)
     throw new MartletError('nothing-to-train', 'no row is left to train on', {
       hint: 'Look at data.split and at the ledger of the dataset.',
     });
 
   let scheduled = 0;
-  const steps = function* (): Generator<readonly number[]> {
-    for (const step of scheduleSteps(rows.train, values.train)) {
+  const steps = function* (of: ScheduledRows): Generator<readonly number[]> {
+    for (const step of scheduleSteps(of, values.train)) {
       scheduled += step.length;
       yield step;
     }
   };
-  const trainCounts = await train.finish(steps());
-  const heldoutCounts = await heldout.finish(
-    rows.heldout > 0 ? [Array.from({ length: rows.heldout }, (_, row) => row)] : [],
-  );
+  const trainCounts = await train.finish({ packTokens, packing, steps });
+  const heldoutCounts = await heldout.finish({
+    packTokens,
+    packing,
+    steps: ({ order }) => (order.length > 0 ? [Array.from(order)] : []),
+  });
   const manifest: Shards = {
-    schema: 'shards/1',
+    schema: 'shards/2',
     layout,
     packTokens,
+    packing,
     lengthTokens: values.render.lengthTokens,
-    epochs: scheduled / rows.train,
+    epochs: scheduled / trainCounts.rows,
     tokenizer: request.tokenizerFingerprint,
     template: request.templateFingerprint,
+    recipe: recipePart(values, layout),
+    code: request.code,
     stopTokens: [...request.stopTokens],
     splits: { train: trainCounts, heldout: heldoutCounts },
     lost: lost.map(({ id, fate, reason }) => ({ id, fate, reason })),
-    truncated,
-    split,
+    truncated: truncated(),
+    split: build.split(),
   };
-  await using document = await createFileWriter(join(folder, 'shards.json'));
-  await document.write(`${JSON.stringify(manifest, null, 2)}\n`);
+  await build.finish();
+  await writeFile(join(folder, 'shards.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
-}
-
-interface LostRow {
-  readonly id: string;
-  readonly place: string;
-  readonly fate: Shards['lost'][number]['fate'];
-  readonly reason: string;
-  readonly longestTokens?: number;
 }
 
 const shownRows = 8;

@@ -35,12 +35,12 @@ export interface DocumentRules {
 
 /** The documents of one row, in the order the layout asks for, or why there are none. */
 export async function documentsOf(sample: Sample, { layout, encode, render }: DocumentRules): Promise<RowDocuments> {
-  if (layout === 'pair' && !sample.rejected)
-    return { fate: 'no-supervision', reason: 'the row has no rejected answer to compare with' };
+  const branches = branchesOf(sample, layout);
+  if (typeof branches === 'string') return { fate: 'no-supervision', reason: branches };
   const documents: Tokens[] = [];
   let split = false;
-  for (const messages of layout === 'pair' ? [sample.messages, rejectedMessages(sample)] : [sample.messages]) {
-    const encoded = await encode({ ...sample, messages });
+  for (const branch of branches) {
+    const encoded = await encode(branch);
     if (!encoded.ok) return { fate: 'not-rendered', reason: encoded.issues.map(formatIssue).join('; ') };
     const parts = [encoded.value, ...(encoded.more ?? [])].filter((part) => firstLearned(part) !== -1);
     if (parts.length === 0) return { fate: 'no-supervision', reason: 'no token of it is learned' };
@@ -91,8 +91,39 @@ function firstLearned({ weights }: Tokens): number {
   return weights.findIndex((weight, index) => index > 0 && weight > 0);
 }
 
-/** The conversation with the turns after the last question replaced by those that were preferred less. */
-function rejectedMessages({ messages, rejected = [] }: Sample): Message[] {
+/** The conversations that become one document each, in the layout's order, or what the row lacks. */
+function branchesOf(sample: Sample, layout: Shards['layout']): readonly Sample[] | string {
+  if (layout === 'sequence') return [sample];
+  if (layout === 'pair') {
+    if (!sample.rejected) return 'the row has no rejected answer to compare with';
+    const { tools, rejectedTools = tools, rejected } = sample;
+    const other = { ...sample, messages: [...promptOf(sample), ...rejected] };
+    return [sample, rejectedTools === undefined ? other : { ...other, tools: rejectedTools }];
+  }
+  const { ranked = [] } = sample;
+  if (ranked.length < 2) return 'the row has no answers to compare';
+  return ranked.map(({ messages }) => ({ ...sample, messages: [...promptOf(sample), ...messages] }));
+}
+
+/** What all answers of a row follow: the conversation up to its last question, or as far as the row says. */
+function promptOf({ messages, rejectedFrom }: Sample): readonly Message[] {
   const question = messages.findLastIndex((message) => message.role === 'user');
-  return [...messages.slice(0, question + 1), ...rejected];
+  return messages.slice(0, rejectedFrom ?? question + 1);
+}
+
+/**
+ * How many first tokens all documents of a row have in common, in ids and weights; of each, at least one token stays its
+ * own. 0 for a single document.
+ */
+export function sharedPrompt(documents: readonly Tokens[]): number {
+  const [first, ...others] = documents;
+  if (!first || others.length === 0) return 0;
+  const most = Math.min(...documents.map(({ ids }) => ids.length)) - 1;
+  let shared = 0;
+  while (shared < most && others.every((other) => sameAt(first, other, shared))) shared++;
+  return shared;
+}
+
+function sameAt(a: Tokens, b: Tokens, index: number): boolean {
+  return a.ids[index] === b.ids[index] && a.weights[index] === b.weights[index];
 }

@@ -1,4 +1,44 @@
 import { invariant } from '../core/error.ts';
+import type { Packing } from '../schema/recipe.ts';
+
+/** Best-fit sees so many rows at once: memory stays bounded, and what a larger window saves is under a thousandth. */
+const windowRows = 2 ** 16;
+
+/**
+ * The rows of a step in packs of at most `capacity` tokens; a larger row gets a pack of its own. Every index of `sizes`
+ * comes exactly once, and the result is a function of the sizes.
+ * @param sizes in tokens
+ */
+export function packRows(
+  sizes: readonly number[],
+  { capacity, packing }: { readonly capacity: number; readonly packing: Packing },
+): number[][] {
+  if (packing === 'none') return sizes.map((_, index) => [index]);
+  if (packing === 'sequential') return packSequential(sizes, capacity);
+  if (sizes.length <= windowRows) return packBestFit(sizes, capacity);
+  const packs: number[][] = [];
+  for (let first = 0; first < sizes.length; first += windowRows)
+    for (const pack of packBestFit(sizes.slice(first, first + windowRows), capacity))
+      packs.push(pack.map((index) => first + index));
+  return packs;
+}
+
+/** In their order, a new pack where the next one no longer fits. */
+export function packSequential(sizes: readonly number[], capacity: number): number[][] {
+  invariant(capacity > 0, `packs of ${capacity} tokens`);
+  const packs: number[][] = [];
+  let room = 0;
+  for (const [index, size] of sizes.entries()) {
+    const last = packs.at(-1);
+    if (last && size <= room) last.push(index);
+    else {
+      packs.push([index]);
+      room = capacity;
+    }
+    room -= size;
+  }
+  return packs;
+}
 
 /**
  * Best-fit decreasing: the largest item first, each into the fullest pack that still has room. At most 11/9 of the fewest
@@ -8,23 +48,69 @@ import { invariant } from '../core/error.ts';
  */
 export function packBestFit(sizes: readonly number[], capacity: number): number[][] {
   invariant(capacity > 0, `packs of ${capacity} tokens`);
-  const order = sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0) || a - b);
   const packs: number[][] = [];
   /** Packs by the room they have left. */
   const byRoom: number[][][] = [];
-  let largestRoom = 0;
-  for (const index of order) {
+  const rooms = roomSet(capacity);
+  for (const index of decreasing(sizes)) {
     const size = sizes[index] ?? 0;
-    let room = size;
-    while (room <= largestRoom && !byRoom[room]?.length) room++;
-    const pack = room <= largestRoom ? byRoom[room]?.pop() : undefined;
-    if (pack) pack.push(index);
-    else packs.push([index]);
+    const room = rooms.smallestFrom(size);
+    const pack = room === -1 ? undefined : byRoom[room]?.pop();
+    if (room !== -1 && byRoom[room]?.length === 0) rooms.remove(room);
+    const grown = pack ?? [];
+    if (!pack) packs.push(grown);
+    grown.push(index);
     const left = (pack ? room : capacity) - size;
     if (left <= 0) continue;
     byRoom[left] ??= [];
-    byRoom[left].push(pack ?? packs[packs.length - 1] ?? []);
-    largestRoom = Math.max(largestRoom, left);
+    byRoom[left].push(grown);
+    rooms.add(left);
   }
   return packs;
 }
+
+function decreasing(sizes: readonly number[]): Uint32Array {
+  return Uint32Array.from(sizes.keys()).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0) || a - b);
+}
+
+/**
+ * Whole numbers up to `most`, as bits in a tree of 32 ways, so that the smallest one from a bound on is found in a few
+ * words whatever the capacity.
+ */
+function roomSet(most: number) {
+  const levels: Uint32Array[] = [];
+  for (let bits = most + 1; ; bits = Math.ceil(bits / 32)) {
+    levels.push(new Uint32Array(Math.ceil(bits / 32)));
+    if (bits <= 32) break;
+  }
+  const bitAt = (level: number, from: number): number => {
+    const words = levels[level];
+    const word = from >>> 5;
+    if (!words || word >= words.length) return -1;
+    const here = ((words[word] ?? 0) >>> (from & 31)) << (from & 31);
+    if (here !== 0) return word * 32 + lowestBit(here);
+    const next = bitAt(level + 1, word + 1);
+    return next === -1 ? -1 : next * 32 + lowestBit(words[next] ?? 0);
+  };
+  return {
+    smallestFrom: (from: number): number => (from > most ? -1 : bitAt(0, from)),
+    add(value: number): void {
+      let at = value;
+      for (const words of levels) {
+        words[at >>> 5] = (words[at >>> 5] ?? 0) | (1 << (at & 31));
+        at >>>= 5;
+      }
+    },
+    remove(value: number): void {
+      let at = value;
+      for (const words of levels) {
+        const rest = (words[at >>> 5] ?? 0) & ~(1 << (at & 31));
+        words[at >>> 5] = rest;
+        if (rest !== 0) return;
+        at >>>= 5;
+      }
+    },
+  };
+}
+
+const lowestBit = (word: number): number => 31 - Math.clz32(word & -word);

@@ -3,9 +3,10 @@ import { randomStream, streamKey } from '../core/random.ts';
 import { countSteps } from '../recipe/predict.ts';
 import { scheduleSteps } from './schedule.ts';
 
-const base = { epochs: 1, maxSteps: null, rowsPerStep: 16, seed: 42 };
+const base = { epochs: 1, maxSteps: null, rowsPerStep: 16, groupByLength: false, seed: 42 };
+const inOrder = (rows: number) => ({ order: Array.from({ length: rows }, (_, row) => row), tokens: [] });
 const schedule = (rows: number, more: Partial<Parameters<typeof scheduleSteps>[1]> = {}): (readonly number[])[] => [
-  ...scheduleSteps(rows, { ...base, ...more }),
+  ...scheduleSteps(inOrder(rows), { ...base, ...more }),
 ];
 
 describe('each pass', () => {

@@ -1,13 +1,21 @@
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import { methodNamed } from '../methods/index.ts';
 import { encodeDocuments, openEncoder } from '../models/encoder.ts';
 import { dataset as datasetDocument } from '../schema/dataset.ts';
 import type { Plan } from '../schema/plan.ts';
+import { codeVersion } from '../store/made-by.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { readSamples } from '../store/read-samples.ts';
+import { readSampleBlocks } from '../store/read-blocks.ts';
+import { shardCode } from '../store/shard-layout.ts';
 import { type Base, baseInput, make, readJson, type StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildShards } from './build-shards.ts';
+import { encodeBlock } from './encode-block.ts';
+import { type EncodePool, openEncodePool, smallestForThreads } from './encode-pool.ts';
+import { claimWorkFolder, releaseWorkFolder } from './work-folder.ts';
 
 export interface ShardInputs {
   readonly plan: Plan;
@@ -18,38 +26,90 @@ export interface ShardInputs {
 /** Reads the dataset's rows; writes ids, weights and what is computed in which step: `shards/<name>@<n>/`. */
 export async function shardStage(deps: StageDeps, { plan, base, dataset }: ShardInputs): Promise<Artefact> {
   const { render, train, data, method, name } = plan.values;
-  const { epochs, maxSteps, rowsPerStep, seed } = train;
-  const { packTokens } = plan.execution;
-  const encoder = await openEncoder({ folder: base.folder, render, now: deps.clock() });
+  const { epochs, maxSteps, rowsPerStep, groupByLength, seed } = train;
+  const { packTokens, packing } = plan.execution;
+  const options = { folder: base.folder, render, now: deps.clock() };
+  const encoder = await openEncoder(options);
   const { tokenizer, templateFingerprint, stopTokens } = encoder;
   const layout = methodNamed(method.name).layout;
-  const of = {
+  const encoding = {
     render,
-    budget: data.budget,
-    epochs,
-    maxSteps,
-    rowsPerStep,
-    seed,
-    packTokens,
     layout,
     stopTokens,
     template: templateFingerprint,
     tokenizer: tokenizer.fingerprint,
+    code: shardCode,
   };
-  return make(deps, { kind: 'shards', name, of, inputs: [artefactInput(dataset), baseInput(base)] }, async (folder) => {
-    const built = await buildShards({
-      values: plan.values,
-      packTokens,
-      dataset: datasetDocument.parse(await readJson(join(dataset.folder, 'dataset.json'))),
-      samples: () => readSamples(dataset.folder, { signal: deps.signal }),
-      encode: encodeDocuments(encoder),
-      folder,
-      tokenizerFingerprint: tokenizer.fingerprint,
-      templateFingerprint,
-      stopTokens,
-      layout,
-      signal: deps.signal,
+  const of = {
+    ...encoding,
+    budget: data.budget,
+    epochs,
+    maxSteps,
+    rowsPerStep,
+    groupByLength,
+    seed,
+    packTokens,
+    packing,
+  };
+  const inputs = [artefactInput(dataset), baseInput(base)];
+  return make(deps, { kind: 'shards', name, of, inputs }, async (folder) => {
+    const rules = { layout, render };
+    await using pool = await openPool(dataset.folder, () => openEncodePool({ encoder: options, ...rules }));
+    const encodeHere = (lines: Uint8Array) => encodeBlock(lines, { ...rules, encode: encodeDocuments(encoder) });
+    // The day counts too: a template may write it into a row.
+    const key = fingerprint({
+      encoding,
+      inputs: inputs.map((input) => input.fingerprint),
+      today: options.now.toISOString().slice(0, 10),
     });
+    const built = await inWorkFolder({ parent: join(deps.store.root, 'work'), key, folder }, async (work) =>
+      buildShards({
+        values: plan.values,
+        packTokens,
+        packing,
+        dataset: datasetDocument.parse(await readJson(join(dataset.folder, 'dataset.json'))),
+        blocks: () => readSampleBlocks(dataset.folder, { signal: deps.signal }),
+        encoders: pool?.encoders ?? [encodeHere],
+        folder: work,
+        tokenizerFingerprint: tokenizer.fingerprint,
+        templateFingerprint,
+        stopTokens,
+        layout,
+        code: `martlet ${(await codeVersion()).version}, shards ${shardCode}`,
+        signal: deps.signal,
+      }),
+    );
     return { splits: built.splits, lost: built.lost.length, truncated: built.truncated, split: built.split };
   });
+}
+
+/** Threads, where the rows are many enough. */
+async function openPool(datasetFolder: string, open: () => EncodePool): Promise<EncodePool | undefined> {
+  let bytes = 0;
+  for await (const block of readSampleBlocks(datasetFolder)) {
+    bytes += block.length;
+    if (bytes > smallestForThreads) return open();
+  }
+  return undefined;
+}
+
+interface WorkRequest {
+  readonly parent: string;
+  readonly key: string;
+  readonly folder: string;
+}
+
+/** What is built is kept through a kill, and through being stopped; what cannot succeed as it stands is thrown away. */
+async function inWorkFolder<T>({ parent, key, folder }: WorkRequest, build: (work: string) => Promise<T>): Promise<T> {
+  const work = await claimWorkFolder(parent, key);
+  try {
+    const built = await build(work);
+    for (const name of await readdir(work)) await rename(join(work, name), join(folder, name));
+    await rm(work, { recursive: true });
+    return built;
+  } catch (error) {
+    if (MartletError.is(error) && !error.retryable) await rm(work, { recursive: true, force: true });
+    else await releaseWorkFolder(work, key);
+    throw error;
+  }
 }

@@ -1,94 +1,215 @@
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import type { Sample } from '../schema/sample.ts';
+import type { Packing } from '../schema/recipe.ts';
 import type { ShardRow, ShardSplit, Shards } from '../schema/shards.ts';
-import { createFileWriter } from '../store/file-writer.ts';
-import { shardFiles } from '../store/shard-layout.ts';
-import type { Tokens } from './documents.ts';
-import { packBestFit } from './pack.ts';
+import { createFileWriter, type FileWriter } from '../store/file-writer.ts';
+import { documentNumbers, promptNumbers, shardFiles } from '../store/shard-layout.ts';
+import { blockDocumentNumbers, contentOrder, type EncodedRows } from './encode-block.ts';
+import { packRows } from './pack.ts';
+import type { ScheduledRows } from './schedule.ts';
 
 const maxTokens = 2 ** 32 - 1;
 
 const bytesOf = (array: Uint32Array | Float32Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
-export interface SplitWriter extends AsyncDisposable {
-  addRow(sample: Sample, documents: readonly Tokens[]): Promise<void>;
-  /** Packs each step's rows and writes the schedule. Nothing can be added after it. */
-  finish(steps: Iterable<readonly number[]>): Promise<Shards['splits'][ShardSplit]>;
+/** How far the files of a split have come; enough to go on from after a kill. */
+export interface SplitProgress {
+  readonly rows: number;
+  readonly rowBytes: number;
+  readonly documents: number;
+  readonly tokens: number;
+  readonly storedTokens: number;
+  readonly learnedTokens: number;
+  readonly longestTokens: number;
 }
 
-/** The files of one split. Tokens go straight to the disk; in memory stay two numbers a row. */
+export interface SplitWriterOptions {
+  readonly split: ShardSplit;
+  readonly layout: Shards['layout'];
+  /** Files of a build that was interrupted, as far as they are certain to be whole. */
+  readonly progress?: SplitProgress | undefined;
+}
+
+export interface ScheduleRequest {
+  readonly packTokens: number;
+  readonly packing: Packing;
+  readonly steps: (rows: ScheduledRows) => Iterable<readonly number[]>;
+}
+
+export interface SplitWriter extends AsyncDisposable {
+  add(block: EncodedRows): Promise<void>;
+  /** All of it with the system now, and how far that is. */
+  flush(): Promise<SplitProgress>;
+  /** Packs each step's rows and writes the schedule. Nothing can be added after it. */
+  finish(request: ScheduleRequest): Promise<Shards['splits'][ShardSplit]>;
+}
+
+/** The files of one split. Tokens go straight to the disk; in memory stay four numbers a row. */
 export async function createSplitWriter(
   folder: string,
-  { split, packTokens }: { readonly split: ShardSplit; readonly packTokens: number },
+  { split, layout, progress }: SplitWriterOptions,
 ): Promise<SplitWriter> {
   const names = shardFiles(split);
-  const create = (name: string) => createFileWriter(join(folder, name));
+  const open = (name: string, keepBytes: number | undefined): Promise<FileWriter> =>
+    createFileWriter(join(folder, name), { keepBytes });
+  const kept = (numbers: number): number | undefined => progress && numbers * 4;
   const files = {
-    ids: await create(names.ids),
-    weights: await create(names.weights),
-    documents: await create(names.documents),
-    rows: await create(names.rows),
-    schedule: await create(names.schedule),
-    packs: await create(names.packs),
-    steps: await create(names.steps),
+    ids: await open(names.ids, kept(progress?.storedTokens ?? 0)),
+    weights: await open(names.weights, kept(progress?.storedTokens ?? 0)),
+    documents: await open(names.documents, kept((progress?.documents ?? 0) * documentNumbers)),
+    rows: await open(names.rows, progress?.rowBytes),
   };
-  const numbers = (file: keyof typeof files, ...values: readonly number[]): Promise<void> =>
-    files[file].write(bytesOf(Uint32Array.from(values)));
+  const prompts =
+    layout === 'sequence' ? undefined : await open(names.prompts, kept((progress?.documents ?? 0) * promptNumbers));
+  const writers = [...Object.values(files), ...(prompts ? [prompts] : [])];
   const close = async (): Promise<void> => {
-    for (const file of Object.values(files)) await file.close();
+    for (const file of writers) await file.close();
   };
 
-  /** By row: its tokens, and its first document (one more at the end). */
-  const rowTokens: number[] = [];
-  const rowDocuments: number[] = [0];
-  const totals = { documents: 0, tokens: 0, learnedTokens: 0, longestTokens: 0 };
+  const totals = progress
+    ? { ...progress }
+    : { rows: 0, rowBytes: 0, documents: 0, tokens: 0, storedTokens: 0, learnedTokens: 0, longestTokens: 0 };
+  const table = progress ? await readRowTable(folder, { split, layout, progress }) : emptyTable();
 
   return {
-    async addRow(sample, documents) {
-      const row = rowTokens.length;
-      let length = 0;
-      for (const { ids, weights } of documents) {
-        await numbers('documents', row, totals.tokens, ids.length, row);
-        await files.ids.write(bytesOf(ids));
-        await files.weights.write(bytesOf(weights));
-        length += ids.length;
-        totals.documents++;
-        totals.tokens += ids.length;
-        for (const weight of weights) if (weight > 0) totals.learnedTokens++;
-        totals.longestTokens = Math.max(totals.longestTokens, ids.length);
-      }
-      if (totals.tokens > maxTokens)
+    async add({ rows, documents, ids, weights, order, lines }) {
+      const count = documents.length / blockDocumentNumbers;
+      if (totals.storedTokens + ids.length > maxTokens)
         throw new MartletError('shards-too-large', `the ${split} rows have more than ${maxTokens} tokens`, {
           hint: 'Take fewer rows: data.sources[].limit.',
         });
-      rowTokens.push(length);
-      rowDocuments.push(totals.documents);
-      const { source, file, line, sha256 } = sample.provenance;
-      await files.rows.writeJson({ id: sample.id, source, file, line, sha256 } satisfies ShardRow);
-    },
-    async finish(steps) {
-      const counts = { packs: 0, steps: 0 };
-      let scheduled = 0;
-      for (const rows of steps) {
-        const sizes = rows.map((row) => rowTokens[row] ?? 0);
-        for (const pack of packBestFit(sizes, packTokens)) {
-          for (const row of pack.map((index) => rows[index] ?? 0)) {
-            for (let index = rowDocuments[row] ?? 0; index < (rowDocuments[row + 1] ?? 0); index++) {
-              await numbers('schedule', index);
-              scheduled++;
-            }
-          }
-          await numbers('packs', scheduled);
-          counts.packs++;
-        }
-        await numbers('steps', counts.packs);
-        counts.steps++;
+      const written = new Uint32Array(count * documentNumbers);
+      const before = new Uint32Array(count * promptNumbers);
+      for (let index = 0; index < count; index++) {
+        const at = index * blockDocumentNumbers;
+        const [row = 0, first = 0, own = 0, prompt = 0, shared = 0, learned = 0] = documents.subarray(
+          at,
+          at + blockDocumentNumbers,
+        );
+        const globalRow = totals.rows + row;
+        written.set([globalRow, totals.storedTokens + first, own, globalRow], index * documentNumbers);
+        before.set([shared === 0 ? 0 : totals.storedTokens + prompt, shared], index * promptNumbers);
+        addDocument(table, { row: globalRow, document: totals.documents + index, tokens: own + shared });
+        totals.tokens += own + shared;
+        totals.learnedTokens += learned;
+        totals.longestTokens = Math.max(totals.longestTokens, own + shared);
       }
+      for (const value of order) table.order.push(value);
+      totals.rows += rows;
+      totals.rowBytes += lines.length;
+      totals.documents += count;
+      totals.storedTokens += ids.length;
+      await files.documents.write(bytesOf(written));
+      await prompts?.write(bytesOf(before));
+      await files.ids.write(bytesOf(ids));
+      await files.weights.write(bytesOf(weights));
+      await files.rows.write(lines);
+    },
+    async flush() {
+      for (const file of writers) await file.flush();
+      return { ...totals };
+    },
+    async finish(request) {
       await close();
-      return { rows: rowTokens.length, ...totals, ...counts };
+      const counts = await writeSchedule(folder, { split, table, documents: totals.documents, ...request });
+      const { rowBytes: _, ...kept } = totals;
+      return { ...kept, ...counts };
     },
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** By row: its tokens, its first document, and two numbers that order it. */
+interface RowTable {
+  readonly tokens: number[];
+  readonly firstDocument: number[];
+  readonly order: number[];
+}
+
+const emptyTable = (): RowTable => ({ tokens: [], firstDocument: [], order: [] });
+
+function addDocument(
+  { tokens, firstDocument }: RowTable,
+  document: { readonly row: number; readonly document: number; readonly tokens: number },
+): void {
+  firstDocument[document.row] ??= document.document;
+  tokens[document.row] = (tokens[document.row] ?? 0) + document.tokens;
+}
+
+interface ReadTableRequest extends SplitWriterOptions {
+  readonly progress: SplitProgress;
+}
+
+/** What the files of an interrupted build say of their rows. */
+async function readRowTable(folder: string, { split, layout, progress }: ReadTableRequest): Promise<RowTable> {
+  const names = shardFiles(split);
+  const numbers = async (name: string, count: number): Promise<Uint32Array> => {
+    const bytes = await readFile(join(folder, name));
+    return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + count * 4));
+  };
+  const table = emptyTable();
+  const documents = await numbers(names.documents, progress.documents * documentNumbers);
+  const prompts = layout === 'sequence' ? null : await numbers(names.prompts, progress.documents * promptNumbers);
+  for (let index = 0; index < progress.documents; index++) {
+    const row = documents[index * documentNumbers] ?? 0;
+    const own = documents[index * documentNumbers + 2] ?? 0;
+    addDocument(table, { row, document: index, tokens: own + (prompts?.[index * promptNumbers + 1] ?? 0) });
+  }
+  const lines = (await readFile(join(folder, names.rows))).subarray(0, progress.rowBytes).toString('utf8').split('\n');
+  for (const line of lines.slice(0, progress.rows))
+    table.order.push(...contentOrder((JSON.parse(line) as ShardRow).id));
+  return table;
+}
+
+interface WriteScheduleRequest extends ScheduleRequest {
+  readonly split: ShardSplit;
+  readonly table: RowTable;
+  readonly documents: number;
+}
+
+async function writeSchedule(folder: string, request: WriteScheduleRequest): Promise<{ packs: number; steps: number }> {
+  const { split, table, documents, packTokens: capacity, packing } = request;
+  const names = shardFiles(split);
+  const create = async (name: string): Promise<FileWriter> => {
+    // An interrupted build may have come this far.
+    await rm(join(folder, name), { force: true });
+    return createFileWriter(join(folder, name));
+  };
+  await using schedule = await create(names.schedule);
+  await using packs = await create(names.packs);
+  await using steps = await create(names.steps);
+  const numbers = (file: FileWriter, ...values: readonly number[]): Promise<void> =>
+    file.write(bytesOf(Uint32Array.from(values)));
+  const counts = { packs: 0, steps: 0 };
+  let scheduled = 0;
+  for (const rows of request.steps({ order: contentSorted(table), tokens: table.tokens })) {
+    const sizes = rows.map((row) => table.tokens[row] ?? 0);
+    for (const pack of packRows(sizes, { capacity, packing })) {
+      const indices = pack.flatMap((index) => documentsOfRow(table, { row: rows[index] ?? 0, documents }));
+      await numbers(schedule, ...indices);
+      scheduled += indices.length;
+      await numbers(packs, scheduled);
+      counts.packs++;
+    }
+    await numbers(steps, counts.packs);
+    counts.steps++;
+  }
+  return counts;
+}
+
+function documentsOfRow(
+  { firstDocument }: RowTable,
+  of: { readonly row: number; readonly documents: number },
+): number[] {
+  const first = firstDocument[of.row] ?? 0;
+  const end = firstDocument[of.row + 1] ?? of.documents;
+  return Array.from({ length: end - first }, (_, index) => first + index);
+}
+
+/** Rows by content: the same whatever order the files, or the rows in them, stood in. */
+function contentSorted({ tokens, order }: RowTable): Uint32Array {
+  const key = (row: number, part: number): number => order[row * 2 + part] ?? 0;
+  return Uint32Array.from(tokens.keys()).sort((a, b) => key(a, 0) - key(b, 0) || key(a, 1) - key(b, 1) || a - b);
 }

@@ -6,6 +6,7 @@ import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import { type BuildShardsRequest, buildShards } from './build-shards.ts';
 import type { EncodeSample } from './documents.ts';
+import { encodeBlock } from './encode-block.ts';
 
 /** What the shard stage reads of a plan. */
 export function planValues(
@@ -46,6 +47,7 @@ export function planValues(
       epochs: 1,
       maxSteps: null,
       rowsPerStep: 16,
+      groupByLength: false,
       learningRate: 1,
       schedule: 'constant',
       warmup: 0,
@@ -89,26 +91,47 @@ export const encodeSpelled: EncodeSample = ({ messages }) => {
   };
 };
 
+export interface BuildTestShards extends Partial<BuildShardsRequest> {
+  readonly encode?: EncodeSample;
+  readonly rowsPerBlock?: number;
+}
+
+/** Samples as a dataset holds them, in blocks of lines. */
+export async function* blocksOf(samples: readonly Sample[], rowsPerBlock: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < samples.length; at += rowsPerBlock)
+    yield Buffer.from(
+      samples
+        .slice(at, at + rowsPerBlock)
+        .map((sample) => `${JSON.stringify(sample)}\n`)
+        .join(''),
+    );
+}
+
 export function testShards() {
   const folder = mkdtempSync(join(tmpdir(), 'martlet-shards-'));
   let count = 0;
   return {
     remove: () => rmSync(folder, { recursive: true }),
-    async build(samples: readonly Sample[], more: Partial<BuildShardsRequest> = {}) {
+    folder: () => mkdtempSync(join(folder, `shards-${count++}-`)),
+    async build(
+      samples: readonly Sample[],
+      { encode = encodeSpelled, rowsPerBlock = 7, ...more }: BuildTestShards = {},
+    ) {
       const into = mkdtempSync(join(folder, `shards-${count++}-`));
+      const { values = planValues(), layout = 'sequence' } = more;
       const manifest = await buildShards({
-        values: planValues(),
+        values,
         packTokens: 32,
+        packing: 'best-fit',
         dataset: datasetOf(samples),
-        samples: async function* () {
-          yield* samples;
-        },
-        encode: encodeSpelled,
+        blocks: () => blocksOf(samples, rowsPerBlock),
+        encoders: [(lines) => encodeBlock(lines, { layout, encode, render: values.render })],
         folder: into,
         tokenizerFingerprint: 'a'.repeat(64),
         templateFingerprint: 'b'.repeat(64),
         stopTokens: [2],
-        layout: 'sequence',
+        layout,
+        code: 'test',
         ...more,
       });
       return { folder: into, manifest };

@@ -6,6 +6,8 @@ export interface FileWriter extends AsyncDisposable {
   write(data: string | Uint8Array): Promise<void>;
   /** One line of JSON. */
   writeJson(value: unknown): Promise<void>;
+  /** Hands what was written so far to the system: it outlives this process from then on. */
+  flush(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -13,9 +15,15 @@ const bufferBytes = 2 ** 18;
 /** Most bytes of UTF-8 that one UTF-16 unit becomes. */
 const bytesPerUnit = 3;
 
-/** @throws when the file exists. */
-export async function createFileWriter(file: string): Promise<FileWriter> {
-  const handle = await open(file, 'wx');
+export interface FileWriterOptions {
+  /** Goes on behind so many bytes of a file that is there; what follows them is cut off. */
+  readonly keepBytes?: number | undefined;
+}
+
+/** @throws when the file exists, unless some of it is kept. */
+export async function createFileWriter(file: string, { keepBytes }: FileWriterOptions = {}): Promise<FileWriter> {
+  const handle = await open(file, keepBytes === undefined ? 'wx' : 'a');
+  if (keepBytes !== undefined) await handle.truncate(keepBytes);
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
   let held = 0;
   let closed = false;
@@ -50,6 +58,7 @@ export async function createFileWriter(file: string): Promise<FileWriter> {
   return {
     write,
     writeJson: (value) => write(`${JSON.stringify(value)}\n`),
+    flush,
     close,
     [Symbol.asyncDispose]: close,
   };

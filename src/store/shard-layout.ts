@@ -7,6 +7,7 @@ export const shardFiles = (split: ShardSplit) => ({
   ids: `${split}.ids.u32`,
   weights: `${split}.weights.f32`,
   documents: `${split}.documents.u32`,
+  prompts: `${split}.prompts.u32`,
   rows: `${split}.rows.jsonl`,
   schedule: `${split}.schedule.u32`,
   packs: `${split}.packs.u32`,
@@ -15,6 +16,15 @@ export const shardFiles = (split: ShardSplit) => ({
 
 /** Numbers a document in `documents`: row, first token, tokens, group. */
 export const documentNumbers = 4;
+
+/** Numbers a document in `prompts`: first token, tokens. */
+export const promptNumbers = 2;
+
+/**
+ * Raised whenever the same rows and values would give other shards, so that older ones are not taken for them; also part of
+ * what decides whether the store holds them already.
+ */
+export const shardCode = 2;
 
 /** Shards are little-endian, and typed arrays have the byte order of the machine. */
 export function requireLittleEndian(): void {

@@ -10,23 +10,44 @@ const good = join(root, 'good');
 afterAll(() => rmSync(root, { recursive: true }));
 
 const row = (line: number): ShardRow => ({ id: `r${line}`, source: 's', file: 'f', line, sha256: '0'.repeat(64) });
-const none = { rows: 0, documents: 0, tokens: 0, learnedTokens: 0, longestTokens: 0, packs: 0, steps: 0 };
+const none = {
+  rows: 0,
+  documents: 0,
+  tokens: 0,
+  storedTokens: 0,
+  learnedTokens: 0,
+  longestTokens: 0,
+  packs: 0,
+  steps: 0,
+};
 
 /** Written by hand from the description in `schema/shards.ts`: three documents, two steps, three packs. */
 beforeAll(() => {
   mkdirSync(good);
   const write = (name: string, array: Uint32Array | Float32Array): void => writeFileSync(join(good, name), array);
   const manifest: Shards = {
-    schema: 'shards/1',
+    schema: 'shards/2',
     layout: 'sequence',
     packTokens: 5,
+    packing: 'best-fit',
     lengthTokens: 4,
     epochs: 1,
     tokenizer: 'a'.repeat(64),
     template: 'b'.repeat(64),
+    recipe: 'c'.repeat(64),
+    code: 'test',
     stopTokens: [2],
     splits: {
-      train: { rows: 3, documents: 3, tokens: 9, learnedTokens: 4, longestTokens: 4, packs: 3, steps: 2 },
+      train: {
+        rows: 3,
+        documents: 3,
+        tokens: 9,
+        storedTokens: 9,
+        learnedTokens: 4,
+        longestTokens: 4,
+        packs: 3,
+        steps: 2,
+      },
       heldout: none,
     },
     lost: [],
@@ -67,13 +88,23 @@ describe.each([
             index: 2,
             ids: Uint32Array.of(30, 31, 32, 4_000_000_000),
             weights: Float32Array.of(0, 0, 0, 1),
+            promptTokens: 0,
             row: 2,
             group: 2,
           },
         ],
       },
       {
-        documents: [{ index: 0, ids: Uint32Array.of(10, 11, 12), weights: Float32Array.of(0, 1, 1), row: 0, group: 0 }],
+        documents: [
+          {
+            index: 0,
+            ids: Uint32Array.of(10, 11, 12),
+            weights: Float32Array.of(0, 1, 1),
+            promptTokens: 0,
+            row: 0,
+            group: 0,
+          },
+        ],
       },
     ]);
     expect(reader.packsOf('train', 1)).toEqual([{ documents: [reader.document('train', 1)] }]);

@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant, MartletError } from '../core/error.ts';
 import { type ShardRow, type ShardSplit, type Shards, shardRow, shardSplits, shards } from '../schema/shards.ts';
-import { documentNumbers, requireLittleEndian, shardFiles } from './shard-layout.ts';
+import { documentNumbers, promptNumbers, requireLittleEndian, shardFiles } from './shard-layout.ts';
 
 /** One document. The arrays are views: they are not to be written to. */
 export interface ShardDocument {
   readonly index: number;
   readonly ids: Uint32Array;
   readonly weights: Float32Array;
+  /** How many of its first tokens are the prompt that its group shares; they are computed once where an engine can. */
+  readonly promptTokens: number;
   /** Its row in `<split>.rows.jsonl`. */
   readonly row: number;
   /** Documents of one row share it. */
@@ -96,13 +98,17 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
   const counts = manifest.splits[split];
   const names = shardFiles(split);
   const path = (part: keyof typeof names): string => join(folder, names[part]);
-  const table = (part: 'documents' | 'schedule' | 'packs' | 'steps', length: number | null): Uint32Array => {
+  const table = (
+    part: 'documents' | 'prompts' | 'schedule' | 'packs' | 'steps',
+    length: number | null,
+  ): Uint32Array => {
     const numbers = readTable(path(part));
     if (length !== null && numbers.length !== length)
       throw unreadable(path(part), `holds ${numbers.length} numbers, where the manifest says ${length}`);
     return numbers;
   };
   const documents = table('documents', counts.documents * documentNumbers);
+  const prompts = manifest.layout === 'sequence' ? null : table('prompts', counts.documents * promptNumbers);
   const packs = table('packs', counts.packs);
   const steps = table('steps', counts.steps);
   const schedule = table('schedule', null);
@@ -112,11 +118,14 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
     if (index >= counts.documents) throw unreadable(path('schedule'), `names document ${index} of ${counts.documents}`);
   for (let at = 0; at < documents.length; at += documentNumbers) {
     const [row = 0, first = 0, length = 0] = documents.subarray(at, at + documentNumbers);
-    if (row >= counts.rows || first + length > counts.tokens)
+    if (row >= counts.rows || first + length > counts.storedTokens)
       throw unreadable(path('documents'), `points outside the rows or tokens in document ${at / documentNumbers}`);
   }
-  const ids = tokenFile(path('ids'), { count: counts.tokens, wholeFileBytes });
-  const weights = tokenFile(path('weights'), { count: counts.tokens, wholeFileBytes });
+  for (let at = 0; prompts && at < prompts.length; at += promptNumbers)
+    if ((prompts[at] ?? 0) + (prompts[at + 1] ?? 0) > counts.storedTokens)
+      throw unreadable(path('prompts'), `points outside the tokens in document ${at / promptNumbers}`);
+  const ids = tokenFile(path('ids'), { count: counts.storedTokens, wholeFileBytes });
+  const weights = tokenFile(path('weights'), { count: counts.storedTokens, wholeFileBytes });
   const rows = rowFile(path('rows'), counts.rows);
 
   const end = (ends: Uint32Array, index: number): number => (index < 0 ? 0 : (ends[index] ?? 0));
@@ -124,13 +133,19 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
     invariant(index >= 0 && index < counts.documents, `document ${index} of ${counts.documents} was asked for`);
     const at = index * documentNumbers;
     const [row = 0, first = 0, length = 0, group = 0] = documents.subarray(at, at + documentNumbers);
-    return {
-      index,
+    const [promptFirst = 0, promptTokens = 0] =
+      prompts?.subarray(index * promptNumbers, (index + 1) * promptNumbers) ?? [];
+    const own = {
       ids: new Uint32Array(...ids.range(first, length)),
       weights: new Float32Array(...weights.range(first, length)),
-      row,
-      group,
     };
+    if (promptTokens === 0) return { index, ...own, promptTokens, row, group };
+    const whole = { ids: new Uint32Array(promptTokens + length), weights: new Float32Array(promptTokens + length) };
+    whole.ids.set(new Uint32Array(...ids.range(promptFirst, promptTokens)));
+    whole.ids.set(own.ids, promptTokens);
+    whole.weights.set(new Float32Array(...weights.range(promptFirst, promptTokens)));
+    whole.weights.set(own.weights, promptTokens);
+    return { index, ...whole, promptTokens, row, group };
   };
   const checkStep = (step: number): void =>
     invariant(step >= 0 && step < steps.length, `step ${step} of ${steps.length} was asked for (${split})`);

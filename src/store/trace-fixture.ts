@@ -212,15 +212,27 @@ function sampleOf(row: { readonly line: string; readonly index: number; readonly
 }
 
 function shardsOf(rows: number): Shards {
-  const counts = { rows, documents: rows, tokens: 30, learnedTokens: 15, longestTokens: 10, packs: 1, steps: 3 };
+  const counts = {
+    rows,
+    documents: rows,
+    tokens: 30,
+    storedTokens: 30,
+    learnedTokens: 15,
+    longestTokens: 10,
+    packs: 1,
+    steps: 3,
+  };
   return {
-    schema: 'shards/1',
+    schema: 'shards/2',
     layout: 'sequence',
     packTokens: 64,
+    packing: 'best-fit',
     lengthTokens: 32,
     epochs: 1,
     tokenizer: fingerprint('tokenizer'),
     template: fingerprint('template'),
+    recipe: fingerprint('recipe'),
+    code: 'test',
     stopTokens: [2],
     splits: { train: counts, heldout: counts },
     lost: [],

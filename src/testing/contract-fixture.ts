@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
-import { buildShards } from '../shard/index.ts';
+import { buildShards, type EncodeSample, encodeBlock } from '../shard/index.ts';
 import type { LoadRequest } from '../spec/train-engine.ts';
 import { testPlan } from './test-plan.ts';
 import { writeTinyModel } from './tiny-model.ts';
@@ -54,9 +54,14 @@ export async function contractRun({ folder, flags = [] }: ContractRunOptions): P
   const rows = Array.from({ length: rowsPerStep * steps + 3 }, (_, index) => randomRow(index));
   const [train, heldout] = [rows.slice(0, rowsPerStep * steps), rows.slice(rowsPerStep * steps)];
   await mkdir(shardsFolder);
+  const encodeRow: EncodeSample = ({ provenance }) => {
+    const row = rows[provenance.line - 1];
+    return row ? { ok: true, value: row } : { ok: false, issues: [] };
+  };
   await buildShards({
     values: plan.values,
     packTokens: plan.execution.packTokens,
+    packing: plan.execution.packing,
     dataset: {
       schema: 'dataset/1',
       rowsIn: rows.length,
@@ -73,18 +78,17 @@ export async function contractRun({ folder, flags = [] }: ContractRunOptions): P
       steps: [],
       formats: {},
     },
-    samples: async function* () {
-      for (const [index] of rows.entries()) yield sampleOf(index, index < train.length ? 'train' : 'heldout');
+    blocks: async function* () {
+      for (const [index] of rows.entries())
+        yield Buffer.from(`${JSON.stringify(sampleOf(index, index < train.length ? 'train' : 'heldout'))}\n`);
     },
-    encode: ({ provenance }) => {
-      const row = rows[provenance.line - 1];
-      return row ? { ok: true, value: row } : { ok: false, issues: [] };
-    },
+    encoders: [(lines) => encodeBlock(lines, { layout: 'sequence', render: plan.values.render, encode: encodeRow })],
     folder: shardsFolder,
     tokenizerFingerprint: 'a'.repeat(64),
     templateFingerprint: 'b'.repeat(64),
     stopTokens: [2],
     layout: 'sequence',
+    code: 'test',
   });
   const planFile = join(own, 'plan.json');
   await writeFile(planFile, JSON.stringify(plan));

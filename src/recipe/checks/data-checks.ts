@@ -57,20 +57,24 @@ function mayHoldOut({ values: { data }, facts }: Parameters<Check>[0]): boolean 
 }
 
 export const measuringNeedsHeldOut: Check = (context) => {
-  const { values, execution } = context;
+  const { values, execution, facts } = context;
   const uses = [
     ...(values.eval.tasks.length > 0 ? ['eval.tasks'] : []),
     ...(values.export.formats.length > 0 ? ['export.certifyRows'] : []),
     ...(execution.evalEvery !== null ? ['train.evalEvery'] : []),
   ];
   if (uses.length === 0 || mayHoldOut(context)) return [];
-  const { heldOut } = values.data.split;
+  const { heldOut, share } = values.data.split;
+  const rows = facts.rows?.train;
+  const isNone = heldOut === null && share !== null && share > 0 && rows !== undefined;
   return [
     error({
       code: 'nothing-held-out',
       path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
       message: `No row is held out, and ${uses.join(', ')} need${uses.length === 1 ? 's' : ''} such rows.`,
-      expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows',
+      ...(isNone
+        ? { fix: `${share} of ${rows} rows is none. Write data: { split: { share: ${share < 0.2 ? 0.2 : 0.5} } }.` }
+        : { expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows' }),
     }),
   ];
 };

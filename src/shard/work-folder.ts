@@ -1,0 +1,43 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode } from '../store/files.ts';
+import { ownerState, ownerToken } from '../store/owner.ts';
+
+/**
+ * A folder for a piece of work that outlives the process: whoever does the same work next takes up what a dead one left.
+ * Its name ends with its owner, and it changes hands by being renamed, which only one of two can do.
+ * @param key names the work
+ */
+export async function claimWorkFolder(parent: string, key: string): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  const mine = join(parent, `${key}-${ownerToken()}`);
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(`${key}-`) || isHeld(name.slice(key.length + 1))) continue;
+    try {
+      await rename(join(parent, name), mine);
+      return mine;
+    } catch (error) {
+      // Another process was faster.
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+  await mkdir(mine);
+  return mine;
+}
+
+/** By this process too: it may do the same work twice at once. What it gave up, it gave back. */
+function isHeld(owner: string): boolean {
+  return owner !== 'free' && ownerState(owner) !== 'gone';
+}
+
+/** Leaves the work to whoever comes next. */
+export async function releaseWorkFolder(folder: string, key: string): Promise<void> {
+  const free = join(folder, '..', `${key}-free`);
+  try {
+    await rename(folder, free);
+  } catch (error) {
+    // There is one already: the same work, given up before.
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EPERM')) throw error;
+    await rm(folder, { recursive: true, force: true });
+  }
+}
