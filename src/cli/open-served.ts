@@ -4,6 +4,7 @@ import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import type { CliContext } from './context.ts';
 import { storeRoot } from './store-root.ts';
+import { userName } from './user-name.ts';
 
 /** What `serve` and `infer` answer with: the models named, else the last one exported, and the base. */
 export async function openServed(
@@ -20,7 +21,7 @@ export async function openServed(
   const store = await openStore({
     root: storeRoot(context),
     clock,
-    who: env.MARTLET_USER ?? env.USER ?? 'unknown',
+    who: userName(context) ?? 'unknown',
   });
   const models = asked.models.length > 0 || address !== undefined ? asked.models : [await lastExported(store)];
   let base: Awaited<ReturnType<typeof import('../models/resolve.ts').resolveModel>> | undefined;

@@ -15,6 +15,7 @@ import { loadPlan } from './load-plan.ts';
 import { madeLine } from './print/made.ts';
 import { progressLine } from './print/progress-line.ts';
 import { storeRoot } from './store-root.ts';
+import { userName } from './user-name.ts';
 
 export interface WalkRequest {
   readonly file: string;
@@ -73,7 +74,7 @@ export async function walkRecipe(
     store: await openStore({
       root: storeRoot(context),
       clock: context.now,
-      who: env.MARTLET_USER ?? env.USER ?? 'unknown',
+      who: userName(context) ?? 'unknown',
     }),
     engine: request.wrapEngine?.(embedded) ?? embedded,
     home,

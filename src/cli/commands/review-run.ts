@@ -10,6 +10,7 @@ import type { Artefact, Store } from '../../store/store.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable } from '../print/table.ts';
 import { storeRoot } from '../store-root.ts';
+import { userName } from '../user-name.ts';
 import { countClaims, formatAnswer, printable } from './review-print.ts';
 import { type Decision, terminalPrompter, walkAnswers } from './review-walk.ts';
 
@@ -29,10 +30,9 @@ export interface ReviewOptions {
 
 /** Judges, lists or shows captured answers, and makes feedback of the judgements. */
 export async function run(options: ReviewOptions, context: CliContext): Promise<void> {
-  checkOptions(options);
-  const { env } = context;
-  const by = options.by ?? env.USER ?? env.LOGNAME ?? env.USERNAME ?? '';
-  const store = await openStore({ root: storeRoot(context), clock: context.now, who: by });
+  const by = options.by ?? userName(context) ?? '';
+  checkOptions(options, by);
+  const store = await openStore({ root: storeRoot(context), clock: context.now, who: by || 'unknown' });
   const record = async (decision: Decision): Promise<Judgement> =>
     judge({ store, by, madeBy: options.madeBy, at: context.now(), ...decision });
 
@@ -68,7 +68,7 @@ function described(feedback: Artefact | undefined): unknown {
   return { address: `feedback/${address}`, folder, fingerprint: lineage.fingerprint, facts: lineage.facts };
 }
 
-function checkOptions(options: ReviewOptions): void {
+function checkOptions(options: ReviewOptions, by: string): void {
   const verdicts = (['approve', 'edit', 'reject'] as const).filter((name) => options[name] !== undefined);
   const issues: Issue[] = [];
   const wrong = (path: string, message: string, fix: string): void => {
@@ -78,6 +78,10 @@ function checkOptions(options: ReviewOptions): void {
     wrong('--answer', `${verdicts.map((name) => `--${name}`).join(' and ')} exclude each other.`, 'Give one.');
   if (verdicts.length > 0 && options.answer === undefined)
     wrong(`--${verdicts[0]}`, 'no answer is named.', 'Add --answer <id>; --list shows them.');
+  // A walk asks for verdicts later; those are not to be lost for want of a name.
+  const walks = !options.list && options.answer === undefined && options.feedback === undefined;
+  if (by.trim() === '' && (verdicts.length > 0 || walks))
+    wrong('--by', 'nobody is named, and this machine has no name for its user.', 'Say who decides: --by <name>.');
   if (options.reason !== undefined && options.edit === undefined)
     wrong('--reason', 'it belongs to --edit.', 'A rejection takes its reason itself: --reject <reason>.');
   if (options.list && (options.answer !== undefined || options.feedback !== undefined))

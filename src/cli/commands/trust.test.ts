@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -29,12 +29,19 @@ beforeEach(async () => {
 });
 
 async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  return martletAs({ USER: 'ada' }, ...argv);
+}
+
+async function martletAs(
+  env: CliContext['env'],
+  ...argv: string[]
+): Promise<{ exit: number; out: string; err: string }> {
   let out = '';
   let err = '';
   let code = 0;
   const context: CliContext = {
     cwd: scratch,
-    env: { MARTLET_STORE: chain.store.root, USER: 'ada' },
+    env: { MARTLET_STORE: chain.store.root, ...env },
     stdin: process.stdin,
     out: (text) => {
       out += text;
@@ -93,6 +100,14 @@ describe('review', () => {
       exit: 1,
       err: expect.stringContaining('Did you mean answer-1?'),
     });
+  });
+
+  test('who decides is the account of the process where the environment names nobody', async () => {
+    const decided = await martletAs({}, 'review', '--answer', 'answer-1', '--approve', '--json');
+    expect(decided.exit, decided.err).toBe(0);
+    expect(JSON.parse(decided.out).judgement.by).toBe(userInfo().username);
+    const nameless = await martlet('review', '--answer', 'answer-1', '--approve', '--by', ' ');
+    expect(nameless).toMatchObject({ exit: 2, err: expect.stringContaining('--by <name>') });
   });
 
   test('the walk records each decision at once, and stops when the reviewer does', async () => {
