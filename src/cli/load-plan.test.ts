@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { MartletError } from '../core/error.ts';
+import { countRows } from '../pipeline.ts';
 import { type Plan, plan as planSchema } from '../schema/plan.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
 import type { CliContext } from './context.ts';
@@ -180,6 +181,21 @@ test('martlet plan counts rows and tokens with the model at hand, and marks a sp
   expect(predictions.trainSeconds).toBeGreaterThan(0);
   expect(origins['predictions.tokens']).toEqual({ origin: 'derived', reason: 'every row encoded, one pass' });
   expect(origins['predictions.trainSeconds']?.reason).toMatch(/^rough: \d+ GFLOP\/s assumed/);
+});
+
+test('of rows too few for the usual share one is held out; a share that was given is kept', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main'));
+  const rows = Array.from({ length: 10 }, (_, index) => chatRow(index));
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), rows.join('\n'));
+  const { out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
+  const { values, origins, predictions } = JSON.parse(out) as Plan;
+  expect(predictions.rows).toBe(9);
+  expect(origins['data.split.share']?.reason).toBe('holds out one row: 0.05 of these 10 is none');
+  expect(await countRows({ values: values.data, today: '2026-01-01' })).toMatchObject({ train: 9, heldout: 1 });
+
+  const given = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'data.split.share=0.01');
+  expect(given.exit).toBe(2);
+  expect(given.err).toContain('0.01 of 10 rows is none. Write data: { split: { share: 0.2 } }.');
 });
 
 test('martlet plan --json prints the plan and nothing else', async () => {

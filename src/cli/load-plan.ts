@@ -69,7 +69,7 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
     return { plan: plan.value, warnings: plan.warnings };
   };
   // What is wrong without any fact is told before facts are looked for.
-  const { values } = resolveWith({}).plan;
+  const { values, origins } = resolveWith({}).plan;
   const missing: string[] = [];
   const refuse = (issues: readonly Issue[]): void => {
     const { places } = read.value;
@@ -79,19 +79,22 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
     });
     if (placed.length > 0) throw issuesError(shownFile, placed);
   };
-  const facts = await collectFacts({ values, sources, missing, refuse });
+  const facts = await collectFacts({ values, origins, sources, missing, refuse });
   return { ...resolveWith(facts), facts, missing, file };
 }
 
 interface CollectRequest {
   readonly values: PlanValues;
+  readonly origins: Plan['origins'];
   readonly sources: FactSources;
   readonly missing: string[];
   /** @throws MartletError `invalid-input` when there is any. */
   readonly refuse: (issues: readonly Issue[]) => void;
 }
 
-async function collectFacts({ values, sources, missing, refuse }: CollectRequest): Promise<Facts> {
+async function collectFacts(request: CollectRequest): Promise<Facts> {
+  const { sources, missing, refuse } = request;
+  let { values } = request;
   // Only a recipe that is right pays for loading what reads models.
   const { machineFacts, modelFacts } = await import('./plan-facts.ts');
   const known = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T | undefined> => {
@@ -104,7 +107,7 @@ async function collectFacts({ values, sources, missing, refuse }: CollectRequest
     }
   };
   const wrong: Issue[] = [...((await sources.checkBase?.(values.base)) ?? [])];
-  const rows = await known('rows', async () => {
+  const counted = await known('rows', async () => {
     try {
       return await sources.countRows?.(values.data);
     } catch (error) {
@@ -114,6 +117,9 @@ async function collectFacts({ values, sources, missing, refuse }: CollectRequest
       return undefined;
     }
   });
+  const rows = counted && heldOutRows(counted, request.origins);
+  if (rows?.oneRowShare !== undefined)
+    values = { ...values, data: { ...values.data, split: { ...values.data.split, share: rows.oneRowShare } } };
   if (rows && rows.train + rows.heldout === 0) wrong.push(...(rows.lost?.issues ?? []));
   // A base model may have to be fetched: not for rows that cannot be used.
   refuse(wrong);
@@ -134,6 +140,12 @@ async function collectFacts({ values, sources, missing, refuse }: CollectRequest
     ...(tokens && { tokens }),
     ...(throughput && { throughput }),
   };
+}
+
+/** A share that a person gave is kept, even when it is none. */
+function heldOutRows({ oneRowShare, ...rows }: Rows, origins: Plan['origins']): Rows {
+  if (oneRowShare === undefined || origins['data.split.share']?.origin !== 'derived') return rows;
+  return { ...rows, train: rows.train - 1, heldout: 1, oneRowShare };
 }
 
 /** What a person has to mend before the rows can be read; undefined when they only have to be fetched, or asked for again. */

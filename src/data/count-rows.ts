@@ -1,17 +1,22 @@
 import type { Issue } from '../core/issue.ts';
 import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
 import { type OpenedSource, openSources } from './sources.ts';
+import { oneRowShare, splitFraction } from './split.ts';
 
 export interface RowCounts {
   readonly train: number;
   readonly heldout: number;
   /** False when only the first rows were read and the rest was judged by its size. */
   readonly exact: boolean;
+  /** Where rows by themselves are split and none is held out: the share that would hold out one. */
+  readonly oneRowShare?: number;
   /** Rows read that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
   readonly lost: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
 }
 
 const shownIssues = 8;
+/** Of more rows than these, none held out is what was asked for. */
+const fewRows = 1000;
 
 /** Rows without bytes (of a query) are taken for so many. */
 const usualRowBytes = 2048;
@@ -32,11 +37,13 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
   const issues: Issue[] = [];
   const lost = { rows: 0, of: 0, issues };
-  for await (const { source, fate, issues: found } of readOpenedSources(sources, { ...request, share })) {
+  const fractions: number[] = [];
+  for await (const { source, fate, issues: found, id } of readOpenedSources(sources, { ...request, share })) {
     const count = counts.get(source) ?? { train: 0, heldout: 0, full: false, rows: 0 };
     counts.set(source, count);
     count.rows++;
     if (fate === 'train' || fate === 'heldout') count[fate]++;
+    if (fate === 'train' && id !== null && fractions.length <= fewRows) fractions.push(splitFraction(id));
     // A source that has reached its limit gives no more rows, however long it is.
     if (fate === 'limited') count.full = true;
     if (fate !== 'limited' && fate !== 'filtered') lost.of++;
@@ -56,7 +63,18 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     (_, index) => sources.findIndex(({ values }) => values.from === sources[index]?.values.from) === index,
   );
   const total = (side: 'train' | 'heldout'): number => Math.round(once.reduce((sum, count) => sum + count[side], 0));
-  return { train: total('train'), heldout: total('heldout'), exact: share === 1, lost };
+  const { split, steps } = request.values;
+  // Steps change what a row's side hangs on, and may drop the very row.
+  const isSimple = share === 1 && steps.length === 0 && split.by === null && split.heldOut === null;
+  const isFew = isSimple && total('heldout') === 0 && fractions.length <= fewRows;
+  const one = isFew ? oneRowShare(fractions) : undefined;
+  return {
+    train: total('train'),
+    heldout: total('heldout'),
+    exact: share === 1,
+    lost,
+    ...(one !== undefined && { oneRowShare: one }),
+  };
 }
 
 /** What the counts of the first rows stand for. */

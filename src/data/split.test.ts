@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fingerprint } from '../core/fingerprint.ts';
 import { rowNotes } from './row-notes.ts';
-import { columnValue, rowSplitter, splitWatch } from './split.ts';
+import { columnValue, oneRowShare, rowSplitter, splitFraction, splitWatch } from './split.ts';
 
 const notes = () => rowNotes({ file: 'rows.jsonl', line: 1 });
 const none = { by: null, heldOut: null, share: null };
@@ -76,4 +76,15 @@ describe('a column', () => {
     expect(columnValue({ a: [1] }, 'a.length')).toBeUndefined();
     expect(columnValue({ a: {} }, 'a.constructor')).toBeUndefined();
   });
+});
+
+test('a share for one row holds out the lowest alone, with as few decimals as that takes', () => {
+  expect(oneRowShare([0.31, 0.07, 0.9])).toBe(0.08);
+  expect(oneRowShare([0.07, 0.0712, 0.9])).toBe(0.071);
+  expect(oneRowShare([0, 0.5])).toBe(0.01);
+  expect(oneRowShare([0.995, 0.9951])).toBe(0.9951);
+  expect(oneRowShare([0.3])).toBeUndefined();
+  const fractions = Array.from({ length: 200 }, (_, index) => splitFraction(`row ${index}`));
+  const share = oneRowShare(fractions) ?? 0;
+  expect(fractions.filter((fraction) => fraction < share)).toHaveLength(1);
 });

@@ -48,7 +48,7 @@ export function rowSplitter(split: PlanValues['data']['split']): Splitter {
         }
         value = typeof found === 'string' ? found : JSON.stringify(found);
       }
-      const isHeldOut = heldOut ? heldOut.has(value) : fractionOf(value) < share;
+      const isHeldOut = heldOut ? heldOut.has(value) : splitFraction(value) < share;
       return { side: isHeldOut ? 'heldout' : 'train', value: split.by === null ? null : value };
     },
   };
@@ -78,8 +78,18 @@ export function splitWatch(split: PlanValues['data']['split']): SplitWatch {
 }
 
 /** A number in [0, 1) that is the same for the same value, everywhere and always. */
-function fractionOf(value: string): number {
+export function splitFraction(value: string): number {
   return Number.parseInt(hash('sha256', `martlet split ${value}`).slice(0, 12), 16) / 2 ** 48;
+}
+
+/** The least share of few decimals that holds out the lowest of these fractions alone; undefined of fewer than two. */
+export function oneRowShare(fractions: readonly number[]): number | undefined {
+  const [lowest, next] = fractions.toSorted((a, b) => a - b);
+  if (lowest === undefined || next === undefined || lowest === next) return undefined;
+  for (let scale = 100; ; scale *= 10) {
+    const share = (Math.floor(lowest * scale) + 1) / scale;
+    if (share > lowest && share <= next) return share;
+  }
 }
 
 /** `facts.symbol` reaches inside; a column whose own name has dots comes first. */
