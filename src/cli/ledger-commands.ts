@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
+import { writePage } from './given-file.ts';
 
 interface LedgerFlags {
   readonly html?: string;
@@ -24,8 +23,7 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       const { address, folder } = await datasetNamed(context, name);
       const dataset = await readDataset(folder);
       if (html !== undefined) {
-        const file = resolve(context.cwd, html);
-        await writeFile(file, ledgerPage({ address, dataset }));
+        const file = await writePage(html, ledgerPage({ address, dataset }), context);
         context.err(`wrote ${file}\n`);
       }
       if (json) context.out(`${JSON.stringify(dataset)}\n`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { extname, join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { extname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatCount } from '../core/units.ts';
@@ -13,6 +13,7 @@ import { openTokenizer } from '../models/tokenizer.ts';
 import { learnIssues } from '../recipe/index.ts';
 import { compileTemplate, type RenderedRow, type RenderRowOptions, renderRow } from '../render/index.ts';
 import type { CliContext } from './context.ts';
+import { givenFileFailure, readGivenFile } from './given-file.ts';
 
 export interface RenderRowsOptions {
   readonly template: string;
@@ -82,7 +83,7 @@ async function findTemplate(options: RenderRowsOptions, context: CliContext): Pr
   };
   const tokenizer = tokenizerFolder === undefined ? undefined : await openTokenizer(tokenizerFolder);
   return {
-    source: model?.source ?? (await readFile(file, 'utf8')),
+    source: model?.source ?? (await readGivenFile(options.template, { flag: '--template', cwd: context.cwd })),
     specialTokens,
     ...(tokenizer && {
       tokens: { tokenizer, stopTokens: await readStopTokens(tokenizerFolder ?? '', { tokenizer, specialTokens }) },
@@ -126,7 +127,7 @@ async function* linesOf(file: string, { cwd, stdin, signal }: CliContext): Async
     }
   };
   let pending: Uint8Array[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer | string>) {
+  for await (const chunk of chunksOf(stream, resolve(cwd, file))) {
     signal.throwIfAborted();
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     let start = 0;
@@ -142,6 +143,14 @@ async function* linesOf(file: string, { cwd, stdin, signal }: CliContext): Async
   if (last === null || last.trim() !== '') yield last;
 }
 
+async function* chunksOf(stream: NodeJS.ReadableStream, file: string): AsyncGenerator<Buffer | string> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw givenFileFailure(error, { file, flag: '--input', doing: 'read' });
+  }
+}
+
 interface Output extends AsyncDisposable {
   write(text: string): Promise<void>;
   end(): Promise<void>;
@@ -151,7 +160,11 @@ const batchLength = 2 ** 16;
 
 /** Lines in batches; to a file with its backpressure. */
 async function openOutput({ output }: RenderRowsOptions, context: CliContext): Promise<Output> {
-  const stream = output === undefined ? undefined : createWriteStream(join(resolve(context.cwd, output)));
+  const file = output === undefined ? '' : resolve(context.cwd, output);
+  const stream = output === undefined ? undefined : createWriteStream(file);
+  // Without a listener a failure would end the process; the next write throws it.
+  stream?.on('error', () => undefined);
+  const refused = (error: unknown): unknown => givenFileFailure(error, { file, flag: '--output', doing: 'write' });
   let batch = '';
   const flush = async (): Promise<void> => {
     const text = batch;
@@ -160,9 +173,9 @@ async function openOutput({ output }: RenderRowsOptions, context: CliContext): P
       context.out(text);
       return context.drained?.();
     }
-    if (stream.errored) throw stream.errored;
+    if (stream.errored) throw refused(stream.errored);
     if (!stream.write(text)) await once(stream, 'drain');
-    if (stream.errored) throw stream.errored;
+    if (stream.errored) throw refused(stream.errored);
   };
   return {
     async write(text) {
@@ -172,7 +185,10 @@ async function openOutput({ output }: RenderRowsOptions, context: CliContext): P
     async end() {
       if (batch !== '') await flush();
       stream?.end();
-      if (stream) await finished(stream);
+      if (stream)
+        await finished(stream).catch((error: unknown) => {
+          throw refused(error);
+        });
     },
     async [Symbol.asyncDispose]() {
       stream?.destroy();

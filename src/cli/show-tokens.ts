@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
@@ -12,6 +11,7 @@ import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { TokensFlags } from './commands/tokens.ts';
 import type { CliContext } from './context.ts';
+import { writePage } from './given-file.ts';
 import { loadPlan } from './load-plan.ts';
 import { storeRoot } from './store-root.ts';
 import { formatSummary, summariseTokens } from './tokens-summary.ts';
@@ -36,12 +36,8 @@ export async function showTokens(context: CliContext, recipe: string | undefined
   for await (const sample of keptRows(values, first, Number(flags.rows), context))
     shown.push(shownRow(sample, encoder));
   if (flags.html !== undefined) {
-    const file = resolve(cwd, flags.html);
-    await writeFile(
-      file,
-      tokensPage(shown.flatMap(pageRows), (id) => encoder.tokenizer.tokenOf(id)),
-    );
-    return context.err(`wrote ${file}\n`);
+    const page = tokensPage(shown.flatMap(pageRows), (id) => encoder.tokenizer.tokenOf(id));
+    return context.err(`wrote ${await writePage(flags.html, page, context)}\n`);
   }
   for (const { sample, documents } of shown)
     for (const { value } of documents) {

@@ -1,8 +1,9 @@
-import { open, readFile, truncate } from 'node:fs/promises';
+import { open, truncate } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { servingDefaults } from '../../core/serving-defaults.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { givenFileFailure, readGivenFile } from '../given-file.ts';
 import { decimal, positive, wholeNumber } from '../option-values.ts';
 import { progressLine } from '../print/progress-line.ts';
 
@@ -50,7 +51,7 @@ async function run(flags: InferFlags & { readonly input: string }, context: CliC
   const asBase = flags.model === 'base' || (flags.model === undefined && flags.base !== undefined);
   const line = progressLine(context);
   // All that is wrong with the rows is said before a model is loaded.
-  const text = await readFile(resolve(cwd, flags.input), 'utf8');
+  const text = await readGivenFile(flags.input, { flag: '--input', cwd });
   const opened = await openServed(context, {
     models: flags.model === undefined || flags.model === 'base' ? [] : [flags.model],
     base: flags.base,
@@ -67,10 +68,13 @@ async function run(flags: InferFlags & { readonly input: string }, context: CliC
   });
   const output = flags.output === undefined ? undefined : resolve(cwd, flags.output);
   await using backend = await openBackend({ ...opened, slots, maxLength });
+  const refused = (error: unknown): never => {
+    throw givenFileFailure(error, { file: output ?? '', flag: '--output', doing: 'write' });
+  };
   const digests = rows.map((row) => answerDigest(backend, row));
-  const known = output === undefined ? { count: 0, bytes: 0 } : await answeredRows(output, digests);
+  const known = output === undefined ? { count: 0, bytes: 0 } : await answeredRows(output, digests).catch(refused);
   if (known.count > 0) line.note(`${known.count} of ${rows.length} rows are answered already`);
-  await using file = output === undefined ? undefined : await open(output, 'a');
+  await using file = output === undefined ? undefined : await open(output, 'a').catch(refused);
   // A line that was cut short by an interruption is written anew.
   if (output !== undefined) await truncate(output, known.bytes);
   let done = known.count;

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { issuesError, MartletError } from '../../core/error.ts';
 import type { Issue } from '../../core/issue.ts';
@@ -8,6 +6,7 @@ import type { Judgement } from '../../schema/audit.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Artefact, Store } from '../../store/store.ts';
 import type { CliContext } from '../context.ts';
+import { readGivenFile } from '../given-file.ts';
 import { formatTable } from '../print/table.ts';
 import { storeRoot } from '../store-root.ts';
 import { userName } from '../user-name.ts';
@@ -97,7 +96,9 @@ async function decisionOf(
   if (options.reject !== undefined) return { answer, verdict: 'reject', reason: options.reject };
   if (options.edit === undefined) return undefined;
   const text =
-    options.edit === '-' ? await readAll(context.stdin) : await readFile(resolve(context.cwd, options.edit), 'utf8');
+    options.edit === '-'
+      ? await readAll(context.stdin)
+      : await readGivenFile(options.edit, { flag: '--edit', cwd: context.cwd });
   return { answer, verdict: 'edit', text, ...(options.reason !== undefined && { reason: options.reason }) };
 }
 

@@ -95,6 +95,13 @@ test('a page stands alone, and escapes what rows say', async () => {
   expect(page.match(/<span[^>]*tabindex="0"/g)).toHaveLength(1);
 });
 
+test('a page that cannot be written is told with the flag', async () => {
+  const { exit, err } = await martlet('tokens', 'recipe.yaml', '--html', 'no/where.html');
+  expect({ exit, err }).toMatchObject({ exit: 1, err: expect.stringContaining('[file-unwritable]') });
+  expect(err).toContain('its folder does not exist');
+  expect(err).toContain('--html');
+});
+
 test('a summary is a line a source', async () => {
   const { out } = await martlet('tokens', 'recipe.yaml', '--summary');
   expect(out).toMatch(

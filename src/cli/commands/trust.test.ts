@@ -102,6 +102,13 @@ describe('review', () => {
     });
   });
 
+  test('a file that cannot be read is told with its path and the flag', async () => {
+    expect(await martlet('review', '--answer', 'answer-1', '--edit', 'nope.txt')).toMatchObject({
+      exit: 1,
+      err: `error cannot read ${join(scratch, 'nope.txt')}: there is no such file [file-unreadable]\nfix   Name a file that is there with --edit.\n`,
+    });
+  });
+
   test('who decides is the account of the process where the environment names nobody', async () => {
     const decided = await martletAs({}, 'review', '--answer', 'answer-1', '--approve', '--json');
     expect(decided.exit, decided.err).toBe(0);
