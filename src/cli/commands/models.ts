@@ -99,6 +99,7 @@ async function pull(
         env: context.env,
         cwd: context.cwd,
         refresh: flags.refresh,
+        onlyFetch: true,
         log: line.update,
         onProgress: (progress) => line.update(describe(progress)),
         signal: context.signal,
