@@ -11,6 +11,8 @@ export const command: CommandModule = {
       data.command('build').description('build the dataset of a recipe: rows, and a ledger of what became of each'),
       context,
       'data',
+      // Rows hang on no plan: a build that fails leaves none behind.
+      ['plan'],
     );
     data
       .command('inspect')

