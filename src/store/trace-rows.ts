@@ -19,6 +19,14 @@ export interface TracedRow {
   readonly ok: boolean;
   /** The beginning of what is to be learned from it. */
   readonly preview: string;
+  /** Where its facts came from, as the row itself states in its column `origin`: the source's word, held against nothing. */
+  readonly origin?: RowOrigin;
+}
+
+export interface RowOrigin {
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
 }
 
 interface RowPlace {
@@ -26,6 +34,7 @@ interface RowPlace {
   readonly line: number;
   readonly sha256: string;
   readonly preview: string;
+  readonly origin: RowOrigin | undefined;
 }
 
 export interface DatasetRows {
@@ -39,7 +48,13 @@ export interface DatasetRows {
 const namedProblems = 5;
 const previewLength = 80;
 
-const datasetRow = z.object({ id: z.string(), messages: z.array(message), provenance });
+const rowOrigin = z.object({ file: z.string().min(1), line: z.number().int().min(1) });
+const datasetRow = z.object({
+  id: z.string(),
+  messages: z.array(message),
+  provenance,
+  extra: z.object({ origin: rowOrigin.optional().catch(undefined) }).optional(),
+});
 
 /** Reads the rows of a dataset and looks up each one in the source file it came from. Memory: a few hundred bytes a row. */
 export async function checkDatasetRows(folder: string): Promise<DatasetRows> {
@@ -53,7 +68,7 @@ export async function checkDatasetRows(folder: string): Promise<DatasetRows> {
       return;
     }
     const { file, line: sourceLine, sha256 } = row.provenance;
-    const place = { file, line: sourceLine, sha256, preview: previewOf(row.messages) };
+    const place = { file, line: sourceLine, sha256, preview: previewOf(row.messages), origin: row.extra?.origin };
     byId.set(row.id, place);
     const lines = wanted.get(file) ?? new Map<number, RowPlace[]>();
     wanted.set(file, lines);
@@ -114,7 +129,8 @@ export async function checkShardRows(request: {
     if (rows.length >= shown) return;
     const { id, file, line: sourceLine, sha256 } = row;
     const ok = !dataset.changed.has(`${file}:${sourceLine}`);
-    rows.push({ id, file, line: sourceLine, sha256, ok, preview: known.preview });
+    const { preview, origin } = known;
+    rows.push({ id, file, line: sourceLine, sha256, ok, preview, ...(origin && { origin }) });
   });
   if (count === 0 && problems.length === 0) problems.push('train.rows.jsonl leads to no row');
   return { rows, count, problems: [...problems, ...summarise(strangers)] };

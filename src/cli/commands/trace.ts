@@ -55,9 +55,10 @@ export function formatTrace(trace: Trace, context: Pick<CliContext, 'colour'>): 
       '',
       `It learned from ${trace.rowCount} row${trace.rowCount === 1 ? '' : 's'}; the first ${trace.rows.length}:`,
     );
-    for (const { file, line, sha256, ok, preview } of trace.rows) {
+    for (const { file, line, sha256, ok, preview, origin } of trace.rows) {
       lines.push(`${mark(ok, colours)} ${file}:${line} ${colours.dim(sha256.slice(0, 12))}`);
       lines.push(`    ${colours.dim(printable(preview))}`);
+      if (origin) lines.push(`    from ${printable(origin.file)}:${origin.line} ${colours.dim('(as the row states)')}`);
     }
   }
   const damaged = trace.hops.filter(({ ok }) => !ok).length;

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { fingerprintText } from '../core/fingerprint.ts';
+import { checkDatasetRows, checkShardRows } from './trace-rows.ts';
+
+test('a row that states where its facts came from is traced there, and what is no place is left out', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'trace-rows-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const origin = { file: 'prices.csv', line: 7 };
+  const file = join(folder, 'source.jsonl');
+  const sources = [{ origin }, { origin: 'the desk' }, {}].map((extra, index) => {
+    const messages = [{ role: 'assistant', content: `answer ${index}` }];
+    return { messages, extra, raw: JSON.stringify({ messages, ...extra }) };
+  });
+  await writeFile(file, sources.map(({ raw }) => `${raw}\n`).join(''));
+  const rows = sources.map(({ messages, extra, raw }, index) => {
+    const provenance = { source: file, file, line: index + 1, sha256: fingerprintText(raw) };
+    return { id: `row ${index}`, messages, extra, split: 'train', provenance };
+  });
+  await writeFile(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const dataset = await checkDatasetRows(folder);
+  expect(dataset.problems).toEqual([]);
+
+  const places = rows.map(({ id, provenance: { line, sha256 } }) => ({ id, file, line, sha256 }));
+  await writeFile(
+    join(folder, 'train.rows.jsonl'),
+    places.map((row) => `${JSON.stringify({ ...row, source: file })}\n`).join(''),
+  );
+  const traced = await checkShardRows({ folder, dataset, shown: 5 });
+  expect(traced.problems).toEqual([]);
+  expect(traced.rows.map((row) => row.origin)).toEqual([origin, undefined, undefined]);
+  expect('origin' in (traced.rows[2] ?? {})).toBe(false);
+});
