@@ -14,6 +14,8 @@ async function echoServer() {
     const asked = JSON.parse((await Array.fromAsync(request)).join(''));
     requests.push(asked);
     const said: string = asked.messages.at(-1).content;
+    if (asked.model === 'nope')
+      return reply.writeHead(404).end(JSON.stringify({ error: { message: 'no such model' } }));
     if (said === 'fail') return reply.writeHead(429).end(JSON.stringify({ error: { message: 'too many' } }));
     const event = (content: string): string => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
     const text = `${[...said].map(event).join('')}data: [DONE]\n\n`;
@@ -29,6 +31,7 @@ async function echoServer() {
 async function chat(lines: string, ...words: string[]) {
   let out = '';
   let err = '';
+  let exit = 0;
   const context: CliContext = {
     cwd: '/nowhere',
     env: {},
@@ -44,23 +47,26 @@ async function chat(lines: string, ...words: string[]) {
     columns: 80,
     signal: new AbortController().signal,
     now: () => new Date(0),
-    setExitCode: () => {},
+    setExitCode: (code) => {
+      exit = code;
+    },
   };
   const program = new Command().exitOverride();
   command.register(program, context);
   await program.parseAsync(words, { from: 'user' });
-  return { out, err };
+  return { out, err, exit };
 }
 
 test('a conversation is kept, reset and moved to another model; a refusal leaves it as it was', async () => {
   const { url, requests } = await echoServer();
-  const { out, err } = await chat(
+  const { out, err, exit } = await chat(
     'one\nfail\ntwo\n/model base\n/model none\n/reset\nthree\n/quit\nfour\n',
     '--url',
     `${url}/v1/`,
   );
   expect(out).toBe('one\ntwo\nthree\n');
   expect(err).toContain('too many');
+  expect(exit, 'one of the answers failed').toBe(1);
   expect(err).toContain('there is base, brief');
   expect(requests.map(({ model, messages }) => [model, ...messages.map(({ content }) => content)])).toEqual([
     ['brief', 'one'],
@@ -68,6 +74,16 @@ test('a conversation is kept, reset and moved to another model; a refusal leaves
     ['brief', 'one', 'one', 'two'],
     ['base', 'three'],
   ]);
+});
+
+test('a model the server does not know is told with those it has', async () => {
+  const { url } = await echoServer();
+  expect(await chat('one\n', '--url', url, '--model', 'nope')).toEqual({
+    out: '',
+    err: 'error no such model\nthere is base, brief\n',
+    exit: 1,
+  });
+  expect(await chat('one\n', '--url', url)).toEqual({ out: 'one\n', err: '', exit: 0 });
 });
 
 test('without a server it says how to start one', async () => {

@@ -101,6 +101,9 @@ async function converse({ context, client, models, temperature, ...given }: Conv
     } catch (error) {
       if (signal.aborted || !MartletError.is(error)) throw error;
       context.err(`${colours.red('error')} ${error.message}\n`);
+      if (!models.includes(model)) context.err(`there is ${models.join(', ')}\n`);
+      // A person sees it and asks again; a script has to be told.
+      if (!terminal) context.setExitCode(1);
       return turns;
     }
   }
