@@ -4,6 +4,8 @@
 export interface CliContext {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** How the person called us, for commands we suggest. Absent: `martlet`. */
+  readonly calledAs?: string;
   readonly stdin: NodeJS.ReadStream;
   /** Results: what a pipe would want. */
   out(text: string): void;

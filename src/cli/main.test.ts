@@ -95,6 +95,13 @@ test('a failure is told with message, code and fix', async () => {
   });
 });
 
+test('a fix names the command as it was called', async () => {
+  const failing = row('train', () => {
+    throw new MartletError('environment-missing', 'x is missing', { hint: 'Make it with: martlet setup x' });
+  });
+  expect((await run('train', [failing], { calledAs: 'npx martlet' })).err).toContain('with: npx martlet setup x\n');
+});
+
 test('wrong input is told whole, each issue once', async () => {
   const issues = ['a', 'b'].map(
     (key) => ({ code: 'unknown-key', severity: 'error', path: [key], message: 'no such key.' }) as const,

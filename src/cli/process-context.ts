@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { calledAs } from './called-as.ts';
 import type { CliContext } from './context.ts';
 
 /** One press of Ctrl-C may arrive twice: from the terminal, and from the `npm run` above us. */
@@ -12,6 +13,7 @@ export function processContext(): CliContext & { readonly exitCode: () => number
   return {
     cwd: process.cwd(),
     env,
+    calledAs: calledAs(process.argv[1], { cwd: process.cwd(), env }),
     stdin,
     out: (text) => void stdout.write(text),
     drained: async () => {

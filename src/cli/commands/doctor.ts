@@ -1,4 +1,5 @@
 import { diagnose, martletHome } from '../../envs/index.ts';
+import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import { palette } from '../print/palette.ts';
 
@@ -28,7 +29,7 @@ export const command: CommandModule = {
         const width = Math.max(...findings.map(({ name }) => name.length));
         for (const { name, state, detail, fix } of findings) {
           context.out(`${marks[state]}  ${name.padEnd(width)}  ${detail}\n`);
-          if (fix) context.out(`${' '.repeat(width + 11)}${colours.dim('→')} ${fix}\n`);
+          if (fix) context.out(`${' '.repeat(width + 11)}${colours.dim('→')} ${withCommands(fix, context)}\n`);
         }
       });
   },

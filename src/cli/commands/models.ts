@@ -9,6 +9,7 @@ import { inspectModel, type ModelDescription } from '../../models/inspect.ts';
 import { listModels, type ResolvedModel, removeModel } from '../../models/model-cache.ts';
 import { findCachedModel, type ModelProgress, resolveModel } from '../../models/resolve.ts';
 import { verifyBase } from '../../store/trace-base.ts';
+import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { progressLine } from '../print/progress-line.ts';
@@ -72,7 +73,9 @@ async function list(context: CliContext, flags: Flags): Promise<void> {
     return;
   }
   if (found.length === 0) {
-    context.out('No base model is in the cache. Fetch one with: martlet models pull <address>\n');
+    context.out(
+      withCommands('No base model is in the cache. Fetch one with: martlet models pull <address>\n', context),
+    );
     return;
   }
   const columns = ['name', 'address', 'architecture'].map((title) => ({ title }));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import type { ReviewedAnswer } from '../../pipeline.ts';
 import type { Judgement } from '../../schema/audit.ts';
+import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
 import { countClaims, formatAnswer } from './review-print.ts';
 
@@ -27,14 +28,14 @@ export async function walkAnswers(request: {
   readonly answers: AsyncIterable<ReviewedAnswer>;
   readonly prompter: Prompter;
   readonly record: (decision: Decision) => Promise<unknown>;
-  readonly context: Pick<CliContext, 'colour' | 'err'>;
+  readonly context: Pick<CliContext, 'colour' | 'err' | 'calledAs'>;
 }): Promise<Record<Judgement['verdict'] | 'skip', number>> {
   const { answers, prompter, record, context } = request;
   const counts = { approve: 0, edit: 0, reject: 0, skip: 0 };
   for await (const answer of answers) {
     const { id } = answer.capture;
     if (answer.problem !== null) {
-      context.err(`skipped ${id}: ${answer.problem.message}. ${answer.problem.hint ?? ''}\n`);
+      context.err(`skipped ${id}: ${answer.problem.message}. ${withCommands(answer.problem.hint ?? '', context)}\n`);
       continue;
     }
     context.err(`\n${formatAnswer(answer, context)}`);

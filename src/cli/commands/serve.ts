@@ -1,4 +1,5 @@
 import { servingDefaults } from '../../core/serving-defaults.ts';
+import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { portNumber, positive, wholeNumber } from '../option-values.ts';
@@ -61,7 +62,7 @@ async function run(given: readonly string[], flags: ServeFlags, context: CliCont
         [
           `Serving ${models.join(', ')} at ${url}/v1 (deployment ${deployment.address}); Ctrl-C ends it`,
           curlLine({ url, model, key: apiKey !== null }),
-          `  martlet chat --url ${url} --model ${model}\n`,
+          `  ${withCommands('martlet chat', context)} --url ${url} --model ${model}\n`,
         ].join('\n'),
       );
     await aborted(signal);

@@ -9,6 +9,7 @@ import {
   removeEnvironment,
   removeOnnxRuntime,
 } from '../../envs/index.ts';
+import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { progressLine } from '../print/progress-line.ts';
@@ -55,7 +56,7 @@ function list(context: CliContext, { json }: SetupOptions): void {
   const columns = [{ title: 'environment' }, { title: 'state' }, { title: 'what it is' }];
   const cells = rows.map(({ name, state, summary }) => [name, state, summary]);
   context.out(formatTable(columns, cells));
-  context.out(`\nThey stand in ${home}. Build one with: martlet setup <name>\n`);
+  context.out(`\nThey stand in ${home}. Build one with: ${withCommands('martlet setup <name>', context)}\n`);
 }
 
 function state(name: string, home: string): { state: string; folder?: string } {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { MartletError } from '../../core/error.ts';
 import { formatIssue } from '../../core/issue.ts';
 import { systemFailure } from '../../core/system-failure.ts';
+import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from './palette.ts';
 
@@ -15,7 +16,7 @@ export function printFailure(error: unknown, context: CliContext): number {
       `${colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
       ...issues.map((line) => `  ${line}`),
     ];
-    if (error.hint) lines.push(`${colours.cyan('fix')}   ${error.hint}`);
+    if (error.hint) lines.push(`${colours.cyan('fix')}   ${withCommands(error.hint, context)}`);
     context.err(`${lines.join('\n')}\n`);
     if (context.signal.aborted && error.code === 'stopped') return 130;
     return error.issues.some((issue) => issue.severity === 'error') || error.code === 'invalid-input' ? 2 : 1;
