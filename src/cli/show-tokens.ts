@@ -6,7 +6,7 @@ import { type Encoder, openEncoder } from '../models/encoder.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { readSources } from '../pipeline.ts';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
-import { formatTokens, type RowDocument, tokensPage } from '../render/index.ts';
+import { formatTokens, type RowDocument, tokensLegend, tokensPage } from '../render/index.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { TokensFlags } from './commands/tokens.ts';
@@ -39,13 +39,14 @@ export async function showTokens(context: CliContext, recipe: string | undefined
     const page = tokensPage(shown.flatMap(pageRows), (id) => encoder.tokenizer.tokenOf(id));
     return context.err(`wrote ${await writePage(flags.html, page, context)}\n`);
   }
+  if (!flags.json && !context.colour) context.err(`marks: ${tokensLegend}\n`);
   for (const { sample, documents } of shown)
     for (const { value } of documents) {
       if (flags.json) {
         context.out(`${JSON.stringify(asJson(sample, value))}\n`);
         continue;
       }
-      context.err(`${placeOf(sample)}  ${sample.id}  ${sample.split}\n`);
+      context.err(`${placeOf(sample)}  ${sample.id}  ${splitOf(sample)}\n`);
       context.out(`${formatTokens(value, context)}\n`);
     }
   for (const { sample } of shown)
@@ -67,12 +68,16 @@ function placeOf({ provenance: { file, line } }: Sample): string {
   return `${file}:${line}`;
 }
 
+function splitOf({ split }: Sample): string {
+  return split === 'train' ? 'train split' : 'held-out split';
+}
+
 function pageRows({ sample, documents }: ShownRow): Parameters<typeof tokensPage>[0] {
   return documents.map(({ value }, index) => ({
     title: placeOf(sample),
     subtitle: [
       sample.id,
-      sample.split,
+      splitOf(sample),
       ...(documents.length > 1 ? [`document ${index + 1} of ${documents.length}`] : []),
     ].join(' · '),
     value,

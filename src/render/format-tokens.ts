@@ -20,6 +20,11 @@ const brackets: Readonly<Record<TokenOrigin, readonly [string, string]>> = {
   learned: ['⟦', '⟧'],
 };
 
+/** What the marks of `formatTokens` without colour mean, in one line. */
+export const tokensLegend = `${(['template', 'prompt', 'learned'] as const)
+  .map((origin) => brackets[origin].join(origin === 'prompt' ? 'prompt, unmarked' : origin))
+  .join('  ')}  ↵ line break  · further token of the character before`;
+
 /**
  * The tokens of a row for a terminal: what the template wrote dim, context plain, what is learned highlighted; line breaks
  * visible. Ends with a line of counts.

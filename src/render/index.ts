@@ -15,7 +15,7 @@ export {
   type TokenOrigin,
 } from './encode-sample.ts';
 export type { ControlTokens, Lookalike } from './encode-text.ts';
-export { type FormatOptions, formatTokens } from './format-tokens.ts';
+export { type FormatOptions, formatTokens, tokensLegend } from './format-tokens.ts';
 export { parseJson } from './jinja/json.ts';
 export { Float } from './jinja/value.ts';
 export type { OwnWeight } from './learn-rules.ts';

@@ -57,7 +57,8 @@ test('a recipe shows the tokens of a row, and which are learned', async () => {
   const { out, err, exit } = await martlet('tokens', 'recipe.yaml', '--row', '2');
   expect(out).toContain('⟦green<|im_end|>⟧');
   expect(out).toMatch(/\d+ tokens, 6 learned/);
-  expect(err).toContain('rows.jsonl:2');
+  expect(err).toContain('marks: ‹template›  prompt, unmarked  ⟦learned⟧');
+  expect(err).toMatch(/rows\.jsonl:2 {2}\S+ {2}(train|held-out) split\n/);
   expect(exit).toBe(0);
 });
 
