@@ -196,6 +196,10 @@ test('of rows too few for the usual share one is held out; a share that was give
   const given = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'data.split.share=0.01');
   expect(given.exit).toBe(2);
   expect(given.err).toContain('0.01 of 10 rows is none. Write data: { split: { share: 0.2 } }.');
+
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), chatRow(0));
+  const alone = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect(alone.err).toContain('One row cannot be both learned and held out: add rows.');
 });
 
 test('martlet plan --json prints the plan and nothing else', async () => {

@@ -56,6 +56,12 @@ function mayHoldOut({ values: { data }, facts }: Parameters<Check>[0]): boolean 
   return heldOut?.length !== 0 && (heldOut !== null || share !== 0) && facts.rows?.heldout !== 0;
 }
 
+function fixOfNone(rows: number, share: number): string {
+  return rows === 1
+    ? 'One row cannot be both learned and held out: add rows.'
+    : `${share} of ${rows} rows is none. Write data: { split: { share: ${share < 0.2 ? 0.2 : 0.5} } }.`;
+}
+
 export const measuringNeedsHeldOut: Check = (context) => {
   const { values, execution, facts } = context;
   const uses = [
@@ -73,7 +79,7 @@ export const measuringNeedsHeldOut: Check = (context) => {
       path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
       message: `No row is held out, and ${uses.join(', ')} need${uses.length === 1 ? 's' : ''} such rows.`,
       ...(isNone
-        ? { fix: `${share} of ${rows} rows is none. Write data: { split: { share: ${share < 0.2 ? 0.2 : 0.5} } }.` }
+        ? { fix: fixOfNone(rows, share) }
         : { expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows' }),
     }),
   ];
