@@ -70,6 +70,7 @@ export async function* readOpenedSources(
       isFiltered: reading.fate === 'filtered' || reading.fate === 'limited',
       id: Buffer.from(reading.id ?? '', 'hex'),
       line: reading.line,
+      file: reading.file,
     });
     const outcome = end ? { ...reading, ...end, sample: null } : reading;
     if (!through || !outcome.sample) {

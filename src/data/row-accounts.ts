@@ -18,6 +18,8 @@ export interface AccountedRow {
   /** sha-256 of what it says. */
   readonly id: Uint8Array;
   readonly line: number;
+  /** The file it stands in, where its source has several. */
+  readonly file?: string | undefined;
 }
 
 /** What becomes of rows for the sake of others: limits of sources, and duplicates. Rows must come in their order. */
@@ -33,16 +35,16 @@ export interface RowAccounts {
 
 export function rowAccounts(sources: readonly OpenedSource[], split: PlanValues['data']['split']): RowAccounts {
   const taken = sources.map(() => 0);
-  const firstOf = firstPlaces(sources);
+  const firstOf = firstPlaces();
   const watch = splitWatch(split);
   const limitOf = (source: number): number => sources[source]?.values.limit ?? Number.POSITIVE_INFINITY;
   const isFull = (source: number): boolean => (taken[source] ?? 0) >= limitOf(source);
   return {
     isFull,
-    endOf(source, { isKept, isFiltered, id, line }) {
+    endOf(source, { isKept, isFiltered, id, line, file = sources[source]?.file ?? '' }) {
       if (isFull(source)) return { fate: 'limited', reason: `the source is limited to ${limitOf(source)} rows` };
       if (!isFiltered) taken[source] = (taken[source] ?? 0) + 1;
-      const first = isKept ? firstOf(id, { source, line }) : null;
+      const first = isKept ? firstOf(id, { file, line }) : null;
       return first === null ? null : { fate: 'duplicate', reason: `the same content as ${first}` };
     },
     sawSplit: watch.saw,
@@ -52,11 +54,19 @@ export function rowAccounts(sources: readonly OpenedSource[], split: PlanValues[
 
 const lineRange = 2 ** 40;
 
-/** Remembers where each content first stood. */
-function firstPlaces(sources: readonly OpenedSource[]) {
+/** Remembers where each content first stood: a number a content, and each file once. */
+function firstPlaces() {
   const places = firstSeen();
-  return (id: Uint8Array, place: { readonly source: number; readonly line: number }): string | null => {
-    const first = places.seen(id, place.source * lineRange + place.line);
-    return first === undefined ? null : `${sources[Math.floor(first / lineRange)]?.file}:${first % lineRange}`;
+  const files: string[] = [];
+  const numbers = new Map<string, number>();
+  const numberOf = (file: string): number => {
+    const known = numbers.get(file);
+    if (known !== undefined) return known;
+    numbers.set(file, files.length);
+    return files.push(file) - 1;
+  };
+  return (id: Uint8Array, { file, line }: { readonly file: string; readonly line: number }): string | null => {
+    const first = places.seen(id, numberOf(file) * lineRange + line);
+    return first === undefined ? null : `${files[Math.floor(first / lineRange)]}:${first % lineRange}`;
   };
 }

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type ReadSourcesRequest, type RowOutcome, readSources } from './read-sources.ts';
 import type { DataValues, SourceValues } from './sources.ts';
 
@@ -15,6 +15,7 @@ export function testFolder() {
       const file = join(folder, name);
       const text =
         typeof rows === 'string' ? rows : rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
+      mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, typeof text === 'string' ? text : `${text.join('\n')}\n`);
       return file;
     },

@@ -81,6 +81,7 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
     const part = `${batch.key}.part`;
     const { run, chain, deltas } = planRun({ segment: segments[0], keys, steps, chain: batch.key });
     const rowSources = Uint16Array.from(batch.rows, ({ source }) => source);
+    const rowFiles = batch.rows.map(({ raw }) => raw.file);
     const job = pool.run({ kind: 'read', rows: batch.rows, part, run }, workers > 0 ? batch.memory : []);
     job.catch(() => undefined);
     settled = settled.then(async () => {
@@ -88,7 +89,7 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
       if (!read) throw new Error('a read job reads');
       for (const value of read.splitValues) accounts.sawSplit(value);
       const dead = new Uint8Array(rows);
-      const first = accountsDelta({ accounts, read, rowSources, dead });
+      const first = accountsDelta({ accounts, read, rowSources, rowFiles, dead });
       for (const row of dropped) dead[row] = 1;
       const name = await saveDelta(cache, batch.key, first);
       const state = { part, rows, sources: rowSources, dead, deltas: [name, ...deltas], chain: link(chain, name) };
@@ -169,12 +170,13 @@ interface AccountsDeltaRequest {
   readonly accounts: RowAccounts;
   readonly read: NonNullable<JobResult['read']>;
   readonly rowSources: Uint16Array;
+  readonly rowFiles: readonly (string | undefined)[];
   /** Filled in. */
   readonly dead: Uint8Array;
 }
 
 /** What rows end for because of others, as soon as those before them are known. */
-function accountsDelta({ accounts, read, rowSources, dead }: AccountsDeltaRequest): Delta {
+function accountsDelta({ accounts, read, rowSources, rowFiles, dead }: AccountsDeltaRequest): Delta {
   const rows: DeltaRow[] = [];
   const { kept, filtered, ids, lines } = read;
   for (let row = 0; row < kept.length; row++) {
@@ -183,6 +185,7 @@ function accountsDelta({ accounts, read, rowSources, dead }: AccountsDeltaReques
       isFiltered: filtered[row] === 1,
       id: ids.subarray(row * 32, row * 32 + 32),
       line: lines[row] ?? 0,
+      file: rowFiles[row],
     });
     if (end) rows.push({ row, drop: { ...end, code: end.fate } });
     if (end || kept[row] === 0) dead[row] = 1;

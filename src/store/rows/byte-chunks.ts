@@ -1,7 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
+import { Readable, type Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MartletError } from '../../core/error.ts';
+import { zstdFrames } from './zstd-frames.ts';
 
 export interface ByteChunks {
   readonly chunks: AsyncIterable<Buffer>;
@@ -9,10 +10,8 @@ export interface ByteChunks {
   taken(): number;
 }
 
-const packed: readonly (readonly [start: readonly number[], name: string, open: () => Transform])[] = [
-  [[0x1f, 0x8b], 'gzip', () => zlib.createGunzip()],
-  [[0x28, 0xb5, 0x2f, 0xfd], 'Zstandard', () => zlib.createZstdDecompress()],
-];
+const gzipMagic = [0x1f, 0x8b];
+const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 
 /**
  * The bytes of a file, unpacked when it begins as gzip or Zstandard does, whatever its name says. One chunk is held at a
@@ -29,8 +28,9 @@ export function byteChunks(
   },
 ): ByteChunks {
   const { start, signal, chunkBytes } = request;
-  const known = packed.find(([magic]) => magic.every((byte, index) => start[index] === byte));
-  if (known) return unpacked(handle, { ...request, name: known[1], unpack: known[2]() });
+  const begins = (magic: readonly number[]): boolean => magic.every((byte, index) => start[index] === byte);
+  if (begins(gzipMagic)) return gunzipped(handle, request);
+  if (begins(zstdMagic)) return unzstd(handle, request);
   let taken = 0;
   async function* plain(): AsyncGenerator<Buffer> {
     // One buffer for the whole file: new ones would wait for the collector by the dozen.
@@ -46,37 +46,73 @@ export function byteChunks(
   return { chunks: plain(), taken: () => taken };
 }
 
-function unpacked(
-  handle: FileHandle,
-  request: {
-    readonly file: string;
-    readonly name: string;
-    readonly unpack: Transform;
-    readonly chunkBytes: number;
-    readonly signal?: AbortSignal | undefined;
-  },
-): ByteChunks {
-  const { file, name, unpack, signal } = request;
-  // The decompressors count what they took; their common type does not say so.
-  const taken = (): number => (unpack as Transform & { readonly bytesWritten: number }).bytesWritten;
+interface PackedRequest {
+  readonly file: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const packedChunkBytes = 2 ** 16;
+
+function gunzipped(handle: FileHandle, { file, signal }: PackedRequest): ByteChunks {
+  const gunzip = createGunzip();
+  const taken = (): number => gunzip.bytesWritten;
   async function* chunks(): AsyncGenerator<Buffer> {
-    const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 2 ** 16 });
-    source.on('error', (error) => unpack.destroy(error));
-    source.pipe(unpack);
-    try {
-      for await (const chunk of unpack as AsyncIterable<Buffer>) {
-        signal?.throwIfAborted();
-        yield chunk;
-      }
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw damaged({ file, name, byte: taken(), error });
-    } finally {
-      source.destroy();
-      unpack.destroy();
+    const { size } = await handle.stat();
+    yield* unpacked(handle.createReadStream({ start: 0, autoClose: false, highWaterMark: packedChunkBytes }), gunzip, {
+      ...{ file, signal, name: 'gzip', taken },
+    });
+    if (taken() < size)
+      throw damaged({
+        file,
+        name: 'gzip',
+        byte: taken(),
+        error: { code: 'Z_DATA_ERROR', message: 'other data follows' },
+      });
+  }
+  return { chunks: chunks(), taken };
+}
+
+function unzstd(handle: FileHandle, { file, signal }: PackedRequest): ByteChunks {
+  let position = 0;
+  const taken = (): number => position;
+  const read = async (): Promise<Buffer | null> => {
+    const { bytesRead, buffer } = await handle.read(
+      Buffer.allocUnsafe(packedChunkBytes),
+      0,
+      packedChunkBytes,
+      position,
+    );
+    position += bytesRead;
+    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
+  };
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for await (const frame of zstdFrames(read)) {
+      const source = Readable.from(frame, { objectMode: false });
+      yield* unpacked(source, createZstdDecompress(), { file, signal, name: 'Zstandard', taken });
     }
   }
   return { chunks: chunks(), taken };
+}
+
+async function* unpacked(
+  source: Readable,
+  unpack: Transform,
+  { file, name, signal, taken }: PackedRequest & { readonly name: string; readonly taken: () => number },
+): AsyncGenerator<Buffer> {
+  source.on('error', (error) => unpack.destroy(error));
+  source.pipe(unpack);
+  try {
+    for await (const chunk of unpack as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw damaged({ file, name, byte: taken(), error });
+  } finally {
+    source.destroy();
+    unpack.destroy();
+  }
 }
 
 function damaged({ file, name, byte, error }: { file: string; name: string; byte: number; error: unknown }): Error {
