@@ -1,6 +1,7 @@
 import { formatIssue } from '../../core/issue.ts';
 import { formatCount, formatDuration } from '../../core/units.ts';
 import type { Plan, PlanPredictions } from '../../schema/plan.ts';
+import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
 import type { LoadedPlan } from '../load-plan.ts';
 import { type Palette, palette } from './palette.ts';
@@ -12,7 +13,7 @@ const valueWidth = 40;
 /** Every value with its origin, then what to expect and from what. Ends with a line end. */
 export function formatPlan(
   { plan, warnings, missing }: Pick<LoadedPlan, 'plan' | 'warnings' | 'missing'>,
-  context: Pick<CliContext, 'colour' | 'cwd'>,
+  context: Pick<CliContext, 'colour' | 'cwd' | 'calledAs'>,
 ): string {
   const colours = palette(context);
   const values = Object.keys(plan.origins)
@@ -25,7 +26,7 @@ export function formatPlan(
   });
   const notes = [
     ...warnings.map((warning) => `${colours.yellow('warning')} ${formatIssue(warning)}\n`),
-    ...missing.map((reason) => `${colours.yellow('unknown')} ${reason}\n`),
+    ...missing.map((reason) => `${colours.yellow('unknown')} ${withCommands(reason, context)}\n`),
   ];
   return [
     `plan ${colours.bold(plan.values.name)}  ${colours.dim(plan.hash.slice(0, 12))}\n`,
