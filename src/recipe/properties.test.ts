@@ -239,7 +239,8 @@ function exampleOf(node: SchemaNode): Json {
 
 function pathInPlan(path: string): string {
   if (path === 'render.weights') return 'render.weights[0].match';
-  const [, field] = /^train\.(packTokens|packing|checkpointEvery|keepCheckpoints|checkRows|evalEvery)$/.exec(path) ?? [];
+  const [, field] =
+    /^train\.(packTokens|packing|checkpointEvery|keepCheckpoints|checkRows|evalEvery)$/.exec(path) ?? [];
   return field ? `execution.${field}` : path;
 }
 
