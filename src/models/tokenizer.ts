@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprintText } from '../core/fingerprint.ts';
 import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
+import { wordMerger } from './merge-word.ts';
 import { askTokenizer } from './tokenizer-bridge.ts';
 import { wordCutOf } from './word-cut.ts';
 import { type WordEncoder, wordEncoder } from './word-encoder.ts';
@@ -25,6 +26,9 @@ export interface TokenizerDefinition {
   readonly pre_tokenizer?: unknown;
   readonly model: {
     readonly dropout?: number | null;
+    readonly ignore_merges?: boolean;
+    readonly continuing_subword_prefix?: string | null;
+    readonly end_of_word_suffix?: string | null;
     readonly type?: string;
     readonly unk_token?: string | null;
     readonly merges?: readonly (string | readonly [string, string])[];
@@ -96,7 +100,14 @@ function wordsOf(definition: TokenizerDefinition, encode: (text: string) => Enco
   const separator = added.find((token) => token.special && !token.normalized && !isSpace(token.content));
   if (!cut || !separator) return undefined;
   const addedIds = new Map(added.map(({ content, id }) => [content, id]));
-  return wordEncoder({ cut, nfc: Boolean(definition.normalizer), addedIds, separator, encode });
+  return wordEncoder({
+    cut,
+    nfc: Boolean(definition.normalizer),
+    addedIds,
+    separator,
+    merge: wordMerger(definition),
+    encode,
+  });
 }
 
 const opened = new Set<string>();

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Encoding } from '../spec/tokenizer.ts';
 import { tinyTokenizerJson } from '../testing/tiny-tokenizer.ts';
+import { wordMerger } from './merge-word.ts';
 import { tokenizerFrom } from './tokenizer.ts';
 import { isSettled, wordCutOf } from './word-cut.ts';
 import { wordEncoder } from './word-encoder.ts';
@@ -106,40 +107,44 @@ const definitionOf = (pre_tokenizer: unknown, normalizer: unknown = null) => {
   return JSON.stringify({ ...tiny, pre_tokenizer, normalizer, added_tokens: [...added, tool] });
 };
 
-test.each(Object.entries(cuts))('words give the ids and offsets of whole texts: %s', async (_, cut) => {
-  for (const normalizer of [null, { type: 'NFC' }]) {
-    const definition = definitionOf(cut, normalizer);
-    const oracle = Oracle.fromString(definition);
-    // Cuts alike, and is written so that only the crate knows how.
-    const whole = tokenizerFrom(definitionOf(sequence(cut), normalizer));
-    const wordCut = wordCutOf(JSON.parse(definition));
-    if (!wordCut) throw new Error('not cut');
-    const words = wordEncoder({
-      cut: wordCut,
-      nfc: normalizer !== null,
-      addedIds: new Map([...whole.addedTokens].map(([content, { id }]) => [content, id])),
-      separator: { content: '<|im_end|>', id: 2 },
-      encode: whole.encode,
-    });
-    let byWords = 0;
-    for (let seed = 0; seed < 250; seed++) {
-      const text = randomText(seed);
-      const expected = await oracle.encode(text, null, { addSpecialTokens: false });
-      const encoding = words.encode(text);
-      expect({ text, byWords: encoding !== undefined }).toEqual({
-        text,
-        byWords: isSettled(text, normalizer !== null),
+test.each(Object.entries(cuts).flatMap(([name, cut]) => [false, true].map((merging) => ({ name, cut, merging }))))(
+  'words give the ids and offsets of whole texts: $name, merged here: $merging',
+  async ({ cut, merging }) => {
+    for (const normalizer of [null, { type: 'NFC' }]) {
+      const definition = definitionOf(cut, normalizer);
+      const oracle = Oracle.fromString(definition);
+      // Cuts alike, and is written so that only the crate knows how.
+      const whole = tokenizerFrom(definitionOf(sequence(cut), normalizer));
+      const wordCut = wordCutOf(JSON.parse(definition));
+      if (!wordCut) throw new Error('not cut');
+      const words = wordEncoder({
+        merge: merging ? wordMerger(JSON.parse(definition)) : undefined,
+        cut: wordCut,
+        nfc: normalizer !== null,
+        addedIds: new Map([...whole.addedTokens].map(([content, { id }]) => [content, id])),
+        separator: { content: '<|im_end|>', id: 2 },
+        encode: whole.encode,
       });
-      if (!encoding) continue;
-      byWords++;
-      expect({ text, ids: [...encoding.ids] }).toEqual({ text, ids: expected.getIds() });
-      const starts = startsOf(text);
-      const ranges = expected.getOffsets().flat();
-      expect([...encoding.offsets]).toEqual(ranges.map((offset) => starts[offset]));
+      let byWords = 0;
+      for (let seed = 0; seed < 250; seed++) {
+        const text = randomText(seed);
+        const expected = await oracle.encode(text, null, { addSpecialTokens: false });
+        const encoding = words.encode(text);
+        expect({ text, byWords: encoding !== undefined }).toEqual({
+          text,
+          byWords: isSettled(text, normalizer !== null),
+        });
+        if (!encoding) continue;
+        byWords++;
+        expect({ text, ids: [...encoding.ids] }).toEqual({ text, ids: expected.getIds() });
+        const starts = startsOf(text);
+        const ranges = expected.getOffsets().flat();
+        expect([...encoding.offsets]).toEqual(ranges.map((offset) => starts[offset]));
+      }
+      expect(byWords).toBeGreaterThan(40);
     }
-    expect(byWords).toBeGreaterThan(40);
-  }
-});
+  },
+);
 
 test('each distinct word is asked for once, however many texts it stands in', () => {
   const definition = definitionOf(cuts.gpt2);

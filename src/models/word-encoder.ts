@@ -1,5 +1,6 @@
 import { MartletError } from '../core/error.ts';
 import type { Encoding } from '../spec/tokenizer.ts';
+import type { MergedWord, MergeWord } from './merge-word.ts';
 import { isSettled, type WordCut } from './word-cut.ts';
 
 export interface WordEncoderOptions {
@@ -9,6 +10,8 @@ export interface WordEncoderOptions {
   readonly addedIds: ReadonlyMap<string, number>;
   /** A special token, which the crate cuts out of a text before anything else. */
   readonly separator: { readonly content: string; readonly id: number };
+  /** Merges a word without asking the crate, where the vocabulary is of a kind that can be merged here. */
+  readonly merge?: MergeWord | undefined;
   /** The crate. */
   readonly encode: (text: string) => Encoding;
 }
@@ -19,7 +22,9 @@ export interface WordEncoder {
 }
 
 /** A word of one token is its id; of several, ids and where each starts and ends in the word. */
-type Word = number | { readonly ids: readonly number[]; readonly ranges: readonly number[] };
+type Word = number | MergedWord;
+
+const noWord: Word = { ids: [], ranges: [] };
 
 /** About 40 MB of words. */
 const mostWords = 2 ** 18;
@@ -30,17 +35,17 @@ const shortestSlice = 13;
 
 /** Every text at first, then one in so many, goes the crate's way too. */
 const checkedAtFirst = 64;
-const checkEvery = 1024;
+const checkEvery = 256;
 
 /**
- * Ids of a text, word by word: each distinct word is given to the crate once and remembered. Cutting and looking up is
- * several times faster than merging a text anew, since most words of a text have been seen.
+ * Ids of a text, word by word: each distinct word is merged once, here or by the crate, and remembered. Cutting and looking
+ * up is several times faster than merging a text anew, since most words of a text have been seen.
  *
  * That a text's ids are those of its words is checked against the crate on the first texts and on a sample of all later
  * ones.
  */
 export function wordEncoder(options: WordEncoderOptions): WordEncoder {
-  const { cut, nfc, addedIds, separator, encode } = options;
+  const { cut, nfc, addedIds, separator, merge, encode } = options;
   const known = new Map<string, Word>();
   let texts = 0;
   let trusted = true;
@@ -61,34 +66,58 @@ export function wordEncoder(options: WordEncoderOptions): WordEncoder {
     if (token !== ids.length + 1) throw mismatch(text);
   };
 
-  const lookUp = (pieces: readonly (string | number)[]): Map<string, Word> => {
-    if (known.size + pieces.length > mostWords) known.clear();
-    const missing = new Map<string, Word>();
-    const unknown: string[] = [];
-    for (const piece of pieces) {
-      if (typeof piece === 'number' || known.has(piece) || missing.has(piece)) continue;
-      unknown.push(piece);
-      missing.set(piece, 0);
+  const remember = (word: string, tokens: Word): void => {
+    if (word.length > longestRemembered) return;
+    if (known.size >= mostWords) known.clear();
+    known.set(word.length < shortestSlice ? word : Buffer.from(word, 'utf16le').toString('utf16le'), tokens);
+  };
+
+  const askFor = (words: readonly string[]): Map<string, Word> => {
+    const learned = new Map<string, Word>();
+    learn(words, learned);
+    for (const [word, tokens] of learned) remember(word, tokens);
+    return learned;
+  };
+
+  const merged = (word: string): Word | undefined => {
+    const tokens = merge?.(word);
+    if (!tokens) return undefined;
+    const result = tokens.ids.length === 1 ? (tokens.ids[0] as number) : tokens;
+    remember(word, result);
+    return result;
+  };
+
+  /** What is known of each piece; numbers of added tokens stay where they are. */
+  const wordsOf = (pieces: readonly (string | number)[]): readonly Word[] => {
+    const words = new Array<Word>(pieces.length);
+    let unknown: Set<string> | undefined;
+    for (let index = 0; index < pieces.length; index++) {
+      const piece = pieces[index] as string | number;
+      if (typeof piece === 'number') continue;
+      const word = known.get(piece) ?? merged(piece);
+      if (word !== undefined) words[index] = word;
+      else {
+        unknown ??= new Set();
+        unknown.add(piece);
+      }
     }
-    if (unknown.length === 0) return missing;
-    learn(unknown, missing);
-    for (const [word, tokens] of missing) {
-      if (word.length > longestRemembered) continue;
-      known.set(word.length < shortestSlice ? word : Buffer.from(word, 'utf16le').toString('utf16le'), tokens);
-    }
-    return missing;
+    if (!unknown) return words;
+    const learned = askFor([...unknown]);
+    for (const [index, piece] of pieces.entries())
+      if (typeof piece === 'string') words[index] ??= learned.get(piece) ?? noWord;
+    return words;
   };
 
   const encodeWords = (text: string): Encoding => {
     const pieces = piecesOf(text, { cut, addedIds });
-    const missing = lookUp(pieces);
-    let ids = new Uint32Array(pieces.length * 2);
-    let offsets = new Uint32Array(pieces.length * 4);
+    const words = wordsOf(pieces);
+    let ids = new Uint32Array(pieces.length + 16);
+    let offsets = new Uint32Array(ids.length * 2);
     let count = 0;
     let at = 0;
     const push = (id: number, start: number, end: number): void => {
       if (count === ids.length) {
-        ids = grown(ids, count * 2 + 8);
+        ids = grown(ids, count * 2);
         offsets = grown(offsets, ids.length * 2);
       }
       ids[count] = id;
@@ -105,13 +134,13 @@ export function wordEncoder(options: WordEncoderOptions): WordEncoder {
         at += length;
         continue;
       }
-      const word = missing.get(piece) ?? known.get(piece);
-      if (word === undefined) throw mismatch(text);
+      const word = words[index] as Word;
       if (typeof word === 'number') push(word, at, at + piece.length);
-      else
-        word.ids.forEach((id, token) => {
-          push(id, at + (word.ranges[token * 2] ?? 0), at + (word.ranges[token * 2 + 1] ?? 0));
-        });
+      else {
+        const { ids: own, ranges } = word;
+        for (let token = 0; token < own.length; token++)
+          push(own[token] as number, at + (ranges[token * 2] as number), at + (ranges[token * 2 + 1] as number));
+      }
       at += piece.length;
     }
     if (at !== text.length) throw mismatch(text);

@@ -43,14 +43,7 @@ export async function encodeBlock(lines: Uint8Array, rules: DocumentRules): Prom
   const lost: LostRow[] = [];
   let truncated = 0;
   let split = 0;
-  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
-  for (let start = 0; start < bytes.length; ) {
-    const feed = bytes.indexOf(10, start);
-    const end = feed === -1 ? bytes.length : feed;
-    const line = bytes.toString('utf8', start, end);
-    start = end + 1;
-    if (line === '') continue;
-    const sample = JSON.parse(line) as Sample;
+  for (const sample of samplesOf(lines)) {
     const result = await documentsOf(sample, rules);
     if ('fate' in result) {
       lost.push({ ...result, id: sample.id, place: `${sample.provenance.file}:${sample.provenance.line}` });
@@ -66,6 +59,16 @@ export async function encodeBlock(lines: Uint8Array, rules: DocumentRules): Prom
     truncated,
     split,
   };
+}
+
+function* samplesOf(lines: Uint8Array): Generator<Sample> {
+  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
+  for (let start = 0; start < bytes.length; ) {
+    const feed = bytes.indexOf(10, start);
+    const end = feed === -1 ? bytes.length : feed;
+    if (end > start) yield JSON.parse(bytes.toString('utf8', start, end)) as Sample;
+    start = end + 1;
+  }
 }
 
 function rowCollector() {
