@@ -25,19 +25,19 @@ export interface TrainingTask {
   readonly workFolder: string;
 }
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+export const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** Variables that hold numpy and torch down to older instructions; a peer must not be measured with them. */
 const hobbles = ['OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE', 'MKL_ENABLE_INSTRUCTIONS', 'ATEN_CPU_CAPABILITY'];
 
-function peerEnv(): Record<string, string | undefined> {
+export function peerEnv(): Record<string, string | undefined> {
   const env = isolatedEnv(process.env);
   for (const name of hobbles) delete env[name];
   return { ...env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' };
 }
 
 /** @throws Error naming the command that makes the peer's environment. */
-async function peerPython(environment: string): Promise<string> {
+export async function peerPython(environment: string): Promise<string> {
   const python = await environmentPython({ name: environment, env: process.env });
   if (!python) throw new Error(`the peer's environment is missing; make it with: martlet setup ${environment}`);
   return python;

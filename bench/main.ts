@@ -18,7 +18,7 @@ import {
 import { benchQuestions, writeBenchRows } from './rows.ts';
 
 /**
- * `npm run bench -- train|serve|jinja [--base <model>] [--repeats 3] [--only martlet,trl] [--rows 128]`
+ * `npm run bench -- train|serve|jinja|data [--base <model>] [--repeats 3] [--only martlet,trl] [--rows 128]`
  * Ours and the peers, one after the other, alternating, in one run on one machine: ratios last where rates do not.
  * Writes `bench/results/<name>.json` with every repetition and ends with one line of JSON.
  */
@@ -30,6 +30,8 @@ const { values: flags, positionals } = parseArgs({
     repeats: { type: 'string', default: '3' },
     only: { type: 'string' },
     rows: { type: 'string', default: '128' },
+    megabytes: { type: 'string', default: '300' },
+    'peer-megabytes': { type: 'string', default: '20' },
     out: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
   },
 });
@@ -48,7 +50,8 @@ try {
   if (name === 'train') await benchTrain();
   else if (name === 'serve') await benchServe();
   else if (name === 'jinja') await benchTemplates();
-  else throw new Error('usage: npm run bench -- train|serve|jinja [--base <model>] [--repeats 3] [--only a,b]');
+  else if (name === 'data') await benchRows();
+  else throw new Error('usage: npm run bench -- train|serve|jinja|data [--base <model>] [--repeats 3] [--only a,b]');
 } finally {
   await rm(work, { recursive: true, force: true });
 }
@@ -102,6 +105,22 @@ async function benchTemplates(): Promise<void> {
   await finish('jinja', {}, { ratios: { jinjaVsPython }, ...rest });
 }
 
+/** Raw rows to packed tokens, and templates alone. */
+async function benchRows(): Promise<void> {
+  const { benchData } = await import('./data.ts');
+  const { runs, summary } = await benchData({
+    modelFolder: await baseFolder(),
+    workFolder: work,
+    bytes: Number(flags.megabytes) * 1e6,
+    peerBytes: Number(flags['peer-megabytes']) * 1e6,
+    repeats: Number(flags.repeats),
+  });
+  const { benchJinja } = await import('./jinja.ts');
+  const { jinjaVsPython } = await benchJinja();
+  const { ratios, ...rest } = summary;
+  await finish('data', { runs }, { ratios: { ...ratios, jinjaVsPython }, ...rest });
+}
+
 /** A, B, C, A, B, C ...: what slows the machine for a while slows each of them. */
 async function alternate<R extends Run>(name: string, contest: Contest<R>): Promise<Record<string, R[]>> {
   const wanted = flags.only?.split(',') ?? Object.keys(contest);
@@ -122,7 +141,11 @@ async function alternate<R extends Run>(name: string, contest: Contest<R>): Prom
   return runs;
 }
 
-async function finish(name: string, runs: Record<string, Run[]>, summary: Record<string, unknown>): Promise<void> {
+async function finish(
+  name: string,
+  runs: Record<string, readonly object[]>,
+  summary: Record<string, unknown>,
+): Promise<void> {
   const machine = {
     platform: `${process.platform}-${process.arch}`,
     processor: cpus()[0]?.model.trim(),
