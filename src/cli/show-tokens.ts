@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
 import { martletHome } from '../envs/home.ts';
+import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { type Encoder, openEncoder } from '../models/encoder.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { readSources } from '../pipeline.ts';
@@ -111,7 +112,10 @@ function sourcesOf({ data }: PlanValues, context: CliContext): ReturnType<typeof
   const today = context.now().toISOString().slice(0, 10);
   const resolveFeedback = (address: string): string =>
     resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
-  return readSources({ values: data, today, resolveFeedback, signal: context.signal });
+  const { env, signal } = context;
+  const log = (line: string): void => context.err(`${line}\n`);
+  const fetchDataset = datasetFetcher({ home: martletHome(env), env, log, signal });
+  return readSources({ values: data, today, resolveFeedback, fetchDataset, signal });
 }
 
 /** @throws MartletError `row-missing` */

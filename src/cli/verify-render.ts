@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { martletHome } from '../envs/home.ts';
+import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { openEncoder } from '../models/encoder.ts';
 import { drawRows, type GateReport, runGate } from '../models/gate.ts';
 import { resolveModel } from '../models/resolve.ts';
@@ -34,7 +35,14 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   const serving = await openEncoder({ folder, render, now });
   const resolveFeedback = (address: string): string =>
     resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
-  const outcomes = readSources({ values: data, today: now.toISOString().slice(0, 10), resolveFeedback, signal });
+  const fetchDataset = datasetFetcher({ home: martletHome(env), env, log, signal });
+  const outcomes = readSources({
+    values: data,
+    today: now.toISOString().slice(0, 10),
+    resolveFeedback,
+    fetchDataset,
+    signal,
+  });
   const samples = await drawRows(kept(outcomes), request.rows, train.seed);
   if (samples.length === 0)
     throw new MartletError('nothing-to-train', 'no row is kept', { hint: 'martlet data build tells why.' });

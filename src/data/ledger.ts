@@ -56,15 +56,21 @@ export interface RowStory {
 export async function storiesOf(folder: string, place: RowPlace): Promise<readonly RowStory[]> {
   const entries: LedgerEntry[] = [];
   for await (const entry of readLedger(folder))
-    if (entry.line === place.line && isSource(entry.source, place.source)) entries.push(entry);
+    if (
+      entry.line === place.line &&
+      [entry.source, entry.file].some((name) => name !== undefined && isSource(name, place.source))
+    )
+      entries.push(entry);
   const kept = new Map<string, Sample>();
   if (entries.some(({ fate }) => isKept(fate)))
     for await (const sample of readSamples(folder)) {
-      const { source, line } = sample.provenance;
-      if (entries.some((entry) => entry.source === source && entry.line === line))
-        kept.set(`${source}:${line}`, sample);
+      const { source, file, line } = sample.provenance;
+      const found = entries.find(
+        (entry) => entry.source === source && entry.line === line && (entry.file ?? file) === file,
+      );
+      if (found) kept.set(placeOf(found), sample);
     }
-  return entries.map((entry) => ({ entry, sample: kept.get(`${entry.source}:${entry.line}`) ?? null }));
+  return entries.map((entry) => ({ entry, sample: kept.get(placeOf(entry)) ?? null }));
 }
 
 export const isKept = (fate: Fate): boolean => fate === 'train' || fate === 'heldout';
@@ -150,4 +156,5 @@ export async function diffDatasets(before: string, after: string): Promise<Datas
   };
 }
 
-const placeOf = ({ source, line }: LedgerEntry): string => `${source}:${line}`;
+/** Where a row stands: its file where its source has several. */
+const placeOf = ({ source, file, line }: LedgerEntry): string => `${file ?? source}:${line}`;

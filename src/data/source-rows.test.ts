@@ -84,6 +84,19 @@ describe('sources that are mixed', () => {
     ]);
   });
 
+  test('take turns by the rows that are drawn, and every other row is accounted for once', async () => {
+    for (const mixStop of ['first-exhausted', 'all-exhausted'] as const) {
+      const values = dataValues([source(`${write('d', 20)}#4`), source(five)], { mix: 'interleave', mixStop });
+      const rows = await outcomes(values);
+      const all = questions(rows);
+      expect(all.map((question) => question[0]).join('')).toBe(
+        mixStop === 'first-exhausted' ? 'dbdbdbdb' : 'dbdbdbdbdb',
+      );
+      expect(rows.filter(({ reason }) => reason?.includes('drawn of 20'))).toHaveLength(16);
+      expect(rows.filter(({ fate }) => fate === 'duplicate')).toHaveLength(0);
+    }
+  });
+
   test('come by their weights, the same for a seed', async () => {
     const long = [write('x', 900), write('y', 900)];
     const values = (seed: number) =>

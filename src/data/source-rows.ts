@@ -35,77 +35,91 @@ export async function* sourceRows(
 }
 
 interface Reel {
-  /** The next row, or undefined behind the last. Its bytes are its own. */
+  /** The next row that is taken, or undefined behind the last. Its bytes are its own. */
   next: RawRow | undefined;
   /** How often it was begun. */
-  copy: number;
-  advance(): Promise<void>;
+  readonly copy: number;
+  /** Goes on to the next row that is taken, and gives the rows before it that are left out. */
+  advance(): AsyncGenerator<RawRow>;
+  close(): Promise<void>;
 }
 
 /**
  * As `interleave_datasets` of Python's datasets does: in turn, as long as every source has a row for the round (or, with
  * all-exhausted, until the longest is through); with weights, until a row was the last of its source (or all had one).
+ * Rows that are left out take nobody's turn.
  */
 async function* interleaved(
   sources: readonly OpenedSource[],
   { values, signal }: SourceRowsRequest,
 ): AsyncGenerator<SourceRow> {
-  const reels = await Promise.all(sources.map((source) => openReel(source, signal)));
+  const reels = sources.map((source) => openReel(source, signal, 1));
+  const ended = new Set<number>();
+  const advance = async function* (source: number): AsyncGenerator<SourceRow> {
+    const reel = reels[source];
+    if (!reel) return;
+    for await (const raw of reel.advance()) yield { source, raw };
+    if (!reel.next) ended.add(source);
+  };
+  for (const source of reels.keys()) yield* advance(source);
   const weights = sources.map(({ values: { weight } }) => weight ?? 1);
   const inTurn = sources.every(({ values: { weight } }) => weight === null);
   const random = randomStream(streamKey(values.seed, mixStream));
-  const ended = new Set(reels.flatMap((reel, index) => (reel.next ? [] : [index])));
   const isOver = (): boolean => (values.mixStop === 'first-exhausted' ? ended.size > 0 : ended.size === reels.length);
   while (!isOver()) {
-    const round = inTurn ? reels.keys() : [drawn(weights, random.uniform())];
-    for (const source of round) {
-      const reel = reels[source];
-      const raw = reel?.next;
-      if (!reel || !raw) continue;
+    for (const source of inTurn ? reels.keys() : [drawn(weights, random.uniform())]) {
+      const raw = reels[source]?.next;
+      if (!raw) continue;
       yield { source, raw };
-      await reel.advance();
-      if (reel.next) continue;
-      ended.add(source);
-      if (values.mixStop === 'all-exhausted' && !isOver()) await rewind(reels, source, sources, signal);
+      yield* advance(source);
+      const again = sources[source];
+      if (reels[source]?.next || values.mixStop !== 'all-exhausted' || isOver() || !again) continue;
+      reels[source] = openReel(again, signal, (reels[source]?.copy ?? 1) + 1);
+      yield* advance(source);
     }
   }
   const first = [...ended].map((index) => sources[index]?.values.from)[0];
   for (const [source, reel] of reels.entries()) {
     // What it began to give again is no row that was left out.
-    for (; reel.next && reel.copy === 1; await reel.advance())
+    while (reel.next && reel.copy === 1) {
       yield { source, raw: { ...reel.next, left: `interleaving ended with the last row of ${first}` } };
+      yield* advance(source);
+    }
+    await reel.close();
   }
 }
 
 const mixStream = 0x6d6978;
 const drawStream = 0x64726177;
 
-/** Rows of a source that is left behind in the middle hold its file open: they are read to their end, or closed. */
-async function openReel(source: OpenedSource, signal: AbortSignal | undefined, copy = 1): Promise<Reel> {
+function openReel(source: OpenedSource, signal: AbortSignal | undefined, copy: number): Reel {
   const rows = source.rows({ signal })[Symbol.asyncIterator]();
   const reel: Reel = {
     next: undefined,
     copy,
-    async advance() {
-      const { value, done } = await rows.next();
-      reel.next = done ? undefined : owned(value, copy);
+    async *advance() {
+      for (;;) {
+        const { value, done } = await rows.next();
+        reel.next = done || value.left !== undefined ? undefined : owned(value, copy);
+        if (done || reel.next) return;
+        // The second time round they are accounted for.
+        if (copy === 1) yield value;
+      }
+    },
+    async close() {
+      await rows.return?.();
     },
   };
-  await reel.advance();
   return reel;
 }
 
 /** The bytes of a row hold only until the next one is asked for. */
 function owned(raw: RawRow, copy: number): RawRow {
-  return { ...raw, bytes: raw.bytes && Buffer.from(raw.bytes), ...(copy > 1 && { copy: (raw.copy ?? 1) + copy - 1 }) };
-}
-
-async function rewind(
-  reels: Reel[],
-  ...[index, sources, signal]: [number, readonly OpenedSource[], AbortSignal | undefined]
-): Promise<void> {
-  const [source, reel] = [sources[index], reels[index]];
-  if (source && reel) reels[index] = await openReel(source, signal, reel.copy + 1);
+  return {
+    ...raw,
+    bytes: raw.bytes && Buffer.from(raw.bytes),
+    ...(copy > 1 && { copy: (raw.copy ?? 1) + copy - 1 }),
+  };
 }
 
 /** The index that a number in [0, 1) falls on. */

@@ -17,7 +17,8 @@ export const fates = [
 export const ledgerEntry = z
   .strictObject({
     source: z.string().describe('The source as the recipe names it.'),
-    line: z.number().int().min(1).describe('The line the row began on.'),
+    file: z.string().optional().describe('The file it stands in, where its source has several.'),
+    line: z.number().int().min(1).describe('The line the row began on, or its number where there are no lines.'),
     sha256: sha256Hex.describe('sha-256 of the raw row.'),
     fate: z.enum(fates).describe('What became of it.'),
     step: z

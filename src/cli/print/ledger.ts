@@ -63,7 +63,7 @@ export function printStory(address: string, ...[{ entry, sample }, look]: [RowSt
       )
     : colours.red(`${entry.fate} at ${entry.step}${entry.code === entry.fate ? '' : ` (${entry.code})`}`);
   const lines = [
-    `${colours.bold(printable(`${entry.source}:${entry.line}`))} in ${address}`,
+    `${colours.bold(printable(`${entry.file ?? entry.source}:${entry.line}`))} in ${address}`,
     `  raw row   ${entry.sha256}`,
     ...(entry.id === null ? [] : [`  content   ${entry.id}`]),
     ...entry.changes.map((change) => `  ${printable(change)}`),

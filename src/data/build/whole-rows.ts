@@ -45,7 +45,7 @@ export async function wholeRows({ cache, batches, live, sources, width }: WholeR
       const name = batches[at]?.part ?? '';
       if (held?.name !== name) held = { name, part: decodePart(readFileSync(join(cache.folder, name))) ?? gone(name) };
       const entry = parseLine<LedgerEntry>(lineOf(held.part.ledger, held.part.ledgerEnds, index));
-      return `${entry.source}:${entry.line}`;
+      return `${entry.file ?? entry.source}:${entry.line}`;
     },
     feature(row) {
       find(row);

@@ -124,7 +124,7 @@ function readPart(
     const raw = { ...row.raw, bytes: bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
     const reading = read(raw, source);
     if (reading.sample) samples.add(`${JSON.stringify(reading.sample)}\n`);
-    ledger.add(`${JSON.stringify(ledgerEntryOf(reading))}\n`);
+    ledger.add(`${JSON.stringify(ledgerEntryOf(reading, raw.file))}\n`);
     rowEnds[index] = samples.length;
     ledgerEnds[index] = ledger.length;
     if (reading.id !== null) ids.write(reading.id, index * 32, 'hex');
@@ -145,10 +145,11 @@ function oddRow({ fate, reason, embargo, changes, issues }: RowReading): OddRow[
   return { fate, reason, embargo, changes, issue: issue as OddRow[1]['issue'] };
 }
 
-export function ledgerEntryOf(reading: RowReading): LedgerEntry {
+export function ledgerEntryOf(reading: RowReading, file: string | undefined): LedgerEntry {
   const { source, line, sha256, fate, id, reason, changes, issues, sample } = reading;
   const code = sample ? null : (issues[0]?.code ?? fate);
-  return { source, line, sha256, fate, step: sample ? null : 'read', code, id, reason, changes: [...changes] };
+  const place = { source, ...(file !== undefined && { file }), line };
+  return { ...place, sha256, fate, step: sample ? null : 'read', code, id, reason, changes: [...changes] };
 }
 
 function readResult(part: Part, rows: readonly SourceRow[]): NonNullable<JobResult['read']> {

@@ -263,7 +263,7 @@ function openAccounts(names: readonly string[]) {
         addEnd(entry, endStep);
       }
       if (state?.truncated && endStep === null) truncated++;
-      const place = `${entry.source}:${entry.line}`;
+      const place = `${entry.file ?? entry.source}:${entry.line}`;
       for (const step of state?.changedAt ?? []) {
         const account = steps[step];
         if (!account) continue;

@@ -1,0 +1,20 @@
+import { afterAll, expect, test } from 'vitest';
+import { measureReading, writeChats } from './read-memory.ts';
+import { testFolder } from './test-rows.ts';
+
+const files = testFolder();
+afterAll(files.remove);
+
+test('memory does not grow with the size of a file', async () => {
+  const [small, large] = ['small.jsonl.zst', 'large.jsonl.zst'].map((name) => `${files.folder}/${name}`) as [
+    string,
+    string,
+  ];
+  await writeChats(small, 1e6);
+  await writeChats(large, 11e6);
+  const [little, much] = [await measureReading(small), await measureReading(large)];
+  expect(much.rows).toBeGreaterThan(little.rows * 8);
+  expect(much.invalid).toBe(0);
+  expect(much.peakBytes - little.peakBytes).toBeLessThan(90e6);
+  expect(much.peakBytes).toBeLessThan(320e6);
+});

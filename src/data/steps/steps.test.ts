@@ -1,0 +1,328 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { randomStream } from '../../core/random.ts';
+import type { Json } from '../../schema/common.ts';
+import type { Message, Sample } from '../../schema/sample.ts';
+import { stepInput } from '../../schema/steps.ts';
+import { testFolder } from '../test-rows.ts';
+import { cleanText } from './clean.ts';
+import { htmlToText } from './html-text.ts';
+import { mendEncoding } from './mend-encoding.ts';
+import { agreement, bandRows, minHash } from './minhash.ts';
+import { openSteps } from './open-steps.ts';
+import { findPersonal, isCard, isChineseId, isFrenchId, isIban, isItalianCode, isSpanishId } from './personal-data.ts';
+import { quotasOf } from './sample.ts';
+import { comparedWords } from './texts.ts';
+
+const files = testFolder();
+afterAll(() => files.remove());
+
+const say = (role: Message['role'], content: string): Message => ({ role, content });
+const row = (messages: readonly Message[], more: Partial<Sample> = {}): Sample => ({
+  id: 'a'.repeat(64),
+  messages: [...messages],
+  split: 'train',
+  provenance: { source: 'rows.jsonl', file: 'rows.jsonl', line: 1, sha256: 'b'.repeat(64) },
+  ...more,
+});
+const chat = (question: string, answer: string, more: Partial<Sample> = {}): Sample =>
+  row([say('user', question), say('assistant', answer)], more);
+
+async function opened(options: { readonly step: string } & Record<string, Json>) {
+  const whole = stepInput.parse(options) as Json;
+  const [step] = await openSteps([{ step: options.step, module: null, options: whole }]);
+  if (step?.step.kind !== 'rows') throw new Error('not a step of rows');
+  return step.step;
+}
+
+describe('map', () => {
+  test('sets columns by expression, renames and removes, all from the row as it was', async () => {
+    const step = await opened({
+      step: 'map',
+      set: { answer: 'answer | trim ~ "!"', level: '[score, score * 2]', score: 'score + 1' },
+      rename: { theme: 'topic' },
+      remove: ['junk'],
+    });
+    const verdict = step.apply(chat('q', ' a ', { extra: { score: 3, theme: 'x', junk: 0 } }));
+    expect(verdict?.sample?.messages[1]?.content).toBe('a!');
+    expect(verdict?.sample?.extra).toEqual({ score: 4, level: [3, 6], topic: 'x' });
+    expect(verdict?.changes).toEqual(['theme is now topic', 'answer set', 'level set', 'score set', 'junk taken out']);
+  });
+
+  test('leaves a row alone that stays the same, and loses one loudly whose expression fails', async () => {
+    expect((await opened({ step: 'map', set: { answer: 'answer' } })).apply(chat('q', 'a'))).toBeNull();
+    const failing = await opened({ step: 'map', set: { x: 'question + 1' } });
+    expect(failing.apply(chat('q', 'a'))?.drop).toMatchObject({ fate: 'invalid', code: 'expression-failed' });
+    const none = await opened({ step: 'map', set: { messages: '[]' } });
+    expect(none.apply(chat('q', 'a'))?.drop).toMatchObject({ fate: 'invalid', code: 'not-a-row' });
+  });
+
+  test('does not touch where a row came from, and refuses what is no expression', async () => {
+    await expect(opened({ step: 'map', set: { source: '"x"' } })).rejects.toMatchObject({ code: 'column-fixed' });
+    await expect(opened({ step: 'map', set: { a: 'answer |' } })).rejects.toMatchObject({ code: 'expression-syntax' });
+  });
+});
+
+test('filter keeps rows for which its expression holds', async () => {
+  const step = await opened({ step: 'filter', keep: 'score >= 3 and answer | length > 2' });
+  expect(step.apply(chat('q', 'long', { extra: { score: 3 } }))).toBeNull();
+  expect(step.apply(chat('q', 'a', { extra: { score: 9 } }))?.drop).toMatchObject({ fate: 'filtered' });
+  expect(step.apply(chat('q', 'long'))?.drop).toMatchObject({ fate: 'invalid' });
+});
+
+describe('clean', () => {
+  const all = { controls: true, encoding: true, html: true, whitespace: true };
+
+  test('says of each text what was wrong with it', () => {
+    expect(cleanText('a\u0000b\u200bc  \r\n\n\n\nd\n', all)).toEqual({
+      text: 'abc\n\nd',
+      done: ['2 control characters taken out', 'white space tidied'],
+    });
+    expect(cleanText('Ünïcode 👩‍👩‍👧 שלום\n\tcode', all).done).toEqual([]);
+  });
+
+  test('mends misread UTF-8 once, twice over, and leaves what is right', () => {
+    const misread = (text: string): string => Buffer.from(text).toString('latin1');
+    for (const text of ['café', 'naïve – “quotes”', 'Übergröße', '東京', '👍 done'])
+      expect(mendEncoding(misread(text))).toBe(text);
+    expect(mendEncoding(misread(misread('Zoë')))).toBe('Zoë');
+    expect(mendEncoding('donâ€™t')).toBe('don’t');
+    for (const right of ['café ÀÉÎ', 'Ã', 'São Tomé', '«Ça va»', '5 × 3 ÷ 2', 'Åland – Ærø'])
+      expect(mendEncoding(right)).toBe(right);
+  });
+
+  test('turns HTML into what a reader sees, and keeps what only looks like it', () => {
+    expect(htmlToText('<p>One &amp; <b>two</b></p><script>x()</script><ul><li>a<li>b</ul>&#x1F600;&eacute;')).toBe(
+      'One & two\n\n- a\n- b\n😀é',
+    );
+    for (const code of ['if (a < b && c > d) List<String> x;', 'AT&T; &unknown;', '#include <stdio.h>'])
+      expect(htmlToText(code)).toBe(code);
+  });
+
+  test('loses a row loudly of whose answer nothing is left', async () => {
+    const step = await opened({ step: 'clean' });
+    expect(step.apply(chat('q', '\u0000 \u200b'))?.drop).toMatchObject({ fate: 'invalid', code: 'empty-answer' });
+  });
+});
+
+describe('length', () => {
+  const talk = row([
+    say('system', 'be brief'),
+    say('user', 'first question'),
+    say('assistant', 'first answer'),
+    say('user', 'second question'),
+    say('assistant', 'second answer'),
+  ]);
+
+  test('cuts whole exchanges from the front, and no system message', async () => {
+    const verdict = (await opened({ step: 'length', maxTurns: 3, cut: 'early-turns' })).apply(talk);
+    expect(verdict?.truncated).toBe(true);
+    expect(verdict?.sample?.messages.map(({ content }) => content)).toEqual([
+      'be brief',
+      'second question',
+      'second answer',
+    ]);
+  });
+
+  test.each(['early-turns', 'prompt-start', 'prompt-end', 'drop', 'refuse'])(
+    'never cuts an answer: %s',
+    async (cut) => {
+      const random = randomStream(5);
+      for (let round = 0; round < 200; round++) {
+        const text = (): string =>
+          Array.from({ length: random.below(40) }, () => 'x👍é '[random.below(4)] ?? '')
+            .join('')
+            .toWellFormed();
+        const given = row([
+          say('user', `q${text()}`),
+          say('assistant', text()),
+          say('user', text()),
+          say('assistant', `a${text()}`),
+        ]);
+        const maxCharacters = 1 + random.below(120);
+        const verdict = (await opened({ step: 'length', maxCharacters, cut })).apply(given);
+        const size = (sample: Sample): number =>
+          sample.messages.reduce((sum, { content }) => sum + String(content).length, 0);
+        if (verdict === null) expect(size(given)).toBeLessThanOrEqual(maxCharacters);
+        if (verdict?.drop)
+          expect(verdict.drop).toMatchObject({ code: 'too-long', fate: cut === 'refuse' ? 'invalid' : 'filtered' });
+        if (!verdict?.sample) continue;
+        expect(size(verdict.sample)).toBeLessThanOrEqual(maxCharacters);
+        const answers = verdict.sample.messages.filter(({ role }) => role === 'assistant');
+        for (const answer of answers) expect(given.messages).toContainEqual(answer);
+        expect(answers.at(-1)).toEqual(given.messages.at(-1));
+        for (const { content } of verdict.sample.messages) expect(String(content).isWellFormed()).toBe(true);
+      }
+    },
+  );
+
+  test('drops what is too short', async () => {
+    const step = await opened({ step: 'length', minCharacters: 10, minTurns: 2 });
+    expect(step.apply(chat('q', 'a'))?.drop).toMatchObject({ fate: 'filtered', code: 'too-short' });
+    expect(step.apply(chat('a long question', 'a'))).toBeNull();
+  });
+});
+
+describe('personal data', () => {
+  const all = new Set(['email', 'phone', 'iban', 'card', 'ip', 'national-id'] as const);
+  const found = (text: string) =>
+    findPersonal(text, all).map(({ kind, start, end }) => `${kind} ${text.slice(start, end)}`);
+
+  // Published examples: ECBS for IBANs, the schemes' test numbers for cards.
+  test.each([
+    ['write to a.b+c@mail.example.org.', ['email a.b+c@mail.example.org']],
+    ['IBAN DE89 3704 0044 0532 0130 00 AND MORE', ['iban DE89 3704 0044 0532 0130 00']],
+    ['GB82WEST12345698765432', ['iban GB82WEST12345698765432']],
+    ['card 4111 1111 1111 1111, or 378282246310005', ['card 4111 1111 1111 1111', 'card 378282246310005']],
+    ['from 8.8.8.8 and 2a00:1450:4001:81b::200e', ['ip 8.8.8.8', 'ip 2a00:1450:4001:81b::200e']],
+    ['call +44 20 7946 0958 or (415) 555-2671', ['phone +44 20 7946 0958', 'phone (415) 555-2671']],
+    ['id 11010519491231002X', ['national-id 11010519491231002X']],
+    ['DNI 12345678Z', ['national-id 12345678Z']],
+  ])('finds %s', (text, kinds) => expect(found(text)).toEqual(kinds));
+
+  test.each([
+    'IBAN DE89 3704 0044 0532 0130 01',
+    'number 4111 1111 1111 1112',
+    'version 1.2.3.400 of 127.0.0.1',
+    'profit of 1,234,567,890,123 in 2024-2025',
+    'DNI 12345678A and 110105194912310021',
+    'at 10:30:45 on 2024-11-23, ratio 16:9, std::vector',
+    'user@localhost @handle',
+  ])('leaves alone %s', (text) => expect(found(text)).toEqual([]));
+
+  test('one digit changed breaks every checksum', () => {
+    const valid: readonly [(text: string) => boolean, string][] = [
+      [isIban, 'FR1420041010050500013M02606'],
+      [isCard, '5555555555554444'],
+      [isChineseId, '11010519491231002X'],
+      [isSpanishId, 'X1234567L'],
+      [isFrenchId, '255081416802538'],
+      [isItalianCode, 'RSSMRA85T10A562S'],
+    ];
+    for (const [isOne, text] of valid) {
+      expect(isOne(text), text).toBe(true);
+      const last = text.search(/\d(?=\D*$)/);
+      const wrong = `${text.slice(0, last)}${(Number(text[last]) + 1) % 10}${text.slice(last + 1)}`;
+      expect(isOne(wrong), wrong).toBe(false);
+    }
+  });
+
+  test('is reported, masked or a reason to drop; the ledger never holds it', async () => {
+    const given = chat('mail bob@example.org', 'from 8.8.8.8');
+    const report = (await opened({ step: 'personal' })).apply(given);
+    expect(report).toEqual({
+      changes: ['messages[0].content: email at character 6', 'messages[1].content: ip at character 6'],
+    });
+    const masked = (await opened({ step: 'personal', action: 'mask', kinds: ['email'] })).apply(given);
+    expect(masked?.sample?.messages.map(({ content }) => content)).toEqual(['mail [email]', 'from 8.8.8.8']);
+    const drop = (await opened({ step: 'personal', action: 'drop' })).apply(given);
+    expect(JSON.stringify([report, masked?.changes, drop])).not.toMatch(/bob|8\.8/);
+  });
+});
+
+test('self-cognition fills in who the model is, by the language of the row', async () => {
+  const step = await opened({ step: 'self-cognition', modelName: { zh: '马丁', en: 'Martin' }, author: 'Ann' });
+  const answer = (question: string) =>
+    step.apply(chat(question, 'I am {{NAME}} by {{AUTHOR}}'))?.sample?.messages[1]?.content;
+  expect([answer('who?'), answer('你是谁')]).toEqual(['I am Martin by Ann', 'I am 马丁 by Ann']);
+  expect(step.apply(chat('q', 'a'))).toBeNull();
+});
+
+test('contamination names the passage and where it stands', async () => {
+  const against = join(files.folder, 'eval.jsonl');
+  writeFileSync(
+    against,
+    `${JSON.stringify({ q: ['nothing here'] })}\n${JSON.stringify({ q: { text: 'The quick, brown fox jumps over the lazy dog' } })}\n`,
+  );
+  const step = await opened({ step: 'contamination', against: [against], words: 5 });
+  expect(step.apply(chat('q', 'So THE QUICK BROWN fox - jumps!'))?.drop).toMatchObject({
+    fate: 'contaminated',
+    reason: expect.stringContaining(`${against}:2: "the quick brown fox jumps"`),
+  });
+  expect(step.apply(chat('q', 'the quick brown fox walks'))).toBeNull();
+});
+
+describe('near duplicates', () => {
+  test('signatures agree as often as their texts are alike', () => {
+    const random = randomStream(3);
+    const hasher = minHash({ words: 3, permutations: 256, seed: 1 });
+    const signature = (words: readonly string[]): Uint32Array => {
+      const into = new Uint32Array(256);
+      hasher.signature(words, into);
+      return into;
+    };
+    const groups = (words: readonly string[]) => new Set(words.slice(2).map((_, i) => words.slice(i, i + 3).join(' ')));
+    let worst = 0;
+    for (let round = 0; round < 60; round++) {
+      const words = Array.from({ length: 120 }, () => `w${random.below(5000)}`);
+      const other = words.map((word) => (random.uniform() < round / 200 ? `x${random.below(5000)}` : word));
+      const [a, b] = [groups(words), groups(other)];
+      const common = [...a].filter((group) => b.has(group)).length;
+      const jaccard = common / (a.size + b.size - common);
+      worst = Math.max(worst, Math.abs(agreement(signature(words), signature(other)) - jaccard));
+    }
+    // Four deviations of an estimate from 256 draws: 4 · sqrt(0.25 / 256).
+    expect(worst).toBeLessThan(0.125);
+  });
+
+  test('bands find what is of the threshold with a probability of 0.95', () => {
+    for (const threshold of [0.5, 0.7, 0.8, 0.9, 1]) {
+      const rows = bandRows(128, threshold);
+      expect(1 - (1 - threshold ** rows) ** Math.floor(128 / rows)).toBeGreaterThanOrEqual(0.95);
+    }
+    expect(bandRows(128, 0.8)).toBeGreaterThan(4);
+  });
+
+  test('words of scripts without spaces stand by themselves', () => {
+    expect(comparedWords('Hello, WORLD 3.5 東京 ok')).toEqual(['hello', 'world', '3', '5', '東', '京', 'ok']);
+  });
+});
+
+describe('sampling', () => {
+  const counts = new Map([
+    ['a.jsonl', 1000],
+    ['b.jsonl', 100],
+    ['/x/c.jsonl', 10],
+  ]);
+  const parts = (options: Parameters<typeof quotasOf>[1]) => [...quotasOf(counts, options).values()];
+
+  test('keeps the weights exactly where rows suffice, and takes no row twice', () => {
+    expect(parts({ weights: { 'a.jsonl': 5, 'b.jsonl': 5, 'c.jsonl': 0 } })).toEqual([100, 100, 0]);
+    expect(parts({ weights: { 'a.jsonl': 2, 'b.jsonl': 1, 'c.jsonl': 1 }, rows: 40 })).toEqual([20, 10, 10]);
+    expect(parts({ share: 0.1 })).toEqual([100, 10, 1]);
+    expect(parts({})).toEqual([1000, 100, 10]);
+  });
+
+  test('evens out with the temperature', () => {
+    const [a = 0, b = 0, c = 0] = parts({ temperature: 2 });
+    expect(c).toBe(10);
+    expect(a / c).toBeCloseTo(10, 0);
+    expect(b / c).toBeCloseTo(Math.sqrt(10), 0);
+  });
+
+  test('names the nearest where no source is called so', () => {
+    expect(() => parts({ weights: { 'd.jsonl': 1 } })).toThrow(expect.objectContaining({ code: 'source-unknown' }));
+  });
+});
+
+test('a step of your own is a module beside the recipe', async () => {
+  const module = files.write(
+    'own-step.mjs',
+    [
+      "import { z } from 'zod';",
+      "export const step = { name: 'shout', version: 1, options: z.object({ mark: z.string() }), open: ({ mark }) => ({ kind: 'rows', apply: (sample) => ({ changes: ['shouted ' + mark] }) }) };",
+    ]
+      .map((line) => line.replace("'zod'", JSON.stringify(import.meta.resolve('zod'))))
+      .join('\n'),
+  );
+  const [step] = await openSteps([{ step: module, module, options: { mark: '!' } }]);
+  expect(step?.step.kind === 'rows' && step.step.apply(chat('q', 'a'))).toEqual({ changes: ['shouted !'] });
+  await expect(openSteps([{ step: module, module, options: { mark: 3 } }])).rejects.toMatchObject({
+    code: 'invalid-input',
+  });
+  const none = files.write('no-step.mjs', 'export const x = 1;');
+  await expect(openSteps([{ step: none, module: none, options: null }])).rejects.toMatchObject({
+    code: 'step-unreadable',
+  });
+});

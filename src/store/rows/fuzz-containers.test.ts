@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import type { Json } from '../../schema/common.ts';
+import { fuzzContainers } from './fuzz-containers.ts';
+import { readRows } from './read-rows.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'martlet-fuzz-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('mutated tables, texts, packed and columnar files give rows or errors of ours, and nothing else', async () => {
+  const seen = await fuzzContainers({ folder, seed: 20261124, count: 700 });
+  // A fuzzer whose mutants are all refused, or all accepted, tests nothing.
+  expect(seen.rows).toBeGreaterThan(150);
+  expect(seen['parquet-damaged']).toBeGreaterThan(80);
+  expect(seen['source-damaged']).toBeGreaterThan(40);
+});
+
+// Written by tests/oracles/rows.py with pyarrow 26, as what pyarrow reads in them.
+test.each(['zstd', 'snappy', 'gzip'])('a Parquet file of pyarrow, packed with %s, gives its values', async (codec) => {
+  const place = fileURLToPath(new URL('./fixtures/', import.meta.url));
+  const rows: Json[] = [];
+  const isBig = (value: Json, source: string | undefined): boolean =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? '');
+  for await (const { bytes } of readRows(join(place, `nested.${codec}.parquet`)))
+    rows.push(
+      JSON.parse(String(bytes), (_key, value: Json, context?: { source?: string }) =>
+        isBig(value, context?.source) ? (context?.source ?? '') : value,
+      ),
+    );
+  expect(rows).toEqual(JSON.parse(readFileSync(join(place, 'nested.json'), 'utf8')));
+});
