@@ -9,7 +9,7 @@ import { dataStage } from './data/index.ts';
 import { evalStage } from './eval/index.ts';
 import { exportStage } from './export/index.ts';
 import type { Plan } from './schema/plan.ts';
-import { shardStage } from './shard/index.ts';
+import { shardStage, streamShards } from './shard/index.ts';
 import { type Base, baseInput, make, type StageDeps, writeJson } from './store/stage.ts';
 import type { Artefact } from './store/store.ts';
 import { trainStage } from './train/index.ts';
@@ -49,8 +49,13 @@ export const stages: readonly Stage[] = [
   /** Rows, rendered by the chat template: shards/<name>@<n>/ with token ids, weights, and the rows of each step */
   stage({ name: 'shard', reads: ['dataset'], gives: 'shards', run: shardStage }),
 
-  /** Token ids: runs/<name>@<n>/ with events and checkpoints, written while it goes */
-  stage({ name: 'train', reads: ['planned', 'dataset', 'shards'], gives: 'run', run: trainStage }),
+  /** Token ids: runs/<name>@<n>/ with events and checkpoints, written while it goes; streamed shards are made meanwhile */
+  stage({
+    name: 'train',
+    reads: ['planned', 'dataset', 'shards'],
+    gives: 'run',
+    run: (deps, walk) => trainStage(deps, { ...walk, stream: (folder) => streamShards(deps, { ...walk, folder }) }),
+  }),
 
   /** Held-out rows, answered by base and tuned: reports/<name>@<n>/ as data, as samples and as a page */
   stage({ name: 'eval', reads: ['planned', 'dataset', 'shards', 'run'], gives: 'report', run: evalStage }),

@@ -54,7 +54,7 @@ export async function summariseTokens(
       continue;
     }
     tally.rows++;
-    if (made.truncated) tally.truncatedRows++;
+    if (made.cutTokens > 0) tally.truncatedRows++;
     if (made.split) tally.splitRows++;
     for (const { ids, weights } of made.documents) {
       tally.documents++;

@@ -19,7 +19,7 @@ import type {
   StepResult,
   TrainSession,
 } from '../spec/train-engine.ts';
-import { openShards, type ShardReader } from '../store/shard-reader.ts';
+import { openShards, type Pack, type ShardReader } from '../store/shard-reader.ts';
 import { type OptimizerState, readOptimizer, writeFullModel, writeOptimizer } from './checkpoint-files.ts';
 import { openDecoder } from './decoder.ts';
 import type { AdapterShape } from './llama.ts';
@@ -45,6 +45,7 @@ interface Loaded {
 /** Everything that is asked of the engine, in the process it computes in. `worker.ts` puts it behind messages. */
 export function openSession(runtime: Runtime): TrainSession {
   let loaded: Loaded | undefined;
+  const windows = windowReader();
   const need = (): Loaded => {
     if (!loaded) throw new MartletError('bug', 'nothing is loaded yet');
     return loaded;
@@ -60,7 +61,11 @@ export function openSession(runtime: Runtime): TrainSession {
       };
       return result;
     },
-    step: (request) => step(need(), request),
+    async step(request) {
+      const { window } = request;
+      const shards = window ? await windows.open(window.folder) : splitOf(need());
+      return step(need(), request, shards.packsOf('train', request.step - (window?.firstStep ?? 0)));
+    },
     evaluate: (request) => evaluate(need(), request),
     generate: (request) => generate(runtime, need(), request),
     score: (request) => score(need(), request),
@@ -82,6 +87,7 @@ export function openSession(runtime: Runtime): TrainSession {
     },
     async [Symbol.asyncDispose]() {
       loaded?.shards?.[Symbol.dispose]();
+      windows.close();
       loaded = undefined;
     },
   };
@@ -145,11 +151,28 @@ function splitOf(loaded: Loaded): ShardReader {
   return loaded.shards;
 }
 
-async function step(loaded: Loaded, request: StepRequest): Promise<StepResult> {
+/** The window in use. */
+function windowReader() {
+  let current: { readonly folder: string; readonly reader: ShardReader } | undefined;
+  const close = (): void => {
+    current?.reader.close();
+    current = undefined;
+  };
+  return {
+    async open(folder: string): Promise<ShardReader> {
+      if (current?.folder === folder) return current.reader;
+      close();
+      current = { folder, reader: await openShards(folder) };
+      return current.reader;
+    },
+    close,
+  };
+}
+
+async function step(loaded: Loaded, request: StepRequest, packs: readonly Pack[]): Promise<StepResult> {
   const { trainer, optimizer, plan } = loaded;
   if (!optimizer) throw new MartletError('bug', 'the engine was loaded for inference');
   const began = performance.now();
-  const packs = splitOf(loaded).packsOf('train', request.step);
   const result = await trainStep({ trainer, optimizer, values: plan.values.train, packs, ...request });
   return {
     ...result,

@@ -59,6 +59,12 @@ export interface OpenEncoderOptions {
   readonly now: Date;
 }
 
+/** The day of a moment, in UTC. */
+export const dayOf = (now: Date): string => now.toISOString().slice(0, 10);
+
+/** What shards tell templates of a day: the same at any hour, so that a row is the same tokens all day. */
+export const noonOf = (day: string): Date => new Date(`${day}T12:00:00Z`);
+
 export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder> {
   const { folder, render, now } = options;
   const [tokenizer, config, chat] = await Promise.all([

@@ -94,6 +94,7 @@ function resolveExecution({ recipe, facts, values, notes }: ExecutionRequest): O
     engineReason: asked === 'auto' ? picked.reason : 'asked for',
     threads: orDerive<number | 'unknown'>(['execution', 'threads'], threads, () => deriveThreads(facts.machine)),
     memoryGiB,
+    shardsGiB: orNull(['execution', 'shardsGiB'], recipe.execution.shardsGiB),
     packTokens: orDerive(
       ['train', 'packTokens'],
       recipe.train.packTokens,

@@ -8,6 +8,7 @@ import {
   loraModules,
   mixKinds,
   mixStops,
+  overflows,
   packings,
   rewrittenRules,
   schedules,
@@ -100,7 +101,7 @@ export const planValues = z
         agent: z.enum(agentFormats).describe('How tools are written where the template has no place for them.'),
         system: z.string().nullable().describe('System message for rows without one.'),
         lengthTokens: z.number().int().describe('Longest row.'),
-        overflow: z.enum(['refuse', 'drop', 'truncate-prompt']).describe('What happens to longer ones.'),
+        overflow: z.enum(overflows).describe('What happens to longer ones.'),
       })
       .describe('From messages to tokens.'),
     adapter: z
@@ -156,6 +157,7 @@ export const planExecution = z
     engineReason: z.string().describe('Why.'),
     threads: z.union([z.number().int(), z.literal('unknown')]).describe('Threads.'),
     memoryGiB: prediction.describe('Memory the run may take.'),
+    shardsGiB: z.number().nullable().describe('Disk that streamed shards may take; null where all are kept.'),
     packTokens: z.number().int().describe('Tokens computed at once.'),
     packing: z.enum(packings).describe('How rows share packs.'),
     checkpointEvery: z.union([z.number().int(), z.literal('unknown')]).describe('Steps between checkpoints.'),

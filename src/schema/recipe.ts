@@ -20,6 +20,7 @@ export const sourceFormats = [
 export const rewrittenRules = ['refuse', 'split', 'per-turn'] as const;
 export const controlTokenRules = ['text', 'special', 'refuse'] as const;
 export const agentFormats = ['none', 'react', 'hermes', 'qwen'] as const;
+export const overflows = ['refuse', 'drop', 'truncate-prompt', 'truncate-answer', 'split'] as const;
 export const packings = ['best-fit', 'sequential', 'none'] as const;
 export const textRowKinds = ['file', 'paragraph', 'line'] as const;
 export const mixKinds = ['concat', 'interleave'] as const;
@@ -245,8 +246,8 @@ export const recipe = z
           tier: 'basic',
         }),
         overflow: field(
-          z.enum(['refuse', 'drop', 'truncate-prompt']).default('refuse'),
-          'What happens to a longer row. The answer is never cut.',
+          z.enum(overflows).default('refuse'),
+          'What happens to a longer row: refuse it, drop it, cut its prompt from the front, cut its answer from the end, or split it, which only plain text can be. The answer is cut where truncate-answer says so, and never else.',
           { tier: 'expert' },
         ),
       })
@@ -360,6 +361,11 @@ export const recipe = z
         memoryGiB: field(
           z.number().positive().optional(),
           'Memory the run may take; what the machine has when absent.',
+          { unit: 'GiB', tier: 'expert' },
+        ),
+        shardsGiB: field(
+          z.number().positive().optional(),
+          'Disk that the tokens of training rows may take. With it they are streamed: made while training, a window of steps at a time, and removed after use, with the same result. Absent: all of them are kept.',
           { unit: 'GiB', tier: 'expert' },
         ),
       })

@@ -12,13 +12,16 @@ export const shardSplits = ['train', 'heldout'] as const;
  *   (documents of one row, such as a chosen and a rejected answer, share a group)
  * - `<split>.prompts.u32`   layouts `pair` and `group` only: two numbers a document: first token and length of the prompt
  *   that it continues, which the documents of a group share and which is stored once. Length 0: none.
- * - `<split>.rows.jsonl`    `{id, source, file, line, sha256}` of each row, in document order
+ * - `<split>.rows.jsonl`    `{id, source, file, line, sha256}` of each row, in document order; `cutTokens` where it was cut
+ * - `train.lines.u64`         streamed shards only: two numbers a row: first byte and length of its line in the dataset's
+ *   `rows.jsonl`. The tokens of training rows are then made of these lines, a window of steps at a time: the files of ids
+ *   and weights are empty, and first tokens are 0.
  * - `<split>.schedule.u32`  documents in the order they are trained; `<split>.packs.u32`: where each pack ends in it;
  *   `<split>.steps.u32`: where each step ends in packs. Held-out documents have a schedule too: packs, one step.
  */
 export const shards = z
   .strictObject({
-    schema: z.literal('shards/2').describe('Document kind and version.'),
+    schema: z.literal('shards/3').describe('Document kind and version.'),
     layout: z
       .enum(['sequence', 'pair', 'group'])
       .describe("What the method's rows look like: one document, a preferred and a rejected one, or several answers."),
@@ -26,6 +29,8 @@ export const shards = z
     packing: z.enum(packings).describe('How the rows of a step were put into packs.'),
     lengthTokens: z.number().int().describe('Longest document allowed.'),
     epochs: z.number().describe('Passes the schedule covers.'),
+    streamed: z.boolean().describe('Whether tokens of training rows are made while training, and not kept.'),
+    day: z.iso.date().describe('The day that templates were told.'),
     tokenizer: sha256Hex.describe('Fingerprint of the tokenizer.'),
     template: sha256Hex.describe('Fingerprint of the chat template.'),
     recipe: sha256Hex.describe('Fingerprint of the part of the recipe that decides the tokens.'),
@@ -56,7 +61,10 @@ export const shards = z
       )
       .describe('Samples that became no document.'),
     truncated: z.number().int().describe('Rows cut to length.'),
-    split: z.number().int().describe('Rows that became several documents, because the template rewrites them.'),
+    split: z
+      .number()
+      .int()
+      .describe('Rows that became several documents: the template rewrites them, or they are long texts.'),
   })
   .describe('Token shards and the order they are trained in.');
 
@@ -67,6 +75,7 @@ export const shardRow = z
     file: z.string().describe('Its file.'),
     line: z.number().int().describe('Its line.'),
     sha256: sha256Hex.describe('sha-256 of the raw row.'),
+    cutTokens: z.number().int().optional().describe('Tokens cut off it to fit; absent for none.'),
   })
   .describe('Where a document came from.');
 

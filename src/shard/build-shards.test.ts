@@ -144,6 +144,49 @@ describe('pairs', () => {
     expect([...reader.document('train', 1).ids]).toEqual([1, 4]);
   });
 
+  test.each([1, 2, 3, 4])(
+    'and groups store the prompt of their answers once, and give each token back (%i)',
+    async (seed) => {
+      const random = randomStream(streamKey(31, seed));
+      const words = (least: number, span: number): string =>
+        Array.from(
+          { length: least + random.below(span) },
+          () => `${['', '*', '~'][random.below(3)]}${random.below(500)}`,
+        ).join(' ');
+      const layout = seed % 2 === 0 ? 'pair' : 'group';
+      const answersOf: string[][] = [];
+      const samples = Array.from({ length: 40 }, (_, line) => {
+        const prompt = words(3, 30);
+        const answers = Array.from(
+          { length: layout === 'pair' ? 2 : 2 + random.below(4) },
+          () => `${prompt} ${words(1, 9)} *1`,
+        );
+        answersOf.push(answers);
+        const [first = '', second = ''] = answers;
+        const said = (content: string) => [{ role: 'assistant' as const, content }];
+        return layout === 'pair'
+          ? spelled(first, line + 1, { rejected: said(second) })
+          : spelled(first, line + 1, { ranked: answers.map((answer) => ({ messages: said(answer), score: 0 })) });
+      });
+      const { folder, manifest } = await files.build(samples, { layout, packTokens: 200 });
+      using reader = await openShards(folder);
+      const documents = answersOf.flatMap((answers, row) => answers.map((answer) => ({ row, answer })));
+      let stored = 0;
+      for (const [index, { row, answer }] of documents.entries()) {
+        const made = reader.document('train', index);
+        const { ids, weights } = tokensOf(spelled(answer, 1));
+        expect(made).toMatchObject({ ids, weights, row, group: row });
+        const first = answersOf[row]?.[0] === answer && (index === 0 || documents[index - 1]?.row !== row);
+        expect(made.promptTokens).toBeGreaterThanOrEqual(3);
+        stored += ids.length - (first ? 0 : made.promptTokens);
+      }
+      expect(manifest.splits.train).toMatchObject({ documents: documents.length, storedTokens: stored });
+      for (const pack of allPacks(reader, 'train').flat())
+        for (const { row } of pack.documents)
+          expect(pack.documents.filter((other) => other.row === row)).toHaveLength(answersOf[row]?.length ?? 0);
+    },
+  );
+
   test('without a rejected answer are lost, with a reason', async () => {
     const samples = [pair('1 *2', '1 *3', 1), spelled('1 *4', 2)];
     const { manifest } = await files.build(samples, {

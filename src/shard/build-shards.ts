@@ -11,6 +11,7 @@ import { requireLittleEndian } from '../store/shard-layout.ts';
 import type { EncodeBlock, LostRow } from './encode-block.ts';
 import { encodeInOrder } from './encode-in-order.ts';
 import { openBuild } from './open-build.ts';
+import { packRows } from './pack.ts';
 import { type ScheduledRows, scheduleSteps } from './schedule.ts';
 
 export interface BuildShardsRequest {
@@ -30,6 +31,10 @@ export interface BuildShardsRequest {
   readonly templateFingerprint: string;
   readonly stopTokens: readonly number[];
   readonly layout: Shards['layout'];
+  /** Leaves out the tokens of training rows: they are made while training. */
+  readonly streamed?: boolean;
+  /** The day that templates are told. */
+  readonly day: string;
   readonly code: string;
   readonly onProgress?: ((blocks: number) => void) | undefined;
   readonly signal?: AbortSignal;
@@ -47,9 +52,9 @@ export function recipePart({ render, method, data }: PlanValues, layout: Shards[
  * @throws MartletError `row-too-long` (overflow: refuse), `loss-budget`, `nothing-to-train`, `shards-too-large`.
  */
 export async function buildShards(request: BuildShardsRequest): Promise<Shards> {
-  const { values, folder, layout, packTokens, packing } = request;
+  const { values, folder, layout, packTokens, packing, streamed = false } = request;
   requireLittleEndian();
-  await using build = await openBuild(folder, layout);
+  await using build = await openBuild(folder, { layout, streamed });
   const { train, heldout } = build;
   for await (const { index, block } of encodeInOrder(request, build.blocks)) {
     await build.add(block);
@@ -64,25 +69,26 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
     });
 
   let scheduled = 0;
-  const steps = function* (of: ScheduledRows): Generator<readonly number[]> {
+  const packed = (rows: readonly number[], { tokens }: ScheduledRows): readonly (readonly number[])[] => {
+    const sizes = rows.map((row) => tokens[row] ?? 0);
+    return packRows(sizes, { capacity: packTokens, packing }).map((pack) => pack.map((index) => rows[index] ?? 0));
+  };
+  const trainCounts = await train.finish(function* (of) {
     for (const step of scheduleSteps(of, values.train)) {
       scheduled += step.length;
-      yield step;
+      yield packed(step, of);
     }
-  };
-  const trainCounts = await train.finish({ packTokens, packing, steps });
-  const heldoutCounts = await heldout.finish({
-    packTokens,
-    packing,
-    steps: ({ order }) => (order.length > 0 ? [Array.from(order)] : []),
   });
+  const heldoutCounts = await heldout.finish((of) => (of.order.length > 0 ? [packed(Array.from(of.order), of)] : []));
   const manifest: Shards = {
-    schema: 'shards/2',
+    schema: 'shards/3',
     layout,
     packTokens,
     packing,
     lengthTokens: values.render.lengthTokens,
     epochs: scheduled / trainCounts.rows,
+    streamed,
+    day: request.day,
     tokenizer: request.tokenizerFingerprint,
     template: request.templateFingerprint,
     recipe: recipePart(values, layout),
@@ -113,7 +119,7 @@ function refuseTooLong(lost: readonly LostRow[], { overflow, lengthTokens }: Pla
   throw new MartletError(
     'row-too-long',
     `${formatCount(long.length)} row${long.length === 1 ? ' is' : 's are'} longer than ${lengthTokens} tokens:\n${listRows(long)}`,
-    { hint: `Set render.lengthTokens: ${longest} to keep them all, or render.overflow: drop or truncate-prompt.` },
+    { hint: `Set render.lengthTokens: ${longest} to keep them all, or choose another render.overflow.` },
   );
 }
 

@@ -24,7 +24,12 @@ export type EncodeSample = (sample: Sample) => Encoded | Promise<Encoded>;
 export type LostFate = Shards['lost'][number]['fate'];
 
 export type RowDocuments =
-  | { readonly documents: readonly Tokens[]; readonly truncated: boolean; readonly split?: boolean }
+  | {
+      readonly documents: readonly Tokens[];
+      /** Tokens that were cut off them to fit; 0 for none. */
+      readonly cutTokens: number;
+      readonly split?: boolean;
+    }
   | { readonly fate: LostFate; readonly reason: string; readonly longestTokens?: number };
 
 export interface DocumentRules {
@@ -49,42 +54,75 @@ export async function documentsOf(sample: Sample, { layout, encode, render }: Do
     split ||= parts.length > 1;
     documents.push(...parts);
   }
-  if (split) return cutApart(documents, render);
-  return cutTogether(documents, render);
+  if (split) return fitApart(documents, render);
+  if (render.overflow === 'split' && sample.plain === true) return splitText(documents, render.lengthTokens);
+  return fitTogether(documents, render);
 }
 
-function cutTogether(documents: readonly Tokens[], render: DocumentRules['render']): RowDocuments {
+/** The documents of a row within its length, each in the same way, so that they keep their common prompt. */
+function fitTogether(documents: readonly Tokens[], { lengthTokens, overflow }: DocumentRules['render']): RowDocuments {
   const longestTokens = Math.max(...documents.map(({ ids }) => ids.length));
-  const surplus = longestTokens - render.lengthTokens;
-  if (surplus <= 0) return { documents, truncated: false };
-  const tooLong = `${longestTokens} tokens, where ${render.lengthTokens} are allowed`;
-  if (render.overflow !== 'truncate-prompt') return { fate: 'too-long', reason: tooLong, longestTokens };
-  // The same cut in every document of the row, so that a pair keeps its common prompt; one token must stay in front of
-  // the first learned one, which is predicted from it.
-  const spare = Math.min(...documents.map(firstLearned)) - 1;
-  if (surplus > spare)
-    return { fate: 'too-long', reason: `${tooLong}, and only ${spare} of them are prompt that can go`, longestTokens };
-  return {
-    documents: documents.map(({ ids, weights }) => ({
-      ids: ids.subarray(surplus),
-      weights: weights.subarray(surplus),
-    })),
-    truncated: true,
-  };
+  const surplus = longestTokens - lengthTokens;
+  if (surplus <= 0) return { documents, cutTokens: 0 };
+  const tooLong = (why: string): RowDocuments => ({
+    fate: 'too-long',
+    reason: `${longestTokens} tokens, where ${lengthTokens} are allowed${why}`,
+    longestTokens,
+  });
+  if (overflow === 'truncate-answer') {
+    const kept = documents.map((document) => part(document, 0, lengthTokens));
+    if (kept.some((document) => firstLearned(document) === -1)) return tooLong(', and nothing learned would be left');
+    return { documents: kept, cutTokens: tokensIn(documents) - tokensIn(kept) };
+  }
+  if (overflow === 'truncate-prompt') {
+    // One token must stay in front of the first learned one, which is predicted from it.
+    const spare = Math.min(...documents.map(firstLearned)) - 1;
+    if (surplus > spare) return tooLong(`, and only ${spare} of them are prompt that can go`);
+    const kept = documents.map((document) => part(document, surplus));
+    return { documents: kept, cutTokens: tokensIn(documents) - tokensIn(kept) };
+  }
+  return tooLong(overflow === 'split' ? ', and only plain text can be split' : '');
 }
 
-/** Documents of a split row share no prompt, so that each is cut for itself. */
-function cutApart(documents: readonly Tokens[], render: DocumentRules['render']): RowDocuments {
-  const cut: Tokens[] = [];
-  let truncated = false;
+/** Documents of a row that the template splits share no prompt, so that each is fitted for itself. */
+function fitApart(documents: readonly Tokens[], render: DocumentRules['render']): RowDocuments {
+  const kept: Tokens[] = [];
+  let cutTokens = 0;
   for (const document of documents) {
-    const one = cutTogether([document], render);
+    const one = fitTogether([document], render);
     if ('fate' in one) return one;
-    truncated ||= one.truncated;
-    cut.push(...one.documents);
+    cutTokens += one.cutTokens;
+    kept.push(...one.documents);
   }
-  return { documents: cut, truncated, split: true };
+  return { documents: kept, cutTokens, split: true };
 }
+
+/**
+ * A text in pieces. Each begins with the last token of the one before, as context alone: the token behind it is predicted
+ * from it, so that every token that is learned in the whole is learned once in the pieces.
+ */
+function splitText(documents: readonly Tokens[], lengthTokens: number): RowDocuments {
+  const longestTokens = Math.max(...documents.map(({ ids }) => ids.length));
+  if (longestTokens <= lengthTokens) return { documents, cutTokens: 0 };
+  if (lengthTokens < 2)
+    return { fate: 'too-long', reason: 'pieces of one token have nothing to predict', longestTokens };
+  const pieces = documents.flatMap((document) => {
+    const made: Tokens[] = [];
+    for (let from = 0; from + 1 < document.ids.length; from += lengthTokens - 1) {
+      const { ids, weights } = part(document, from, from + lengthTokens);
+      made.push({ ids, weights: from === 0 ? weights : weights.with(0, 0) });
+    }
+    return made;
+  });
+  return { documents: pieces.filter((piece) => firstLearned(piece) !== -1), cutTokens: 0, split: true };
+}
+
+const part = ({ ids, weights }: Tokens, from: number, to?: number): Tokens => ({
+  ids: ids.subarray(from, to),
+  weights: weights.subarray(from, to),
+});
+
+const tokensIn = (documents: readonly Tokens[]): number => documents.reduce((sum, { ids }) => sum + ids.length, 0);
 
 /** Nothing predicts the first token, so it is never learned. */
 function firstLearned({ weights }: Tokens): number {

@@ -14,6 +14,8 @@ export interface EncodedRows {
   readonly order: Float64Array;
   /** Lines of `<split>.rows.jsonl`. */
   readonly lines: Uint8Array;
+  /** Two numbers a row: where its line begins in the block, and its length, in bytes. */
+  readonly places: Float64Array;
 }
 
 export interface LostRow {
@@ -25,6 +27,8 @@ export interface LostRow {
 }
 
 export interface EncodedBlock {
+  /** Of the lines that were encoded. */
+  readonly bytes: number;
   readonly splits: Readonly<Record<ShardSplit, EncodedRows>>;
   readonly lost: readonly LostRow[];
   readonly truncated: number;
@@ -43,17 +47,20 @@ export async function encodeBlock(lines: Uint8Array, rules: DocumentRules): Prom
   const lost: LostRow[] = [];
   let truncated = 0;
   let split = 0;
-  for (const sample of samplesOf(lines)) {
+  for (const { sample, place } of samplesOf(lines)) {
     const result = await documentsOf(sample, rules);
     if ('fate' in result) {
       lost.push({ ...result, id: sample.id, place: `${sample.provenance.file}:${sample.provenance.line}` });
       continue;
     }
-    if (result.truncated) truncated++;
+    const { documents, cutTokens } = result;
+    if (cutTokens > 0) truncated++;
     if (result.split) split++;
-    splits[sample.split].add(sample, result.documents, result.split ? 0 : sharedPrompt(result.documents));
+    const shared = result.split ? 0 : sharedPrompt(documents);
+    splits[sample.split].add({ sample, place, documents, cutTokens, shared });
   }
   return {
+    bytes: lines.byteLength,
     splits: Object.fromEntries(shardSplits.map((split) => [split, splits[split].finish()])) as EncodedBlock['splits'],
     lost,
     truncated,
@@ -61,14 +68,27 @@ export async function encodeBlock(lines: Uint8Array, rules: DocumentRules): Prom
   };
 }
 
-function* samplesOf(lines: Uint8Array): Generator<Sample> {
+/** First byte and length of a line in its block. */
+type LinePlace = readonly [start: number, length: number];
+
+function* samplesOf(lines: Uint8Array): Generator<{ readonly sample: Sample; readonly place: LinePlace }> {
   const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
   for (let start = 0; start < bytes.length; ) {
     const feed = bytes.indexOf(10, start);
     const end = feed === -1 ? bytes.length : feed;
-    if (end > start) yield JSON.parse(bytes.toString('utf8', start, end)) as Sample;
+    if (end > start)
+      yield { sample: JSON.parse(bytes.toString('utf8', start, end)) as Sample, place: [start, end - start] };
     start = end + 1;
   }
+}
+
+interface CollectedRow {
+  readonly sample: Sample;
+  readonly place: LinePlace;
+  readonly documents: readonly Tokens[];
+  readonly cutTokens: number;
+  /** First tokens that all documents have in common and that are stored once. */
+  readonly shared: number;
 }
 
 function rowCollector() {
@@ -78,6 +98,7 @@ function rowCollector() {
   const pieces: Tokens[] = [];
   const order: number[] = [];
   const lines: string[] = [];
+  const places: number[] = [];
   const store = ({ ids, weights }: Tokens, from: number, to: number): number => {
     const first = tokens;
     pieces.push({ ids: ids.subarray(from, to), weights: weights.subarray(from, to) });
@@ -85,8 +106,7 @@ function rowCollector() {
     return first;
   };
   return {
-    /** @param shared first tokens that all documents have in common and that are stored once */
-    add(sample: Sample, ...[made, shared]: [readonly Tokens[], number]): void {
+    add({ sample, place, documents: made, cutTokens, shared }: CollectedRow): void {
       const prompt = made[0] && shared > 0 ? store(made[0], 0, shared) : tokens;
       for (const document of made) {
         const length = document.ids.length;
@@ -95,7 +115,9 @@ function rowCollector() {
       }
       order.push(...contentOrder(sample.id));
       const { source, file, line, sha256 } = sample.provenance;
-      lines.push(`${JSON.stringify({ id: sample.id, source, file, line, sha256 } satisfies ShardRow)}\n`);
+      const row: ShardRow = { id: sample.id, source, file, line, sha256, ...(cutTokens > 0 && { cutTokens }) };
+      lines.push(`${JSON.stringify(row)}\n`);
+      places.push(...place);
       rows++;
     },
     finish(): EncodedRows {
@@ -114,6 +136,7 @@ function rowCollector() {
         weights,
         order: Float64Array.from(order),
         lines: new TextEncoder().encode(lines.join('')),
+        places: Float64Array.from(places),
       };
     },
   };

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import type { OpenEncoderOptions } from '../models/encoder.ts';
@@ -25,7 +24,7 @@ export interface EncodePool extends AsyncDisposable {
 export const smallestForThreads = 2 ** 19;
 
 /** Threads that encode: each opens the model's tokenizer and template for itself. */
-export function openEncodePool(data: EncodeThreadData, threads = availableParallelism()): EncodePool {
+export function openEncodePool(data: EncodeThreadData, threads: number): EncodePool {
   const workers = Array.from({ length: threads }, () => openThread(data));
   return {
     encoders: workers.map(({ encode }) => encode),

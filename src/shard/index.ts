@@ -3,3 +3,5 @@ export { countTokens, type TokenCounts } from './count-tokens.ts';
 export { documentsOf, type Encoded, type EncodeSample } from './documents.ts';
 export { type EncodeBlock, type EncodedBlock, encodeBlock } from './encode-block.ts';
 export { type ShardInputs, shardStage } from './shard-stage.ts';
+export { type StreamShardsRequest, streamShards } from './stream-shards.ts';
+export { type OpenWindowsRequest, openWindows, type ShardWindows } from './windows.ts';

@@ -16,6 +16,8 @@ const noteEvery = 16;
 /** A line of `progress.jsonl`: all files up to here were with the system when it was written. */
 interface ProgressNote {
   readonly blocks: number;
+  /** Of the dataset's `rows.jsonl`. */
+  readonly bytes: number;
   readonly truncated: number;
   readonly split: number;
   readonly lost: readonly LostRow[];
@@ -38,11 +40,14 @@ export interface ShardBuild extends AsyncDisposable {
 }
 
 /** Files under construction, from where a killed process left them. */
-export async function openBuild(folder: string, layout: Shards['layout']): Promise<ShardBuild> {
+export async function openBuild(
+  folder: string,
+  { layout, streamed }: Pick<Shards, 'layout' | 'streamed'>,
+): Promise<ShardBuild> {
   const notes = await readNotes(join(folder, progressFile));
   const last = notes.list.at(-1);
   if (!last) await removeParts(folder);
-  const train = await createSplitWriter(folder, { split: 'train', layout, progress: last?.splits.train });
+  const train = await createSplitWriter(folder, { split: 'train', layout, streamed, progress: last?.splits.train });
   const heldout = await createSplitWriter(folder, { split: 'heldout', layout, progress: last?.splits.heldout });
   const progress = await createFileWriter(join(folder, progressFile), { keepBytes: notes.bytes });
   const rows = { train: last?.splits.train.rows ?? 0, heldout: last?.splits.heldout.rows ?? 0 };
@@ -51,6 +56,7 @@ export async function openBuild(folder: string, layout: Shards['layout']): Promi
   let truncated = last?.truncated ?? 0;
   let split = last?.split ?? 0;
   let blocks = last?.blocks ?? 0;
+  let bytes = last?.bytes ?? 0;
   const close = async (): Promise<void> => {
     await train[Symbol.asyncDispose]();
     await heldout[Symbol.asyncDispose]();
@@ -67,15 +73,23 @@ export async function openBuild(folder: string, layout: Shards['layout']): Promi
     async add(block) {
       for (const split of shardSplits) {
         rows[split] += block.splits[split].rows;
-        await (split === 'train' ? train : heldout).add(block.splits[split]);
+        await (split === 'train' ? train : heldout).add(block.splits[split], bytes);
       }
       truncated += block.truncated;
       split += block.split;
       lost.push(...block.lost);
       blocks++;
+      bytes += block.bytes;
       if (blocks % noteEvery !== 0) return;
       const splits = { train: await train.flush(), heldout: await heldout.flush() };
-      await progress.writeJson({ blocks, truncated, split, lost: lost.slice(noted), splits } satisfies ProgressNote);
+      await progress.writeJson({
+        blocks,
+        bytes,
+        truncated,
+        split,
+        lost: lost.slice(noted),
+        splits,
+      } satisfies ProgressNote);
       await progress.flush();
       noted = lost.length;
     },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
-import { packBestFit } from './pack.ts';
+import { packBestFit, packRows } from './pack.ts';
 
 test('the largest first, each into the fullest pack with room', () => {
   expect(packBestFit([3, 7, 2, 5, 3], 10)).toEqual([
@@ -34,6 +34,22 @@ test('each item once, packs within capacity, and few of them (seeded)', () => {
     const [a = 0, b = 0] = room.sort((left, right) => right - left);
     if (packs.length > 1) expect(a + b).toBeLessThan(capacity);
   }
+});
+
+test('every way of packing holds each row once, within capacity, however many there are (seeded)', () => {
+  for (const packing of ['best-fit', 'sequential', 'none'] as const)
+    for (const count of [0, 1, 50, 2 ** 16 + 500]) {
+      const random = randomStream(streamKey(6, count));
+      const sizes = Array.from({ length: count }, () => 1 + random.below(130));
+      const packs = packRows(sizes, { capacity: 100, packing });
+      const order = packs.flat();
+      expect(order.toSorted((a, b) => a - b)).toEqual(sizes.map((_, index) => index));
+      for (const pack of packs)
+        if (pack.length > 1) expect(pack.reduce((sum, index) => sum + (sizes[index] ?? 0), 0)).toBeLessThanOrEqual(100);
+      // In their order, rows stand as they came; with none, alone.
+      if (packing !== 'best-fit') expect(order).toEqual(order.toSorted((a, b) => a - b));
+      if (packing === 'none') expect(packs).toHaveLength(count);
+    }
 });
 
 test('a hundred thousand items are packed almost without waste', () => {

@@ -47,6 +47,25 @@ test('a part of a pass is its first rows', () => {
   expect(schedule(30, { epochs: 0.1 }).flat()).toHaveLength(3);
 });
 
+test('groupByLength brings rows of like length into one step, each row still once a pass (seeded)', () => {
+  for (let seed = 0; seed < 30; seed++) {
+    const random = randomStream(streamKey(8, seed));
+    const tokens = Array.from({ length: 20 + random.below(3000) }, () => 1 + random.below(500));
+    const rows = { order: tokens.map((_, row) => row), tokens };
+    const spread = (steps: (readonly number[])[]): number =>
+      steps.reduce((sum, step) => {
+        const sizes = step.map((row) => tokens[row] ?? 0);
+        return sum + Math.max(...sizes) - Math.min(...sizes);
+      }, 0);
+    const [grouped, plain] = [true, false].map((groupByLength) => [
+      ...scheduleSteps(rows, { ...base, seed, groupByLength }),
+    ]) as [(readonly number[])[], (readonly number[])[]];
+    expect(grouped.map((step) => step.length)).toEqual(plain.map((step) => step.length));
+    expect(grouped.flat().toSorted((a, b) => a - b)).toEqual(rows.order);
+    if (tokens.length > 64) expect(spread(grouped)).toBeLessThan(spread(plain) / 2);
+  }
+});
+
 test('maxSteps ends it', () => {
   expect(schedule(100, { maxSteps: 9, epochs: 5 })).toEqual(schedule(100, { epochs: 5 }).slice(0, 9));
 });

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { methodNamed } from '../methods/index.ts';
-import { encodeDocuments, openEncoder } from '../models/encoder.ts';
+import { dayOf, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
 import { dataset as datasetDocument } from '../schema/dataset.ts';
 import type { Plan } from '../schema/plan.ts';
 import { codeVersion } from '../store/made-by.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { readSampleBlocks } from '../store/read-blocks.ts';
 import { shardCode } from '../store/shard-layout.ts';
-import { type Base, baseInput, make, readJson, type StageDeps } from '../store/stage.ts';
+import { type Base, baseInput, make, readJson, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildShards } from './build-shards.ts';
 import { encodeBlock } from './encode-block.ts';
@@ -27,8 +27,10 @@ export interface ShardInputs {
 export async function shardStage(deps: StageDeps, { plan, base, dataset }: ShardInputs): Promise<Artefact> {
   const { render, train, data, method, name } = plan.values;
   const { epochs, maxSteps, rowsPerStep, groupByLength, seed } = train;
-  const { packTokens, packing } = plan.execution;
-  const options = { folder: base.folder, render, now: deps.clock() };
+  const { packTokens, packing, shardsGiB } = plan.execution;
+  const streamed = shardsGiB !== null;
+  const day = dayOf(deps.clock());
+  const options = { folder: base.folder, render, now: noonOf(day) };
   const encoder = await openEncoder(options);
   const { tokenizer, templateFingerprint, stopTokens } = encoder;
   const layout = methodNamed(method.name).layout;
@@ -50,17 +52,21 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
     seed,
     packTokens,
     packing,
+    streamed,
   };
   const inputs = [artefactInput(dataset), baseInput(base)];
   return make(deps, { kind: 'shards', name, of, inputs }, async (folder) => {
     const rules = { layout, render };
-    await using pool = await openPool(dataset.folder, () => openEncodePool({ encoder: options, ...rules }));
+    await using pool = await openPool(dataset.folder, () =>
+      openEncodePool({ encoder: options, ...rules }, threadsOf(plan)),
+    );
     const encodeHere = (lines: Uint8Array) => encodeBlock(lines, { ...rules, encode: encodeDocuments(encoder) });
     // The day counts too: a template may write it into a row.
     const key = fingerprint({
       encoding,
       inputs: inputs.map((input) => input.fingerprint),
-      today: options.now.toISOString().slice(0, 10),
+      day,
+      streamed,
     });
     const built = await inWorkFolder({ parent: join(deps.store.root, 'work'), key, folder }, async (work) =>
       buildShards({
@@ -75,6 +81,8 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
         templateFingerprint,
         stopTokens,
         layout,
+        streamed,
+        day,
         code: `martlet ${(await codeVersion()).version}, shards ${shardCode}`,
         signal: deps.signal,
       }),

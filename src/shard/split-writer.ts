@@ -1,17 +1,15 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import type { Packing } from '../schema/recipe.ts';
 import type { ShardRow, ShardSplit, Shards } from '../schema/shards.ts';
 import { createFileWriter, type FileWriter } from '../store/file-writer.ts';
-import { documentNumbers, promptNumbers, shardFiles } from '../store/shard-layout.ts';
+import { documentNumbers, lineNumbers, promptNumbers, shardFiles } from '../store/shard-layout.ts';
 import { blockDocumentNumbers, contentOrder, type EncodedRows } from './encode-block.ts';
-import { packRows } from './pack.ts';
 import type { ScheduledRows } from './schedule.ts';
 
 const maxTokens = 2 ** 32 - 1;
 
-const bytesOf = (array: Uint32Array | Float32Array): Uint8Array =>
+const bytesOf = (array: Uint32Array | Float32Array | BigUint64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /** How far the files of a split have come; enough to go on from after a kill. */
@@ -28,28 +26,28 @@ export interface SplitProgress {
 export interface SplitWriterOptions {
   readonly split: ShardSplit;
   readonly layout: Shards['layout'];
+  /** Leaves the tokens out, and says where each row stands in the dataset instead. */
+  readonly streamed?: boolean;
   /** Files of a build that was interrupted, as far as they are certain to be whole. */
   readonly progress?: SplitProgress | undefined;
 }
 
-export interface ScheduleRequest {
-  readonly packTokens: number;
-  readonly packing: Packing;
-  readonly steps: (rows: ScheduledRows) => Iterable<readonly number[]>;
-}
+/** Rows by pack, for each step. */
+export type PackSteps = (rows: ScheduledRows) => Iterable<readonly (readonly number[])[]>;
 
 export interface SplitWriter extends AsyncDisposable {
-  add(block: EncodedRows): Promise<void>;
+  /** @param start where the lines it was made of begin in the dataset's `rows.jsonl` */
+  add(block: EncodedRows, start: number): Promise<void>;
   /** All of it with the system now, and how far that is. */
   flush(): Promise<SplitProgress>;
-  /** Packs each step's rows and writes the schedule. Nothing can be added after it. */
-  finish(request: ScheduleRequest): Promise<Shards['splits'][ShardSplit]>;
+  /** Writes the schedule. Nothing can be added after it. */
+  finish(steps: PackSteps): Promise<Shards['splits'][ShardSplit]>;
 }
 
 /** The files of one split. Tokens go straight to the disk; in memory stay four numbers a row. */
 export async function createSplitWriter(
   folder: string,
-  { split, layout, progress }: SplitWriterOptions,
+  { split, layout, streamed = false, progress }: SplitWriterOptions,
 ): Promise<SplitWriter> {
   const names = shardFiles(split);
   const open = (name: string, keepBytes: number | undefined): Promise<FileWriter> =>
@@ -63,7 +61,10 @@ export async function createSplitWriter(
   };
   const prompts =
     layout === 'sequence' ? undefined : await open(names.prompts, kept((progress?.documents ?? 0) * promptNumbers));
-  const writers = [...Object.values(files), ...(prompts ? [prompts] : [])];
+  const places = streamed ? await open(names.lines, kept((progress?.rows ?? 0) * lineNumbers * 2)) : undefined;
+  const writers = [files.ids, files.weights, files.documents, files.rows, prompts, places].filter(
+    (file) => file !== undefined,
+  );
   const close = async (): Promise<void> => {
     for (const file of writers) await file.close();
   };
@@ -74,11 +75,11 @@ export async function createSplitWriter(
   const table = progress ? await readRowTable(folder, { split, layout, progress }) : emptyTable();
 
   return {
-    async add({ rows, documents, ids, weights, order, lines }) {
+    async add({ rows, documents, ids, weights, order, lines, places: inBlock }, start) {
       const count = documents.length / blockDocumentNumbers;
-      if (totals.storedTokens + ids.length > maxTokens)
+      if (!streamed && totals.storedTokens + ids.length > maxTokens)
         throw new MartletError('shards-too-large', `the ${split} rows have more than ${maxTokens} tokens`, {
-          hint: 'Take fewer rows: data.sources[].limit.',
+          hint: 'Stream them: execution.shardsGiB.',
         });
       const written = new Uint32Array(count * documentNumbers);
       const before = new Uint32Array(count * promptNumbers);
@@ -89,8 +90,8 @@ export async function createSplitWriter(
           at + blockDocumentNumbers,
         );
         const globalRow = totals.rows + row;
-        written.set([globalRow, totals.storedTokens + first, own, globalRow], index * documentNumbers);
-        before.set([shared === 0 ? 0 : totals.storedTokens + prompt, shared], index * promptNumbers);
+        written.set([globalRow, streamed ? 0 : totals.storedTokens + first, own, globalRow], index * documentNumbers);
+        before.set([streamed || shared === 0 ? 0 : totals.storedTokens + prompt, shared], index * promptNumbers);
         addDocument(table, { row: globalRow, document: totals.documents + index, tokens: own + shared });
         totals.tokens += own + shared;
         totals.learnedTokens += learned;
@@ -100,20 +101,26 @@ export async function createSplitWriter(
       totals.rows += rows;
       totals.rowBytes += lines.length;
       totals.documents += count;
-      totals.storedTokens += ids.length;
       await files.documents.write(bytesOf(written));
       await prompts?.write(bytesOf(before));
+      await files.rows.write(lines);
+      if (places) {
+        await places.write(
+          bytesOf(BigUint64Array.from(inBlock, (value, at) => BigInt(at % lineNumbers === 0 ? start + value : value))),
+        );
+        return;
+      }
+      totals.storedTokens += ids.length;
       await files.ids.write(bytesOf(ids));
       await files.weights.write(bytesOf(weights));
-      await files.rows.write(lines);
     },
     async flush() {
       for (const file of writers) await file.flush();
       return { ...totals };
     },
-    async finish(request) {
+    async finish(steps) {
       await close();
-      const counts = await writeSchedule(folder, { split, table, documents: totals.documents, ...request });
+      const counts = await writeSchedule(folder, { split, table, documents: totals.documents, steps });
       const { rowBytes: _, ...kept } = totals;
       return { ...kept, ...counts };
     },
@@ -163,14 +170,15 @@ async function readRowTable(folder: string, { split, layout, progress }: ReadTab
   return table;
 }
 
-interface WriteScheduleRequest extends ScheduleRequest {
+interface WriteScheduleRequest {
+  readonly steps: PackSteps;
   readonly split: ShardSplit;
   readonly table: RowTable;
   readonly documents: number;
 }
 
 async function writeSchedule(folder: string, request: WriteScheduleRequest): Promise<{ packs: number; steps: number }> {
-  const { split, table, documents, packTokens: capacity, packing } = request;
+  const { split, table, documents } = request;
   const names = shardFiles(split);
   const create = async (name: string): Promise<FileWriter> => {
     // An interrupted build may have come this far.
@@ -184,10 +192,9 @@ async function writeSchedule(folder: string, request: WriteScheduleRequest): Pro
     file.write(bytesOf(Uint32Array.from(values)));
   const counts = { packs: 0, steps: 0 };
   let scheduled = 0;
-  for (const rows of request.steps({ order: contentSorted(table), tokens: table.tokens })) {
-    const sizes = rows.map((row) => table.tokens[row] ?? 0);
-    for (const pack of packRows(sizes, { capacity, packing })) {
-      const indices = pack.flatMap((index) => documentsOfRow(table, { row: rows[index] ?? 0, documents }));
+  for (const step of request.steps({ order: contentSorted(table), tokens: table.tokens })) {
+    for (const rows of step) {
+      const indices = rows.flatMap((row) => documentsOfRow(table, { row, documents }));
       await numbers(schedule, ...indices);
       scheduled += indices.length;
       await numbers(packs, scheduled);

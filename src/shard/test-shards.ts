@@ -131,6 +131,7 @@ export function testShards() {
         templateFingerprint: 'b'.repeat(64),
         stopTokens: [2],
         layout,
+        day: '2026-11-28',
         code: 'test',
         ...more,
       });

@@ -52,6 +52,15 @@ export interface StepRequest {
   /** Counted from 0. */
   readonly step: number;
   readonly learningRate: number;
+  /** Where the step's tokens are, when the shards that were loaded are streamed. */
+  readonly window?: StepWindow;
+}
+
+/** Shards that hold some steps of the schedule. They are removed once steps of another window are asked for. */
+export interface StepWindow {
+  readonly folder: string;
+  /** Which step of the whole schedule is its first. */
+  readonly firstStep: number;
 }
 
 export interface StepResult {

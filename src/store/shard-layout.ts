@@ -9,6 +9,7 @@ export const shardFiles = (split: ShardSplit) => ({
   documents: `${split}.documents.u32`,
   prompts: `${split}.prompts.u32`,
   rows: `${split}.rows.jsonl`,
+  lines: `${split}.lines.u64`,
   schedule: `${split}.schedule.u32`,
   packs: `${split}.packs.u32`,
   steps: `${split}.steps.u32`,
@@ -20,11 +21,14 @@ export const documentNumbers = 4;
 /** Numbers a document in `prompts`: first token, tokens. */
 export const promptNumbers = 2;
 
+/** Numbers a row in `lines`: first byte, bytes. */
+export const lineNumbers = 2;
+
 /**
  * Raised whenever the same rows and values would give other shards, so that older ones are not taken for them; also part of
  * what decides whether the store holds them already.
  */
-export const shardCode = 2;
+export const shardCode = 3;
 
 /** Shards are little-endian, and typed arrays have the byte order of the machine. */
 export function requireLittleEndian(): void {

@@ -26,12 +26,14 @@ beforeAll(() => {
   mkdirSync(good);
   const write = (name: string, array: Uint32Array | Float32Array): void => writeFileSync(join(good, name), array);
   const manifest: Shards = {
-    schema: 'shards/2',
+    schema: 'shards/3',
     layout: 'sequence',
     packTokens: 5,
     packing: 'best-fit',
     lengthTokens: 4,
     epochs: 1,
+    streamed: false,
+    day: '2026-11-28',
     tokenizer: 'a'.repeat(64),
     template: 'b'.repeat(64),
     recipe: 'c'.repeat(64),

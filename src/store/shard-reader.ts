@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant, MartletError } from '../core/error.ts';
 import { type ShardRow, type ShardSplit, type Shards, shardRow, shardSplits, shards } from '../schema/shards.ts';
-import { documentNumbers, promptNumbers, requireLittleEndian, shardFiles } from './shard-layout.ts';
+import { documentNumbers, lineNumbers, promptNumbers, requireLittleEndian, shardFiles } from './shard-layout.ts';
 
 /** One document. The arrays are views: they are not to be written to. */
 export interface ShardDocument {
@@ -18,6 +18,12 @@ export interface ShardDocument {
   readonly group: number;
 }
 
+/** A document without its tokens. */
+export interface DocumentOutline extends Pick<ShardDocument, 'row' | 'group' | 'promptTokens'> {
+  /** With its prompt. */
+  readonly tokens: number;
+}
+
 /** Documents computed at once; none sees another. */
 export interface Pack {
   readonly documents: readonly ShardDocument[];
@@ -30,7 +36,13 @@ export interface ShardReader extends Disposable {
   packsOf(split: ShardSplit, step: number): readonly Pack[];
   /** Indices of the documents of a step, in the order they are trained. */
   stepDocuments(split: ShardSplit, step: number): Uint32Array;
+  /** Indices of the documents of each pack of a step. */
+  stepPacks(split: ShardSplit, step: number): readonly Uint32Array[];
+  /** @throws MartletError `shards-streamed` for a document whose tokens are made while training */
   document(split: ShardSplit, index: number): ShardDocument;
+  outline(split: ShardSplit, index: number): DocumentOutline;
+  /** Where a training row of streamed shards stands in the dataset's `rows.jsonl`, in bytes. */
+  lineOf(row: number): { readonly start: number; readonly length: number };
   /** Where a document came from. */
   rowOf(split: ShardSplit, documentIndex: number): ShardRow;
   close(): void;
@@ -61,7 +73,10 @@ export async function openShards(folder: string, options: OpenShardsOptions = {}
     stepCount: (split) => open[split].steps.length,
     packsOf: (split, step) => open[split].packsOf(step),
     stepDocuments: (split, step) => open[split].stepDocuments(step),
+    stepPacks: (split, step) => open[split].stepPacks(step),
     document: (split, index) => open[split].document(index),
+    outline: (split, index) => open[split].outline(index),
+    lineOf: (row) => open.train.lineOf(row),
     rowOf: (split, index) => open[split].rowOf(index),
     close,
     [Symbol.dispose]: close,
@@ -98,6 +113,10 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
   const counts = manifest.splits[split];
   const names = shardFiles(split);
   const path = (part: keyof typeof names): string => join(folder, names[part]);
+  const streamed = manifest.streamed && split === 'train';
+  /** Where there are no tokens, nothing points to any. */
+  const outside = (first: number, length: number): boolean =>
+    streamed ? first !== 0 : first + length > counts.storedTokens;
   const table = (
     part: 'documents' | 'prompts' | 'schedule' | 'packs' | 'steps',
     length: number | null,
@@ -118,23 +137,36 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
     if (index >= counts.documents) throw unreadable(path('schedule'), `names document ${index} of ${counts.documents}`);
   for (let at = 0; at < documents.length; at += documentNumbers) {
     const [row = 0, first = 0, length = 0] = documents.subarray(at, at + documentNumbers);
-    if (row >= counts.rows || first + length > counts.storedTokens)
+    if (row >= counts.rows || outside(first, length))
       throw unreadable(path('documents'), `points outside the rows or tokens in document ${at / documentNumbers}`);
   }
   for (let at = 0; prompts && at < prompts.length; at += promptNumbers)
-    if ((prompts[at] ?? 0) + (prompts[at + 1] ?? 0) > counts.storedTokens)
+    if (outside(prompts[at] ?? 0, prompts[at + 1] ?? 0))
       throw unreadable(path('prompts'), `points outside the tokens in document ${at / promptNumbers}`);
   const ids = tokenFile(path('ids'), { count: counts.storedTokens, wholeFileBytes });
   const weights = tokenFile(path('weights'), { count: counts.storedTokens, wholeFileBytes });
   const rows = rowFile(path('rows'), counts.rows);
+  const lines = streamed ? readLines(path('lines'), counts.rows) : null;
 
   const end = (ends: Uint32Array, index: number): number => (index < 0 ? 0 : (ends[index] ?? 0));
-  const document = (index: number): ShardDocument => {
+  const entry = (index: number) => {
     invariant(index >= 0 && index < counts.documents, `document ${index} of ${counts.documents} was asked for`);
     const at = index * documentNumbers;
     const [row = 0, first = 0, length = 0, group = 0] = documents.subarray(at, at + documentNumbers);
     const [promptFirst = 0, promptTokens = 0] =
       prompts?.subarray(index * promptNumbers, (index + 1) * promptNumbers) ?? [];
+    return { row, first, length, group, promptFirst, promptTokens };
+  };
+  const outline = (index: number): DocumentOutline => {
+    const { row, group, length, promptTokens } = entry(index);
+    return { row, group, promptTokens, tokens: promptTokens + length };
+  };
+  const document = (index: number): ShardDocument => {
+    if (streamed)
+      throw new MartletError('shards-streamed', `the tokens of training rows are not kept in ${folder}`, {
+        hint: 'They are made while training. Leave out execution.shardsGiB to keep them.',
+      });
+    const { row, first, length, group, promptFirst, promptTokens } = entry(index);
     const own = {
       ids: new Uint32Array(...ids.range(first, length)),
       weights: new Float32Array(...weights.range(first, length)),
@@ -149,21 +181,33 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
   };
   const checkStep = (step: number): void =>
     invariant(step >= 0 && step < steps.length, `step ${step} of ${steps.length} was asked for (${split})`);
+  const stepPacks = (step: number): readonly Uint32Array[] => {
+    checkStep(step);
+    const from = end(steps, step - 1);
+    return Array.from({ length: end(steps, step) - from }, (_, pack) =>
+      schedule.subarray(end(packs, from + pack - 1), end(packs, from + pack)),
+    );
+  };
   return {
     steps,
     document,
+    outline,
+    stepPacks,
     stepDocuments(step: number): Uint32Array {
       checkStep(step);
       return schedule.subarray(end(packs, end(steps, step - 1) - 1), end(packs, end(steps, step) - 1));
     },
-    packsOf(step: number): readonly Pack[] {
-      checkStep(step);
-      const result: Pack[] = [];
-      for (let pack = end(steps, step - 1); pack < end(steps, step); pack++)
-        result.push({ documents: Array.from(schedule.subarray(end(packs, pack - 1), end(packs, pack)), document) });
-      return result;
+    packsOf: (step: number): readonly Pack[] =>
+      stepPacks(step).map((pack) => ({ documents: Array.from(pack, document) })),
+    rowOf: (index: number): ShardRow => rows.read(entry(index).row),
+    lineOf(row: number) {
+      invariant(
+        lines !== null && row >= 0 && row < counts.rows,
+        `the line of row ${row} of ${counts.rows} was asked for`,
+      );
+      const [start = 0n, length = 0n] = lines.subarray(row * lineNumbers, (row + 1) * lineNumbers);
+      return { start: Number(start), length: Number(length) };
     },
-    rowOf: (index: number): ShardRow => rows.read(document(index).row),
     close(): void {
       ids.close();
       weights.close();
@@ -176,6 +220,13 @@ function readTable(file: string): Uint32Array {
   const bytes = readFileSync(file);
   if (bytes.length % 4 !== 0) throw unreadable(file, 'is cut off: its size is no multiple of 4');
   return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+function readLines(file: string, rows: number): BigUint64Array {
+  const halves = readTable(file);
+  if (halves.length !== rows * lineNumbers * 2)
+    throw unreadable(file, `holds ${halves.length * 4} bytes, where ${rows} rows take ${rows * lineNumbers * 8}`);
+  return new BigUint64Array(halves.buffer);
 }
 
 /** Ends grow and the last one is `total`. */

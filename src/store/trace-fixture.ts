@@ -223,12 +223,14 @@ function shardsOf(rows: number): Shards {
     steps: 3,
   };
   return {
-    schema: 'shards/2',
+    schema: 'shards/3',
     layout: 'sequence',
     packTokens: 64,
     packing: 'best-fit',
     lengthTokens: 32,
     epochs: 1,
+    streamed: false,
+    day: '2026-11-28',
     tokenizer: fingerprint('tokenizer'),
     template: fingerprint('template'),
     recipe: fingerprint('recipe'),

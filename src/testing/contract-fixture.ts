@@ -88,6 +88,7 @@ export async function contractRun({ folder, flags = [] }: ContractRunOptions): P
     templateFingerprint: 'b'.repeat(64),
     stopTokens: [2],
     layout: 'sequence',
+    day: '2026-11-28',
     code: 'test',
   });
   const planFile = join(own, 'plan.json');

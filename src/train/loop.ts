@@ -2,17 +2,25 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
-import type { TrainEngine, TrainSession } from '../spec/train-engine.ts';
+import type { StepWindow, TrainEngine, TrainSession } from '../spec/train-engine.ts';
 import { newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
 import { type EventBody, type EventLogOptions, openEventLog } from './event-log.ts';
 import { runFailure } from './run-failure.ts';
 import { learningRateAt } from './schedule.ts';
+
+/** Tokens of streamed shards, made a window of steps at a time. */
+export interface StepWindows extends AsyncDisposable {
+  /** The window of a step; undefined once aborted. */
+  holding(step: number): Promise<StepWindow | undefined>;
+}
 
 export interface TrainRequest {
   readonly plan: Plan;
   readonly planFile: string;
   readonly baseFolder: string;
   readonly shardsFolder: string;
+  /** Where the tokens of a step are, when the shards do not keep them. */
+  readonly windows?: StepWindows | undefined;
   /** Steps of the shards' schedule. */
   readonly steps: number;
   readonly hasHeldOut: boolean;
@@ -137,7 +145,9 @@ async function course({ request, session, note, resumed, at }: Course): Promise<
 
   while (done < steps && !signal?.aborted) {
     const learningRate = learningRateAt(done, steps, values);
-    const { memoryBytes, ...result } = await session.step({ step: done, learningRate });
+    const window = await request.windows?.holding(done);
+    if (signal?.aborted) break;
+    const { memoryBytes, ...result } = await session.step({ step: done, learningRate, ...(window && { window }) });
     refuseNotFinite({ values: { loss: result.loss, gradient: result.gradientNorm }, step: done + 1, learningRate });
     done++;
     at(done);

@@ -10,7 +10,7 @@ import { readSamples } from '../store/read-samples.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { newestCheckpoint } from './checkpoints.ts';
-import { train } from './loop.ts';
+import { type StepWindows, train } from './loop.ts';
 
 export interface TrainInputs {
   readonly plan: Plan;
@@ -18,7 +18,12 @@ export interface TrainInputs {
   readonly planned: Artefact;
   readonly dataset: Artefact;
   readonly shards: Artefact;
+  /** Opens the windows of streamed shards in a folder; undefined where all tokens are kept. */
+  readonly stream: (folder: string) => Promise<StepWindows | undefined>;
 }
+
+/** Inside a run while it trains on streamed shards. */
+const windowsFolder = '.windows';
 
 /**
  * Reads plan, shards and base; writes events and checkpoints while it goes: `runs/<name>@<n>/`. A run that was stopped or
@@ -28,7 +33,7 @@ export interface TrainInputs {
  */
 export async function trainStage(
   deps: StageDeps,
-  { plan, base, planned, dataset, shards }: TrainInputs,
+  { plan, base, planned, dataset, shards, stream }: TrainInputs,
 ): Promise<Artefact> {
   const { name } = plan.values;
   const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
@@ -52,11 +57,13 @@ export async function trainStage(
   };
   await writeJson(join(begun.folder, 'run.json'), document);
   const { splits } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
+  await using windows = await stream(join(begun.folder, windowsFolder));
   const outcome = await train({
     plan,
     planFile: join(planned.folder, 'plan.json'),
     baseFolder: base.folder,
     shardsFolder: shards.folder,
+    windows,
     steps: splits.train.steps,
     hasHeldOut: splits.heldout.documents > 0,
     runFolder: begun.folder,
@@ -75,6 +82,7 @@ export async function trainStage(
         retryable: true,
       },
     );
+  await windows?.[Symbol.asyncDispose]();
   const run = await deps.store.sealRun(
     begun.address,
     { kind: 'run', name, key, inputs },

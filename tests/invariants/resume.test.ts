@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -32,6 +32,23 @@ test('the course is worth comparing', async () => {
   expect(undisturbed.steps.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, index) => index + 1));
   expect(undisturbed.steps.at(-1)?.loss).toBeLessThan((undisturbed.steps[0]?.loss ?? 0) / 2);
   expect((await momentsOf(join(scratch, 'whole'), steps)).subarray(-4000).some((byte) => byte !== 0)).toBe(true);
+});
+
+test('streamed in small windows and killed at random moments, it ends with the bytes of shards that are kept', async () => {
+  const store = join(scratch, 'streamed');
+  const ended = await trainInterrupted({
+    recipe,
+    store,
+    seed: 12,
+    times: 3,
+    ways: ['kill', 'kill-engine', 'kill-both', 'interrupt'],
+    withinMs: 0.6 * courseMs(undisturbed),
+    // Windows of three steps: two of them, and what each takes beside its tokens.
+    flags: ['--set', 'execution.shardsGiB=0.00026'],
+  });
+  expect(ended).toBeGreaterThan(0);
+  expect((await stat(join(store, 'shards/tiny@1/train.ids.u32'))).size).toBe(0);
+  expectSameRun(await finishedRun(store), undisturbed);
 });
 
 test('killed with SIGKILL at random moments, it ends with the same bytes', async () => {

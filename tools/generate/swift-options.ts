@@ -14,6 +14,7 @@ const test = (file: string, title: string): SwiftOption['test'] => ({ file, titl
 const sources = (title: string) => test('src/data/swift-sources.test.ts', title);
 const rows = (title: string) => test('src/data/read-sources.test.ts', title);
 const shards = (title: string) => test('src/shard/build-shards.test.ts', title);
+const documents = (title: string) => test('src/shard/documents.test.ts', title);
 const learn = (title: string) => test('src/render/learn-rules.test.ts', title);
 
 /** One row an option, in the order of ms-swift's documentation. Every test that is named must be there. */
@@ -140,15 +141,39 @@ export const swiftOptions: readonly SwiftOption[] = [
   },
   {
     part: 'from rows to batches',
-    theirs: '`--truncation_strategy left` (and `right`, which cuts answers)',
-    ours: '`render.overflow: truncate-prompt`, within `data.budget.truncated`. An answer is never cut.',
+    theirs: '`--truncation_strategy left`',
+    ours: '`render.overflow: truncate-prompt`, within `data.budget.truncated`; an answer is never cut by it.',
     test: shards('lose the front of their prompt, never of their answer'),
   },
   {
     part: 'from rows to batches',
-    theirs: '`--packing`, `--padding_free`',
-    ours: 'Rows are always packed without padding, and never see one another.',
+    theirs: '`--truncation_strategy right`',
+    ours: '`render.overflow: truncate-answer`, within `data.budget.truncated`: the one choice that cuts answers.',
+    test: documents('their answers are cut where the recipe says so'),
+  },
+  {
+    part: 'from rows to batches',
+    theirs: '`--truncation_strategy split`',
+    ours: '`render.overflow: split`, for plain text; pieces overlap by a token, so that each is learned once.',
+    test: documents('a long text is split'),
+  },
+  {
+    part: 'from rows to batches',
+    theirs: '`--packing`, `--padding_free`, `--packing_strategy`',
+    ours: 'Rows are always packed without padding, and never see one another; `train.packing: best-fit | sequential | none`.',
     test: test('src/shard/pack.test.ts', 'each item once, packs within capacity'),
+  },
+  {
+    part: 'from rows to batches',
+    theirs: '`--group_by_length`',
+    ours: '`train.groupByLength`',
+    test: test('src/shard/schedule.test.ts', 'groupByLength brings rows of like length'),
+  },
+  {
+    part: 'from rows to batches',
+    theirs: '`--streaming`, with `--max_steps` and a shuffle buffer',
+    ours: '`execution.shardsGiB`: shards within so much disk. Rows are counted and shuffled as ever, so that neither `train.maxSteps` nor a buffer is needed, and the result is the same.',
+    test: test('src/shard/windows.test.ts', 'are the packs that would have been stored'),
   },
   {
     part: 'from rows to batches',

@@ -31,7 +31,7 @@ export const rowsWithinLength: Check = ({ values: { render }, facts: { tokens } 
           code: 'row-too-long',
           path: ['render', 'lengthTokens'],
           message: `The longest row has ${tokens.longest} tokens.`,
-          expected: `at least ${tokens.longest}, or render.overflow drop or truncate-prompt`,
+          expected: `at least ${tokens.longest}, or another render.overflow`,
         }),
       ]
     : [];
