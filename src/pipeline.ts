@@ -9,6 +9,7 @@ import { dataStage } from './data/index.ts';
 import { evalStage } from './eval/index.ts';
 import { exportStage } from './export/index.ts';
 import type { Plan } from './schema/plan.ts';
+import { servedPrompts } from './serve/index.ts';
 import { shardStage, streamShards } from './shard/index.ts';
 import { type Base, baseInput, make, type StageDeps, writeJson } from './store/stage.ts';
 import type { Artefact } from './store/store.ts';
@@ -54,7 +55,8 @@ export const stages: readonly Stage[] = [
     name: 'train',
     reads: ['planned', 'dataset', 'shards'],
     gives: 'run',
-    run: (deps, walk) => trainStage(deps, { ...walk, stream: (folder) => streamShards(deps, { ...walk, folder }) }),
+    run: (deps, walk) =>
+      trainStage(deps, { ...walk, servedPrompts, stream: (folder) => streamShards(deps, { ...walk, folder }) }),
   }),
 
   /** Held-out rows, answered by base and tuned: reports/<name>@<n>/ as data, as samples and as a page */

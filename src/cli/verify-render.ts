@@ -9,6 +9,7 @@ import { readSources } from '../pipeline.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { CliContext } from './context.ts';
 import { loadPlan } from './load-plan.ts';
+import { presentEngines } from './present-engines.ts';
 import { storeRoot } from './store-root.ts';
 
 export interface VerifyRenderRequest {
@@ -31,8 +32,6 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   const { folder } = await resolveModel({ addresses: base, home: martletHome(env), env, cwd, log, signal });
   const now = context.now();
   const encoder = await openEncoder({ folder, render, now });
-  // What serves opens an encoder of its own; it must come to the same.
-  const serving = await openEncoder({ folder, render, now });
   const resolveFeedback = (address: string): string =>
     resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
   const fetchDataset = datasetFetcher({ home: martletHome(env), env, log, signal });
@@ -46,8 +45,10 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   const samples = await drawRows(kept(outcomes), request.rows, train.seed);
   if (samples.length === 0)
     throw new MartletError('nothing-to-train', 'no row is kept', { hint: 'martlet data build tells why.' });
-  const engines = [{ name: 'embedded', promptIds: serving.prompt }];
-  return runGate({ encoder, samples, engines, signal });
+  // What serves opens an encoder of its own; it must come to the same.
+  const serving = await openEncoder({ folder, render, now });
+  await using present = await presentEngines({ folder, serving, formats: plan.values.export.formats, now, env });
+  return await runGate({ encoder, samples, ...present, signal });
 }
 
 async function* kept(outcomes: AsyncIterable<{ readonly sample: Sample | null }>): AsyncGenerator<Sample> {

@@ -27,26 +27,37 @@ export interface OpenLlamaCppOptions {
   readonly home?: string;
 }
 
+/** The vocabulary of a GGUF file alone: no weights are loaded, and none need to be in it. */
+export interface LlamaCppVocabulary extends AsyncDisposable {
+  /** Ids of text, control tokens in it included, with the token in front that the file asks for. */
+  tokenize(text: string): readonly number[];
+}
+
+/** @throws MartletError as `openGgufWithLlamaCpp` */
+export async function openVocabularyWithLlamaCpp(
+  options: Pick<OpenLlamaCppOptions, 'file' | 'env' | 'home'>,
+): Promise<LlamaCppVocabulary> {
+  const { llama, model } = await loadGguf({ ...options, threads: 1, vocabOnly: true });
+  const { bos, shouldPrependBosToken } = model.tokens;
+  return {
+    tokenize(text) {
+      const ids = model.tokenize(text, true);
+      // As llama.cpp's server does: the token in front is not written twice.
+      return shouldPrependBosToken && bos !== null && ids[0] !== bos ? [bos, ...ids] : ids;
+    },
+    async [Symbol.asyncDispose]() {
+      await llama.dispose();
+    },
+  };
+}
+
 /**
  * @throws MartletError `environment-missing` before `martlet setup llama-cpp`; `gguf-refused` when llama.cpp does not
  * take the file, with its reason.
  */
 export async function openGgufWithLlamaCpp(options: OpenLlamaCppOptions): Promise<LlamaCppModel> {
-  const { env, home } = options;
-  const place = { name: 'llama-cpp', env, ...(home === undefined ? {} : { home }) };
-  const { getLlama } = (await import(await environmentModule(place, 'node-llama-cpp'))) as NodeLlamaCpp;
-  const said: string[] = [];
-  const llama = await getLlama({
-    gpu: false,
-    build: 'never',
-    skipDownload: true,
-    maxThreads: options.threads,
-    progressLogs: false,
-    logLevel: 'error',
-    logger: (_level, message) => void said.push(message.trim()),
-  });
+  const { llama, model, refused } = await loadGguf({ ...options, vocabOnly: false });
   try {
-    const model = await llama.loadModel({ modelPath: options.file, gpuLayers: 0 });
     const context = await model.createContext({
       sequences: 1,
       contextSize: options.contextTokens,
@@ -60,8 +71,42 @@ export async function openGgufWithLlamaCpp(options: OpenLlamaCppOptions): Promis
     return wrap({ llama, model, sequence: context.getSequence(), contextTokens: options.contextTokens });
   } catch (cause) {
     await llama.dispose();
+    throw refused(cause);
+  }
+}
+
+interface Loaded {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  /** What a failure of llama.cpp is told as. */
+  readonly refused: (cause: unknown) => MartletError;
+}
+
+async function loadGguf(
+  options: Pick<OpenLlamaCppOptions, 'file' | 'threads' | 'env' | 'home'> & { readonly vocabOnly: boolean },
+): Promise<Loaded> {
+  const { file, env, home, threads, vocabOnly } = options;
+  const place = { name: 'llama-cpp', env, ...(home === undefined ? {} : { home }) };
+  const { getLlama } = (await import(await environmentModule(place, 'node-llama-cpp'))) as NodeLlamaCpp;
+  const said: string[] = [];
+  const llama = await getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    maxThreads: threads,
+    progressLogs: false,
+    logLevel: 'error',
+    logger: (_level, message) => void said.push(message.trim()),
+  });
+  const refused = (cause: unknown): MartletError => {
     const reason = said.at(-1) ?? (cause as Error).message;
-    throw new MartletError('gguf-refused', `llama.cpp does not take ${options.file}: ${reason}`, { cause });
+    return new MartletError('gguf-refused', `llama.cpp does not take ${file}: ${reason}`, { cause });
+  };
+  try {
+    return { llama, model: await llama.loadModel({ modelPath: file, gpuLayers: 0, vocabOnly }), refused };
+  } catch (cause) {
+    await llama.dispose();
+    throw refused(cause);
   }
 }
 
@@ -135,13 +180,14 @@ interface NodeLlamaCpp {
 }
 
 interface Llama {
-  loadModel(options: { modelPath: string; gpuLayers: 0 }): Promise<LlamaModel>;
+  loadModel(options: { modelPath: string; gpuLayers: 0; vocabOnly: boolean }): Promise<LlamaModel>;
   dispose(): Promise<void>;
 }
 
 interface LlamaModel {
   readonly fileInfo: { readonly metadata: { readonly tokenizer: { readonly ggml: { readonly tokens: string[] } } } };
-  tokenize(text: string, special: boolean, options: 'trimLeadingSpace'): number[];
+  readonly tokens: { readonly bos: number | null; readonly shouldPrependBosToken: boolean };
+  tokenize(text: string, special: boolean, options?: 'trimLeadingSpace'): number[];
   createContext(options: {
     sequences: 1;
     contextSize: number;

@@ -2,6 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { copyModelFiles } from '../engine/checkpoint-files.ts';
+import { templateFile } from '../models/chat-template.ts';
 import { exportGguf } from '../models/gguf-write.ts';
 import type { Certificate, Model } from '../schema/model.ts';
 import type { PlanValues } from '../schema/plan.ts';
@@ -101,6 +102,7 @@ async function writeFormat(
     case 'adapter': {
       for (const name of ['adapter_config.json', 'adapter_model.safetensors'])
         await copyFile(join(checkpointFolder, name), join(target, name));
+      await writeTemplate(values, target);
       return { after: await observe(request, { baseFolder, checkpointFolder: target }), reader };
     }
     case 'safetensors': {
@@ -129,10 +131,18 @@ async function writeFormat(
 
 async function writeMerged(request: ExportRequest, folder: string): Promise<void> {
   const { baseFolder, checkpointFolder, values } = request;
-  if (values.adapter.kind === 'lora') return mergeAdapter({ baseFolder, adapterFolder: checkpointFolder, folder });
-  await copyFile(join(checkpointFolder, 'model.safetensors'), join(folder, 'model.safetensors'));
-  await copyModelFiles(checkpointFolder, folder);
-  await writeFloat32Config(folder);
+  if (values.adapter.kind === 'lora') await mergeAdapter({ baseFolder, adapterFolder: checkpointFolder, folder });
+  else {
+    await copyFile(join(checkpointFolder, 'model.safetensors'), join(folder, 'model.safetensors'));
+    await copyModelFiles(checkpointFolder, folder);
+    await writeFloat32Config(folder);
+  }
+  await writeTemplate(values, folder);
+}
+
+/** A template of the recipe's own goes with the model, so that who serves it renders as training did. */
+async function writeTemplate({ render }: PlanValues, folder: string): Promise<void> {
+  if (render.template !== 'model') await copyFile(render.template, join(folder, templateFile));
 }
 
 /** Loads a model in an engine of its own and asks it. Without a checkpoint it answers as the base it was given. */

@@ -4,6 +4,9 @@ import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { readJsonObject } from './config.ts';
 
+/** Where transformers looks first. */
+export const templateFile = 'chat_template.jinja';
+
 export interface ChatTemplate {
   /** Jinja. */
   readonly source: string;
@@ -29,7 +32,7 @@ export async function readChatTemplate(folder: string): Promise<ChatTemplate> {
 /** The same; undefined when there is none. */
 export async function findChatTemplate(folder: string): Promise<ChatTemplate | undefined> {
   const config = await readJsonObject(join(folder, 'tokenizer_config.json'));
-  const source = (await textOf(join(folder, 'chat_template.jinja'))) ?? templateIn(config?.chat_template);
+  const source = (await textOf(join(folder, templateFile))) ?? templateIn(config?.chat_template);
   if (source === undefined) return undefined;
   const specialTokens = await readSpecialTokens(folder);
   return { source, specialTokens, fingerprint: fingerprint({ source, specialTokens }) };

@@ -21,6 +21,7 @@ import {
 } from '../render/index.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Message, Sample } from '../schema/sample.ts';
+import type { ChatBody } from '../spec/prompt-engine.ts';
 import type { Tokenizer } from '../spec/tokenizer.ts';
 import { type ChatTemplate, readChatTemplate, readSpecialTokens } from './chat-template.ts';
 import { readJsonObject, readModelConfig } from './config.ts';
@@ -41,6 +42,10 @@ export interface Encoder {
   /** What is wrong with a row as training data: see `render/conformance.ts`. */
   check(sample: Conversation): readonly Finding[];
   prompt(request: Conversation): readonly number[];
+  /** The conversation as an engine that renders by itself must be asked: the system message and the tools written out. */
+  handedOn(request: ChatBody): ChatBody;
+  /** The Jinja it renders by. */
+  readonly templateSource: string;
   /** Text of an answer, special tokens left out. */
   answer(ids: readonly number[]): string;
 }
@@ -99,12 +104,21 @@ export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder>
   };
   return {
     tokenizer,
+    templateSource: chat.source,
     templateFingerprint: chat.fingerprint,
     stopTokens,
     sample: (sample) => encodeSample(request(sample)),
     row: (sample) => encodeRow({ ...request(sample), rewritten }),
     check: (sample) => checkConformance({ ...request(sample), rewritten }),
     prompt: (conversation) => Array.from(encodePrompt(input(conversation)).ids),
+    handedOn: ({ messages, tools, ...rest }) => {
+      const written = applyAgent(agent, {
+        messages: withSystem(messages as unknown as readonly Message[]),
+        tools: agent === 'none' ? undefined : prepareTools(tools as readonly TemplateData[] | undefined),
+      });
+      const offered = agent === 'none' && tools ? { tools } : {};
+      return { ...rest, ...offered, messages: written.messages as ChatBody['messages'] };
+    },
     answer: (ids) => tokenizer.decode(ids, { skipSpecial: true }),
   };
 }

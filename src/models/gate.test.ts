@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MartletError } from '../core/error.ts';
 import type { Sample } from '../schema/sample.ts';
+import type { PromptEngine } from '../spec/prompt-engine.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
 import { type Encoder, openEncoder } from './encoder.ts';
 import { drawRows, formatFailure, requireGate, runGate } from './gate.ts';
@@ -29,17 +31,27 @@ const talk = (line: number): Sample =>
     { role: 'assistant', content: 'Green.' },
   ]);
 
+const engineOf = (name: string, promptIds: PromptEngine['promptIds']): PromptEngine => ({
+  name,
+  promptIds,
+  async [Symbol.asyncDispose]() {},
+});
+const same = (of: Encoder): PromptEngine =>
+  engineOf('same', async (body) => of.prompt(body as unknown as Parameters<Encoder['prompt']>[0]));
+
 test('sound rows pass, and an engine that sees the same prompts agrees', async () => {
-  const engines = [{ name: 'same', promptIds: encoder.prompt }];
-  const report = await runGate({ encoder, samples: [talk(1), talk(2)], engines });
-  expect(report).toMatchObject({ ok: true, rows: 2, documents: 2, splitRows: 0, failures: [] });
+  const absent = [{ name: 'vLLM', reason: 'not here' }];
+  const report = await runGate({ encoder, samples: [talk(1), talk(2)], engines: [same(encoder)], absent });
+  expect(report).toMatchObject({ ok: true, rows: 2, documents: 2, splitRows: 0, failures: [], absent });
+  expect(report.engines).toEqual([{ name: 'same', prompts: 4 }]);
   expect(report.learnedTokens).toBeGreaterThan(0);
   expect(() => requireGate(report)).not.toThrow();
 });
 
 test('(g) an engine that sees another prompt is named, with the token it is at', async () => {
   const engines = [
-    { name: 'other', promptIds: (each: Parameters<Encoder['prompt']>[0]) => [...encoder.prompt(each), 13] },
+    engineOf('other', async (body) => [...(await same(encoder).promptIds(body)), 13]),
+    engineOf('shy', () => Promise.reject(new MartletError('too-much', 'it has a headache'))),
   ];
   const report = await runGate({ encoder, samples: [talk(1)], engines });
   expect(report.ok).toBe(false);
@@ -47,8 +59,12 @@ test('(g) an engine that sees another prompt is named, with the token it is at',
   expect(report.failures.map(({ check, code, turn }) => [check, code, turn])).toEqual([
     ['g', 'engine-differs', 2],
     ['g', 'engine-differs', 4],
+    ['g', 'engine-refused', 2],
+    ['g', 'engine-refused', 4],
   ]);
   expect(report.failures[0]?.message).toMatch(/^other computes on 13 .* where training has/);
+  expect(report.failures[0]?.window?.tokens.length).toBeGreaterThan(4);
+  expect(report.failures[2]?.message).toBe('shy refuses the prompt of this answer: it has a headache');
 });
 
 test('(g) holds where tools are written as text and their results joined', async () => {
@@ -64,7 +80,7 @@ test('(g) holds where tools are written as text and their results joined', async
   const report = await runGate({
     encoder: agent,
     samples: [row],
-    engines: [{ name: 'same', promptIds: agent.prompt }],
+    engines: [same(agent)],
   });
   expect(report.failures).toEqual([]);
   expect(report.ok).toBe(true);

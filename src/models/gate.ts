@@ -1,15 +1,11 @@
 import { MartletError } from '../core/error.ts';
 import { formatPath } from '../core/issue.ts';
 import { randomStream, streamKey } from '../core/random.ts';
-import { type Finding, firstDifference, type GateCheck, type RowDocument, type TokenWindow } from '../render/index.ts';
+import type { Finding, GateCheck, TokenWindow } from '../render/index.ts';
 import type { Sample } from '../schema/sample.ts';
-import type { Conversation, Encoder } from './encoder.ts';
-
-/** An engine that answers prompts; asked for the ids it would compute on. */
-export interface PromptSource {
-  readonly name: string;
-  promptIds(conversation: Conversation): Promise<readonly number[]> | readonly number[];
-}
+import type { PromptEngine } from '../spec/prompt-engine.ts';
+import type { Encoder } from './encoder.ts';
+import { engineFindings } from './engine-findings.ts';
 
 /** One thing that is wrong, with the row, the turn and the tokens it was found at. */
 export interface GateFailure {
@@ -35,13 +31,25 @@ export interface GateReport {
   readonly splitRows: number;
   readonly tokens: number;
   readonly learnedTokens: number;
+  /** The engines that were asked (g), and of how many prompts. */
+  readonly engines: readonly { readonly name: string; readonly prompts: number }[];
+  /** Engines that could not be asked, each with the reason: nothing is known of them. */
+  readonly absent: readonly AbsentEngine[];
   readonly failures: readonly GateFailure[];
+}
+
+export interface AbsentEngine {
+  readonly name: string;
+  readonly reason: string;
 }
 
 export interface GateRequest {
   readonly encoder: Encoder;
   readonly samples: AsyncIterable<Sample> | Iterable<Sample>;
-  readonly engines?: readonly PromptSource[];
+  readonly engines?: readonly PromptEngine[];
+  readonly absent?: readonly AbsentEngine[];
+  /** Names of engines that the model is not meant for: where they differ is a warning. */
+  readonly warnOnly?: readonly string[];
   /** Leaves out rows that become no document: the shards' account holds them. */
   readonly trainedOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -49,8 +57,9 @@ export interface GateRequest {
 
 /** Runs the conformance gate (`render/conformance.ts`) over rows, and asks each engine for its prompts (g). */
 export async function runGate(request: GateRequest): Promise<GateReport> {
-  const { encoder, samples, engines = [], trainedOnly = false, signal } = request;
+  const { encoder, samples, engines = [], absent = [], warnOnly = [], trainedOnly = false, signal } = request;
   const counts = { rows: 0, documents: 0, splitRows: 0, tokens: 0, learnedTokens: 0 };
+  const asked = engines.map((engine) => ({ engine, prompts: 0 }));
   const failures: GateFailure[] = [];
   for await (const sample of samples) {
     signal?.throwIfAborted();
@@ -64,15 +73,22 @@ export async function runGate(request: GateRequest): Promise<GateReport> {
       counts.tokens += value.ids.length;
       counts.learnedTokens += value.learnedTokens;
     }
-    const findings = encoder.check(sample).filter(({ code }) => !trainedOnly || code !== 'no-supervision');
-    const served = await Promise.all(
-      engines.flatMap((engine) =>
-        documents.map((each, index) => servedFindings({ engine, each, index, encoder, sample })),
-      ),
-    );
-    for (const finding of [...findings, ...served.flat()]) failures.push(failureOf(finding, sample));
+    const findings: Finding[] = encoder.check(sample).filter(({ code }) => !trainedOnly || code !== 'no-supervision');
+    for (const each of asked) {
+      const served = await engineFindings({ engine: each.engine, encoder, sample, documents });
+      each.prompts += served.prompts;
+      const severity = warnOnly.includes(each.engine.name) ? 'warning' : 'error';
+      findings.push(...served.findings.map((finding) => ({ ...finding, severity }) as const));
+    }
+    for (const finding of findings) failures.push(failureOf(finding, sample));
   }
-  return { ok: failures.every(({ severity }) => severity !== 'error'), ...counts, failures };
+  return {
+    ok: failures.every(({ severity }) => severity !== 'error'),
+    ...counts,
+    engines: asked.map(({ engine, prompts }) => ({ name: engine.name, prompts })),
+    absent,
+    failures,
+  };
 }
 
 function failureOf(finding: Finding, { id, provenance }: Sample): GateFailure {
@@ -80,56 +96,6 @@ function failureOf(finding: Finding, { id, provenance }: Sample): GateFailure {
   const turn = path[0] === 'messages' && typeof path[1] === 'number' ? path[1] : null;
   const row = { id, file: provenance.file, line: provenance.line };
   return { check, code, severity, row, turn, document, place: formatPath(path), message, fix, window };
-}
-
-interface ServedRequest {
-  readonly engine: PromptSource;
-  readonly each: RowDocument;
-  readonly index: number;
-  readonly encoder: Encoder;
-  readonly sample: Sample;
-}
-
-/** (g): what an engine computes on before each learned answer is what the answer was trained behind. */
-async function servedFindings({ engine, each, index, encoder, sample }: ServedRequest): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const { value, request } = each;
-  // Plain text is continued, not answered: no engine is asked with it.
-  if (sample.plain) return findings;
-  // Rendering may put a system message in front and join results of tools: answers keep their order.
-  const answers = (messages: readonly { readonly role?: unknown }[]): number[] =>
-    messages.flatMap(({ role }, at) => (role === 'assistant' ? [at] : []));
-  const own = answers(sample.messages);
-  const rendered = answers(request.messages);
-  for (const turn of value.turns) {
-    if (request.messages[turn.message]?.role !== 'assistant' || !turn.promptMatches) continue;
-    const messages = sample.messages.slice(0, own[rendered.indexOf(turn.message)]);
-    const theirs = await engine.promptIds({ ...sample, messages });
-    const ours = value.ids.subarray(0, turn.firstToken);
-    const different = firstDifference(theirs, ours);
-    if (different < 0) continue;
-    const named = (id: number | undefined): string =>
-      id === undefined ? 'nothing' : `${id} (${JSON.stringify(encoder.tokenizer.tokenOf(id) ?? '?')})`;
-    const first = Math.max(0, different - 4);
-    findings.push({
-      check: 'g',
-      code: 'engine-differs',
-      severity: 'error',
-      path: ['messages', turn.message],
-      message: `${engine.name} computes on ${named(theirs[different])} as token ${different} of the prompt, where training has ${named(ours[different])}`,
-      fix: 'The engine renders or cuts the prompt otherwise: give it the template and tokenizer of the model.',
-      document: index,
-      window: {
-        first,
-        tokens: Array.from(value.ids.subarray(first, first + 9), (id, at) => ({
-          id,
-          text: encoder.tokenizer.tokenOf(id) ?? '?',
-          weight: value.weights[first + at] ?? 0,
-        })),
-      },
-    });
-  }
-  return findings;
 }
 
 const drawnFrom = 20_000;

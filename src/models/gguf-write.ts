@@ -31,19 +31,45 @@ export async function exportGguf(request: {
   readonly signal?: AbortSignal | undefined;
 }): Promise<void> {
   const { modelFolder, file, dtype } = request;
+  const { config, metadata } = await modelMetadata({ ...request, fileType: fileTypes[dtype] });
+  await using weights = await openSafetensors(modelFolder);
+  await writeGguf(file, metadata, tensorSources({ weights, config, dtype, signal: request.signal }));
+}
+
+/**
+ * Writes what such a file says of tokenizer and chat template, without weights: enough for llama.cpp to cut text.
+ * @throws MartletError `unsupported-tokenizer`, `unsupported-architecture`, `config-missing`
+ */
+export async function exportGgufVocabulary(request: {
+  readonly modelFolder: string;
+  readonly file: string;
+  /** Jinja in place of the folder's. */
+  readonly template?: string | undefined;
+}): Promise<void> {
+  const { metadata } = await modelMetadata({ ...request, fileType: fileTypes.F32 });
+  const { template } = request;
+  if (template !== undefined) metadata.set('tokenizer.chat_template', { type: 'string', value: template });
+  await writeGguf(request.file, metadata, []);
+}
+
+async function modelMetadata(request: {
+  readonly modelFolder: string;
+  readonly name?: string | undefined;
+  readonly fileType: number;
+}): Promise<{ readonly config: ModelConfig; readonly metadata: Map<string, TypedValue> }> {
+  const { modelFolder } = request;
   const config = await readModelConfig(modelFolder);
   const metadata = new Map<string, TypedValue>([
     // llama.cpp computes Mistral as Llama.
     ['general.architecture', { type: 'string', value: architectureOf(config) }],
     ['general.type', { type: 'string', value: 'model' }],
     ['general.name', { type: 'string', value: request.name ?? basename(modelFolder) }],
-    ['general.file_type', { type: 'u32', value: fileTypes[dtype] }],
+    ['general.file_type', { type: 'u32', value: request.fileType }],
     ['general.quantization_version', { type: 'u32', value: 2 }],
     ...configMetadata(config),
     ...(await tokenizerMetadata(modelFolder, config)),
   ]);
-  await using weights = await openSafetensors(modelFolder);
-  await writeGguf(file, metadata, tensorSources({ weights, config, dtype, signal: request.signal }));
+  return { config, metadata };
 }
 
 function architectureOf(config: ModelConfig): string {

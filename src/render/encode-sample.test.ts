@@ -302,3 +302,17 @@ test('a terminal shows each token in its kind', () => {
   const plain = coloured.replace(/\u001b\[[0-9;]*m/g, '');
   expect(Math.max(...plain.split('\n').map((line) => line.length))).toBeLessThanOrEqual(21);
 });
+
+test('parts of text become one text where the template would print the list as Python spells it', () => {
+  const parts = [
+    { type: 'text', text: 'Hello' },
+    { type: 'text', text: 'there' },
+  ];
+  const looping = compileTemplate(
+    '{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}{% endfor %}',
+  );
+  const text = (template: ChatTemplateProgram): string =>
+    encodePrompt({ ...request([{ role: 'user', content: parts }]), template, addGenerationPrompt: false }).text;
+  expect(text(chatml)).toContain('<|im_start|>user\nHello\nthere<|im_end|>\n');
+  expect(text(looping)).toBe('Hellothere');
+});

@@ -5,7 +5,7 @@ import { type ControlTokens, type EncodedText, encodeText, type Lookalike } from
 import { TEMPLATE } from './jinja/text.ts';
 import { learnedTurns, messageWeights, type Turn } from './learn.ts';
 import { type LearnPlan, learnPlan, type OwnWeight } from './learn-rules.ts';
-import { prepareMessages } from './prepare.ts';
+import { prepareMessages, prepareTools } from './prepare.ts';
 import { type RawRendering, type RenderInput, renderRaw, type Span, spansOf } from './template.ts';
 import { turnFactors } from './turn-factors.ts';
 
@@ -69,7 +69,11 @@ export type EncodeResult =
  * not special (`<think>`, `<tool_call>`) are the model's vocabulary and stay what they are.
  */
 export function encodeSample(request: EncodeRequest): EncodeResult {
-  const input: RenderInput = { ...request, messages: prepareMessages(request.messages), addGenerationPrompt: false };
+  const input: RenderInput = {
+    ...request,
+    messages: prepareMessages(request.messages, request.template),
+    addGenerationPrompt: false,
+  };
   const rendering = renderRaw(input);
   if (!rendering.ok) return { ok: false, issues: [rendering.issue] };
   const { value, lost } = encodeRendering(request, { input, rendering });
@@ -250,12 +254,7 @@ export interface EncodedPrompt {
  * @throws MartletError `invalid-input` when the template refuses the conversation
  */
 export function encodePrompt(request: PromptRequest): EncodedPrompt {
-  const rendering = renderRaw({
-    addGenerationPrompt: true,
-    ...request,
-    messages: prepareMessages(request.messages),
-  });
-  if (!rendering.ok) throw issuesError('the conversation', [rendering.issue]);
+  const rendering = promptRendering(request);
   const { tokenizer, controlTokens } = request;
   const { ids, lookalikes } = encodeText(rendering, { tokenizer, seams: [], controlTokens });
   if (controlTokens === 'refuse' && lookalikes.length > 0)
@@ -264,4 +263,19 @@ export function encodePrompt(request: PromptRequest): EncodedPrompt {
       lookalikes.map((found) => controlTokenIssue({ ...found, path: placeOf(rendering, found.start) }, rendering.text)),
     );
   return { text: rendering.text, ids: Uint32Array.from(ids), lookalikes };
+}
+
+/**
+ * The text of it, for an engine that cuts text by itself.
+ * @throws MartletError as `encodePrompt`
+ */
+export function renderPrompt(request: RenderInput): string {
+  return promptRendering({ ...request, tools: prepareTools(request.tools) }).text;
+}
+
+function promptRendering(request: RenderInput): Extract<RawRendering, { ok: true }> {
+  const messages = prepareMessages(request.messages, request.template);
+  const rendering = renderRaw({ addGenerationPrompt: true, ...request, messages });
+  if (!rendering.ok) throw issuesError('the conversation', [rendering.issue]);
+  return rendering;
 }

@@ -12,14 +12,17 @@ export {
   encodeSample,
   type PlacedLookalike,
   type PromptRequest,
+  renderPrompt,
   type TokenOrigin,
 } from './encode-sample.ts';
 export type { ControlTokens, Lookalike } from './encode-text.ts';
 export { type FormatOptions, formatTokens, tokensLegend } from './format-tokens.ts';
 export { parseJson } from './jinja/json.ts';
 export { Float } from './jinja/value.ts';
+export { plainOrText } from './json-text.ts';
 export type { OwnWeight } from './learn-rules.ts';
 export type { ChatMessage, MessageField, TemplateData } from './messages.ts';
+export { parseTemplateData } from './ordered-json.ts';
 export { plainRequest, plainTemplate } from './plain.ts';
 export { prepareTools } from './prepare.ts';
 export { type RenderedRow, type RenderRowOptions, renderRow } from './render-row.ts';

@@ -61,8 +61,8 @@ export function unknownModelError({ models }: Pick<Backend, 'models'>, name: str
  * chat template refuses the conversation
  */
 export function prepareQuestion(backend: Backend, model: ServedModel, chat: ChatRequest): Question {
-  const { tools } = chat;
-  const prompt = model.encoder.prompt({ messages: [...chat.messages], ...(tools && { tools }) });
+  const { tools, variables } = chat;
+  const prompt = promptOf(model.encoder, chat);
   const room = model.maxLength - prompt.length;
   if (room < 1)
     throw new MartletError(
@@ -85,6 +85,7 @@ export function prepareQuestion(backend: Backend, model: ServedModel, chat: Chat
       model: model.entry.name,
       messages: chat.sentMessages,
       ...(tools && { tools }),
+      ...(variables && { chat_template_kwargs: variables }),
       temperature,
       top_p: topP,
       top_k: topK,
@@ -93,6 +94,14 @@ export function prepareQuestion(backend: Backend, model: ServedModel, chat: Chat
       ...(stop.length > 0 && { stop: [...stop] }),
     },
   };
+}
+
+/** The ids a request is answered behind. */
+export function promptOf(
+  encoder: Pick<Encoder, 'prompt'>,
+  { messages, tools, variables }: Pick<ChatRequest, 'messages' | 'tools' | 'variables'>,
+): readonly number[] {
+  return encoder.prompt({ messages: [...messages], ...(tools && { tools }), ...(variables && { variables }) });
 }
 
 export interface Outcome extends Readonly<AnswerProgress> {

@@ -8,7 +8,7 @@ const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 /** Members of a message that mean something here; clients send answers back with more (`refusal`, `annotations` ...). */
 const members = ['role', 'content', 'name', 'reasoning_content', 'tool_calls', 'tool_call_id'] as const;
 
-/** What a client says, as a template is given it: text parts become one text, a line each. */
+/** What a client says, as a template is given it. */
 export function readMessages(value: Json | undefined, issues: Issue[]): Message[] {
   if (!Array.isArray(value) || value.length === 0) {
     issues.push(issue(['messages'], `found ${shown(value)}.`, 'a list of at least one message'));
@@ -41,7 +41,7 @@ function readMessage(value: Json, path: Path, issues: Issue[]): Message | undefi
   return undefined;
 }
 
-function readContent(message: JsonObject, path: Path, issues: Issue[]): string | null {
+function readContent(message: JsonObject, path: Path, issues: Issue[]): Json {
   const content = message.content ?? null;
   if (typeof content === 'string') return content;
   if (content === null) {
@@ -53,11 +53,11 @@ function readContent(message: JsonObject, path: Path, issues: Issue[]): string |
     issues.push(issue(path, `found ${shown(content)}.`, 'a text or a list of parts'));
     return null;
   }
-  const texts = content.map((part, index) => {
-    if (isObject(part) && part.type === 'text' && typeof part.text === 'string') return part.text;
+  content.forEach((part, index) => {
+    if (isObject(part) && part.type === 'text' && typeof part.text === 'string') return;
     const kind = isObject(part) && typeof part.type === 'string' ? `a part of type ${part.type}` : shown(part);
     issues.push(issue([...path, index], `found ${kind}.`, '{"type": "text", "text": ...}: this model reads text only'));
-    return '';
   });
-  return texts.join('\n');
+  // Clients put more into a part than the template is to see (`cache_control` ...).
+  return content.map((part) => (isObject(part) ? { type: 'text', text: part.text ?? '' } : part));
 }

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { nearestName } from '../core/nearest.ts';
+import { templateFile } from '../models/chat-template.ts';
+import type { RenderOptions } from '../models/encoder.ts';
 import { run as runDocument } from '../schema/checkpoint.ts';
 import type { Deployment } from '../schema/deployment.ts';
 import type { LineageInput } from '../schema/lineage.ts';
@@ -38,7 +41,7 @@ export interface Deployed {
 export interface DeployedModel {
   readonly entry: Deployment['models'][number];
   /** How its conversations are rendered. */
-  readonly render: Pick<PlanValues['render'], 'template' | 'learn' | 'system'>;
+  readonly render: RenderOptions;
 }
 
 interface Exported {
@@ -70,7 +73,7 @@ export async function deploy(request: DeployRequest): Promise<Deployed> {
       entry: baseEntry(base),
       render: { template: first?.render.template ?? 'model', learn: 'assistant', system: null },
     },
-    ...exported.map((each) => ({ entry: modelEntry(each, exported), render: each.render })),
+    ...exported.map((each) => withTemplate(modelEntry(each, exported), each.render)),
   ];
   const document: Deployment = { schema: 'deployment/1', engine, models: models.map(({ entry }) => entry) };
   const inputs = [...exported.map(({ artefact }) => artefactInput(artefact)), baseInput(base)];
@@ -143,6 +146,12 @@ function modelEntry({ artefact, document }: Exported, all: readonly Exported[]):
     base: merged ? join(artefact.folder, 'safetensors') : document.base,
     adapter: merged ? null : join(artefact.folder, 'adapter'),
   };
+}
+
+/** A template of the recipe's own is the copy that was exported: the file it was taken from may say something else by now. */
+function withTemplate(entry: Deployment['models'][number], render: PlanValues['render']): DeployedModel {
+  const copy = join(entry.adapter ?? entry.base, templateFile);
+  return { entry, render: render.template !== 'model' && existsSync(copy) ? { ...render, template: copy } : render };
 }
 
 function baseEntry({ folder, fingerprint: what }: ServedBase): Deployment['models'][number] {

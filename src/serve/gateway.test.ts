@@ -9,6 +9,8 @@ import { createGateway, type GatewayOptions } from './gateway.ts';
 
 const tokenizer = tokenizerFrom(JSON.stringify(tinyTokenizerJson()));
 const ids = (text: string): number[] => Array.from(tokenizer.encode(text).ids);
+const textOf = (content: string | readonly object[] | null): string =>
+  Array.isArray(content) ? content.map((part) => ('text' in part ? part.text : '')).join(' ') : String(content);
 const hash = (text: string): string => fingerprint(text);
 
 function served(name: string, planHash: string | null): ServedModel {
@@ -25,7 +27,7 @@ function served(name: string, planHash: string | null): ServedModel {
       tokenizer,
       stopTokens: [2],
       prompt: ({ messages, tools }) =>
-        ids(messages.map(({ content }) => String(content)).join(' ') + (tools ? ' tool' : '')),
+        ids(messages.map(({ content }) => textOf(content)).join(' ') + (tools ? ' tool' : '')),
     },
     maxLength: 40,
   };
@@ -204,7 +206,7 @@ test('what is wrong is said all at once, in the shape of OpenAI', async () => {
   expect(engine.requests).toHaveLength(0);
 });
 
-test('fields that ask for nothing special, and unknown ones, are let through', async () => {
+test('fields that ask for nothing special are let through', async () => {
   const { post, engine } = gateway(says('ok'));
   const reply = await post({
     ...question,
@@ -223,12 +225,33 @@ test('fields that ask for nothing special, and unknown ones, are let through', a
     response_format: { type: 'text' },
     logit_bias: null,
     tool_choice: 'auto',
-    made_up: 1,
+    user: 'somebody',
+    metadata: { a: 'b' },
   });
   expect(reply.status).toBe(200);
-  expect(engine.requests[0]?.prompt).toEqual(ids('the\nprice tool'));
+  expect(engine.requests[0]?.prompt).toEqual(ids('the price tool'));
   // The longest answer is what fits.
-  expect(engine.requests[0]?.sampling.maxTokens).toBe(40 - ids('the\nprice tool').length);
+  expect(engine.requests[0]?.sampling.maxTokens).toBe(40 - ids('the price tool').length);
+});
+
+test('a field that is not known is refused as at OpenAI, with the nearest that is', async () => {
+  const { post, engine } = gateway(says('ok'));
+  const reply = await post({
+    ...question,
+    max_token: 3,
+    made_up_entirely: 1,
+    stream_options: { include_usages: true },
+  });
+  expect(reply.status).toBe(400);
+  const { error } = (await reply.json()) as { readonly error: Record<string, unknown> };
+  expect(error).toMatchObject({ type: 'invalid_request_error', code: 'unknown_parameter', param: 'max_token' });
+  expect(String(error.message).split('\n')).toEqual([
+    'max_token: Unrecognized request argument supplied: max_token. Did you mean max_tokens?',
+    'made_up_entirely: Unrecognized request argument supplied: made_up_entirely. Leave it out.',
+    'stream_options.include_usages: Unrecognized request argument supplied: include_usages. Did you mean include_usage?',
+    'stream_options: is given without stream. Add "stream": true.',
+  ]);
+  expect(engine.requests).toEqual([]);
 });
 
 test('a client that goes away frees its place, and what it had is on record as aborted', async () => {

@@ -118,7 +118,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (draining) return reply(c, apiError(503, { message: 'the server is going down', code: 'going_down' }));
     const read = await readBody(c);
     if ('status' in read) return reply(c, read);
-    const checked = readChatRequest(read.body);
+    const checked = readChatRequest(read.body, read.text);
     if (!checked.ok) return reply(c, issuesApiError(checked.issues));
     const chat = checked.value;
     const model = findModel(backend, chat.model);
@@ -286,13 +286,13 @@ function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(digest(given), digest(wanted));
 }
 
-async function readBody(c: Context): Promise<{ readonly body: Json } | ApiError> {
+async function readBody(c: Context): Promise<{ readonly body: Json; readonly text: string } | ApiError> {
   const text = await c.req.text();
   try {
     const value = JSON.parse(text) as Json;
     // What has no canonical form (half a surrogate pair) could not go on record.
     canonicalJson(value);
-    return { body: value };
+    return { body: value, text };
   } catch (error) {
     const message = `the body is not JSON: ${error instanceof Error ? error.message : ''}`;
     return apiError(400, { message, code: 'not_json' });

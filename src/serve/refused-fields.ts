@@ -52,7 +52,6 @@ const fields: readonly RefusedField[] = [
   { name: 'ignore_eos', harmless: is(false), instead: 'Leave it out.' },
   { name: 'stop_token_ids', harmless: isEmpty, instead: 'Use stop.' },
   { name: 'chat_template', harmless: never, instead: 'The template is the one the model was trained with.' },
-  { name: 'chat_template_kwargs', harmless: isEmpty, instead: 'Leave it out.' },
   { name: 'continue_final_message', harmless: is(false), instead: 'Leave it out.' },
   { name: 'add_generation_prompt', harmless: is(true), instead: 'Leave it out.' },
   { name: 'guided_json', harmless: never, instead: 'Say in the messages what form the answer should have.' },
@@ -60,6 +59,8 @@ const fields: readonly RefusedField[] = [
   { name: 'guided_choice', harmless: never, instead: 'Say in the messages what form the answer should have.' },
   { name: 'guided_grammar', harmless: never, instead: 'Say in the messages what form the answer should have.' },
 ];
+
+export const refusedFieldNames: readonly string[] = fields.map(({ name }) => name);
 
 /** Null always means "left out", as in OpenAI's clients. */
 export function refusedFields(body: Readonly<Record<string, Json>>): Issue[] {

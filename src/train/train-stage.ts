@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import { openEncoder } from '../models/encoder.ts';
+import { type Encoder, openEncoder } from '../models/encoder.ts';
 import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
+import type { PromptEngine } from '../spec/prompt-engine.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { readSamples } from '../store/read-samples.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
@@ -20,6 +21,8 @@ export interface TrainInputs {
   readonly shards: Artefact;
   /** Opens the windows of streamed shards in a folder; undefined where all tokens are kept. */
   readonly stream: (folder: string) => Promise<StepWindows | undefined>;
+  /** The prompts of serving, which the rows are held against before the first step. */
+  readonly servedPrompts: (encoder: Encoder) => PromptEngine;
 }
 
 /** Inside a run while it trains on streamed shards. */
@@ -33,7 +36,7 @@ const windowsFolder = '.windows';
  */
 export async function trainStage(
   deps: StageDeps,
-  { plan, base, planned, dataset, shards, stream }: TrainInputs,
+  { plan, base, planned, dataset, shards, stream, servedPrompts }: TrainInputs,
 ): Promise<Artefact> {
   const { name } = plan.values;
   const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
@@ -45,7 +48,7 @@ export async function trainStage(
   }
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
-  await checkTokens(deps, { plan, base, dataset });
+  await checkTokens(deps, { plan, base, dataset, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
     schema: 'run/1',
@@ -93,14 +96,18 @@ export async function trainStage(
 }
 
 /** The gate before the first step, on rows drawn from the dataset. */
-async function checkTokens(deps: StageDeps, { plan, base, dataset }: Pick<TrainInputs, 'plan' | 'base' | 'dataset'>) {
+async function checkTokens(
+  deps: StageDeps,
+  { plan, base, dataset, servedPrompts }: Pick<TrainInputs, 'plan' | 'base' | 'dataset' | 'servedPrompts'>,
+) {
   const { checkRows } = plan.execution;
   if (checkRows === 0) return;
   const { render, train: values } = plan.values;
   const encoder = await openEncoder({ folder: base.folder, render, now: deps.clock() });
   const trained = readSamples(dataset.folder, { split: 'train', signal: deps.signal });
   const samples = await drawRows(trained, checkRows, values.seed);
-  const report = await runGate({ encoder, samples, trainedOnly: true, signal: deps.signal });
+  const engines = [servedPrompts(encoder)];
+  const report = await runGate({ encoder, samples, engines, trainedOnly: true, signal: deps.signal });
   requireGate(report);
   const warnings = report.failures.map(({ code }) => code);
   for (const code of new Set(warnings))

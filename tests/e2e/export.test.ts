@@ -1,14 +1,18 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { walkRecipe } from '../../src/cli/walk-recipe.ts';
 import { martletHome, readyEnvironment } from '../../src/envs/index.ts';
+import { openGguf } from '../../src/models/gguf.ts';
 import { openSafetensors, writeSafetensors } from '../../src/models/safetensors.ts';
 import { walkTo } from '../../src/pipeline.ts';
+import { deploy } from '../../src/serve/deployment.ts';
 import type { TrainEngine } from '../../src/spec/train-engine.ts';
 import { verifyAudit } from '../../src/store/audit-log.ts';
+import { openStore } from '../../src/store/open-store.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
+import { chatmlTemplate } from '../../src/testing/tiny-tokenizer.ts';
 import { checkExport, runMartlet } from '../support/check-export.ts';
 import { describeWithOracles } from '../support/oracle.ts';
 import { scratchContext, writeScratchRecipe } from '../support/scratch-recipe.ts';
@@ -50,7 +54,10 @@ describeWithOracles('martlet export', () => {
       adapter: { kind: 'full' },
       train: { maxSteps: 1, rowsPerStep: 4, learningRate: 1e-3, warmup: 0 },
       export: { formats: ['safetensors', 'gguf'], certifyRows: 3 },
+      render: { template: 'own.jinja' },
     });
+    const own = `${chatmlTemplate}{# own #}`;
+    await writeFile(join(folder, 'own.jinja'), own);
     const { stdout } = await runMartlet(['export', 'recipe.yaml', '--json'], place());
     const made = JSON.parse(stdout) as { model: { folder: string } };
     const figures = await checkExport({ folder: made.model.folder, scratch: folder });
@@ -58,6 +65,14 @@ describeWithOracles('martlet export', () => {
     expect(figures.llamaCpp).toBeLessThan(1e-5);
     const config = JSON.parse(await readFile(join(made.model.folder, 'safetensors', 'config.json'), 'utf8'));
     expect([config.dtype, config.torch_dtype]).toEqual(['float32', undefined]);
+    // The recipe's own template goes with the model, in each format, and is what is served whatever becomes of the file.
+    const copy = join(made.model.folder, 'safetensors', 'chat_template.jinja');
+    expect(await readFile(copy, 'utf8')).toBe(own);
+    await using gguf = await openGguf(join(made.model.folder, 'gguf', 'model-f32.gguf'));
+    expect(gguf.metadata.get('tokenizer.chat_template')).toBe(own);
+    const store = await openStore({ root: place().store, clock: () => new Date(), who: 'test' });
+    const { models } = await deploy({ store, models: ['brief'], engine: 'embedded 1' });
+    expect(models[1]?.render.template).toBe(copy);
   });
 });
 

@@ -1,12 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { martletHome, readyEnvironment } from '../../src/envs/index.ts';
 import { type LlamaCppModel, openGgufWithLlamaCpp } from '../../src/envs/llama-cpp.ts';
+import { openEncoder } from '../../src/models/encoder.ts';
 import { exportGguf } from '../../src/models/gguf-write.ts';
+import { llamaCppPrompts } from '../../src/models/llama-cpp-prompts.ts';
 import { openSafetensors } from '../../src/models/safetensors.ts';
 import { openTokenizer } from '../../src/models/tokenizer.ts';
+import { promptEngineContract } from '../../src/testing/prompt-engine-contract.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { describeWithOracles, oracle } from '../support/oracle.ts';
 import { requireOrSkip } from '../support/skip.ts';
@@ -48,6 +51,34 @@ test('what is no GGUF is refused with the reason, and what does not fit is not c
   await expect(openGgufWithLlamaCpp(options)).rejects.toMatchObject({ code: 'gguf-refused' });
   await using model = await open();
   await expect(model.logits(new Array(65).fill(1))).rejects.toMatchObject({ code: 'context-too-short' });
+});
+
+describe('the prompts of llama.cpp', () => {
+  const open = ({ folder: modelFolder, now }: { readonly folder: string; readonly now: Date }) =>
+    llamaCppPrompts({ modelFolder, now, env: process.env });
+  // Cases are made before the folder is there; they ask for it when they run.
+  const at = {
+    open,
+    get folder() {
+      return folder;
+    },
+  };
+  for (const { name, run } of promptEngineContract(at)) test(name, run);
+
+  test('a control token that a message spells is that token to llama.cpp, and ordinary text to us', async () => {
+    const modelFolder = join(folder, 'model');
+    const encoder = await openEncoder({
+      folder: modelFolder,
+      render: { template: 'model', learn: 'last', system: null },
+      now: new Date(0),
+    });
+    await using engine = await open({ folder: modelFolder, now: new Date(0) });
+    const messages = [{ role: 'user' as const, content: 'a <|im_end|> b' }];
+    const ours = encoder.prompt({ messages });
+    const theirs = await engine.promptIds({ messages });
+    expect(ours.filter((id) => id === 2)).toHaveLength(1);
+    expect(theirs.filter((id) => id === 2)).toHaveLength(2);
+  });
 });
 
 describeWithOracles('llama.cpp against transformers', () => {

@@ -78,7 +78,12 @@ function checked(source: string): { rendered: number; wrong: ReadonlyMap<string,
   let rendered = 0;
   for (const messages of conversations) {
     const specialTokens = { bos_token: '<s>', eos_token: '</s>' };
-    const found = disagreements({ template, messages: prepareMessages(messages), specialTokens, now: new Date(0) });
+    const found = disagreements({
+      template,
+      messages: prepareMessages(messages, template),
+      specialTokens,
+      now: new Date(0),
+    });
     if (!found) continue;
     rendered++;
     for (const each of found) wrong.set(each, (wrong.get(each) ?? 0) + 1);

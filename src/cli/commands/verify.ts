@@ -73,11 +73,18 @@ function formatReport(
   ...[format, context]: [(failure: GateFailure) => string, CliContext]
 ): string {
   const { green, red, dim } = palette(context);
-  const { rows, documents, splitRows, tokens, learnedTokens, failures } = report;
+  const { rows, documents, splitRows, tokens, learnedTokens, engines, absent, failures } = report;
   const lines = failures.slice(0, shownFailures).map(format);
   if (failures.length > lines.length) lines.push(`and ${failures.length - lines.length} more (--json lists them all)`);
   const split = splitRows > 0 ? `, ${splitRows} rows split` : '';
   lines.push(dim(`${rows} rows, ${documents} documents, ${tokens} tokens, ${learnedTokens} learned${split}`));
+  for (const { name, prompts } of engines) {
+    const differing = failures.filter(({ check, message }) => check === 'g' && message.startsWith(`${name} `)).length;
+    lines.push(
+      `(g) ${name}: ${differing === 0 ? green('the same') : red(`${differing} differ`)} of ${prompts} prompts`,
+    );
+  }
+  for (const { name, reason } of absent) lines.push(dim(`(g) ${name}: absent, not compared: ${reason}`));
   const wrong = new Set(failures.filter(({ severity }) => severity === 'error').map(({ row }) => row.id)).size;
   const warned = failures.filter(({ severity }) => severity === 'warning').length;
   const warnings = warned > 0 ? `, ${warned} warnings` : '';
