@@ -51,9 +51,20 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   return tokenizerFrom(text, file);
 }
 
+/** By fingerprint, while somebody holds them: each stage of a walk opens the tokenizer of its model. */
+const held = new Map<string, WeakRef<Tokenizer>>();
+
 /** @param text the content of a `tokenizer.json` */
 export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer {
-  const definition = parseDefinition(text, file);
+  const fingerprint = fingerprintText(text);
+  const known = held.get(fingerprint)?.deref();
+  if (known) return known;
+  const made = makeTokenizer(parseDefinition(text, file), fingerprint);
+  held.set(fingerprint, new WeakRef(made));
+  return made;
+}
+
+function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): Tokenizer {
   const added = definition.added_tokens ?? [];
   const ids = new Map(
     Array.isArray(definition.model.vocab)
@@ -64,7 +75,6 @@ export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer 
   const tokens: string[] = [];
   for (const [token, id] of ids) tokens[id] = token;
 
-  const fingerprint = fingerprintText(text);
   open(fingerprint, definition);
   const control = added.filter((token) => !isSpace(token.content));
   const ordinary = `${fingerprint}-ordinary`;

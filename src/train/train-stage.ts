@@ -6,6 +6,7 @@ import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
+import type { TrainEngine } from '../spec/train-engine.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { readSamples } from '../store/read-samples.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
@@ -48,6 +49,8 @@ export async function trainStage(
   }
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
+  const threads = threadsOf(plan);
+  await using engine = startNow(deps.engine, threads);
   await checkTokens(deps, { plan, base, dataset, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
@@ -70,8 +73,8 @@ export async function trainStage(
     steps: splits.train.steps,
     hasHeldOut: splits.heldout.documents > 0,
     runFolder: begun.folder,
-    engine: deps.engine,
-    threads: threadsOf(plan),
+    engine,
+    threads,
     clock: deps.clock,
     signal: deps.signal,
     onEvent: deps.onEvent,
@@ -93,6 +96,18 @@ export async function trainStage(
   );
   deps.onMade(run, true);
   return run;
+}
+
+/** The same engine, whose process starts at once: it does so while the rows are looked at. */
+function startNow(engine: TrainEngine, threads: number): TrainEngine & AsyncDisposable {
+  const session = engine.start({ threads });
+  // Told to whoever asks for the session; nobody does when the rows are refused.
+  session.catch(() => {});
+  return {
+    ...engine,
+    start: () => session,
+    [Symbol.asyncDispose]: async () => await (await session.catch(() => undefined))?.[Symbol.asyncDispose](),
+  };
 }
 
 /** The gate before the first step, on rows drawn from the dataset. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -231,5 +231,20 @@ describe('audit verify', () => {
     const { exit, out } = await martlet('audit', 'verify');
     expect(exit).toBe(1);
     expect(out).toContain('audit/log.jsonl:2: the record was altered');
+  });
+
+  test('with --artefacts, names each byte that was changed and each folder that is gone or new', async () => {
+    const { root } = chain.store;
+    const whole = await martlet('audit', 'verify', '--artefacts');
+    expect(whole).toMatchObject({ exit: 0, out: expect.stringMatching(/8 records, \d+ artefacts, 0 problems/) });
+    const plan = join(root, 'plans', 'brief@1', 'plan.json');
+    await writeFile(plan, `${await readFile(plan, 'utf8')} `);
+    await cp(join(root, 'datasets', 'brief@1'), join(root, 'datasets', 'brief@7'), { recursive: true });
+    await rm(join(root, 'models', 'brief@1'), { recursive: true });
+    const { exit, out } = await martlet('audit', 'verify', '--artefacts');
+    expect(exit).toBe(1);
+    expect(out).toContain('plans/brief@1: plan.json was altered');
+    expect(out).toContain('datasets/brief@7: is not in the audit log');
+    expect(out).toContain('models/brief@1: is not there');
   });
 });
