@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeTinyModel } from '../testing/tiny-model.ts';
-import type { CliContext } from './context.ts';
-import { runCli } from './main.ts';
+import { runMartlet } from './test-context.ts';
 
 const good = JSON.stringify({
   messages: [
@@ -15,29 +14,8 @@ const good = JSON.stringify({
 });
 
 async function build(cwd: string, base: string) {
-  const said = { out: '', err: '' };
-  const context: CliContext = {
-    cwd,
-    env: { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home') },
-    stdin: process.stdin,
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 80,
-    signal: new AbortController().signal,
-    now: () => new Date(0),
-    setExitCode: () => {},
-  };
-  const load = () => import('./commands/data.ts');
-  const table = [{ name: 'data', summary: 'builds', load }];
-  const argv = ['data', 'build', 'recipe.yaml', '--base', base];
-  const exit = await runCli(argv, { context, table, exitCode: () => 0 });
-  return { exit, ...said };
+  const env = { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home') };
+  return runMartlet(['data', 'build', 'recipe.yaml', '--base', base], { cwd, env });
 }
 
 async function folderWith(rows?: string): Promise<string> {

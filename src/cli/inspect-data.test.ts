@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { CliContext } from './context.ts';
-import { runCli } from './main.ts';
+import { runMartlet } from './test-context.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'martlet-inspect-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -14,30 +13,7 @@ writeFileSync(
 );
 
 async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  let code = 0;
-  const context: CliContext = {
-    cwd: scratch,
-    env: { MARTLET_HOME: join(scratch, 'home') },
-    stdin: process.stdin,
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 100,
-    signal: new AbortController().signal,
-    now: () => new Date('2026-01-03T00:00:00Z'),
-    setExitCode: (given) => {
-      code = given;
-    },
-  };
-  const table = [{ name: 'data', summary: '', load: () => import('./commands/data.ts') }];
-  const exit = await runCli(argv, { context, table, exitCode: () => code });
-  return { exit, ...said };
+  return runMartlet(argv, { cwd: scratch, env: { MARTLET_HOME: join(scratch, 'home') } });
 }
 
 test('a recipe: every source as it is understood, and what is left out', async () => {

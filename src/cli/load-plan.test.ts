@@ -7,9 +7,8 @@ import { MartletError } from '../core/error.ts';
 import { countRows } from '../pipeline.ts';
 import { type Plan, plan as planSchema } from '../schema/plan.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
-import type { CliContext } from './context.ts';
 import { loadPlan } from './load-plan.ts';
-import { runCli } from './main.ts';
+import { runMartlet } from './test-context.ts';
 
 const recipe = 'name: a\nbase: ./tiny\ndata:\n  sources: [{from: rows.jsonl}]\n';
 
@@ -30,27 +29,7 @@ async function recipeFolder(text: string | Uint8Array = recipe): Promise<string>
 }
 
 async function martlet(cwd: string, ...argv: string[]) {
-  const said = { out: '', err: '' };
-  const context: CliContext = {
-    cwd,
-    env: { MARTLET_STORE: join(cwd, 'store') },
-    stdin: process.stdin,
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 80,
-    signal: new AbortController().signal,
-    now: () => new Date(0),
-    setExitCode: () => {},
-  };
-  const load = () => import('./commands/plan.ts');
-  const exit = await runCli(argv, { context, table: [{ name: 'plan', summary: 'plans', load }], exitCode: () => 0 });
-  return { exit, ...said };
+  return runMartlet(argv, { cwd, env: { MARTLET_STORE: join(cwd, 'store') }, columns: 80 });
 }
 
 test('paths of a recipe start at its folder, and the model there is a fact', async () => {

@@ -7,8 +7,8 @@ import { issuesError, MartletError } from '../core/error.ts';
 import type { CommandRow } from './commands.ts';
 import { commands } from './commands.ts';
 import type { CliContext } from './context.ts';
-import { runCli } from './main.ts';
 import { storeRoot } from './store-root.ts';
+import { runMartlet } from './test-context.ts';
 
 function row(name: string, action: (context: CliContext) => void | Promise<void>, loaded: string[] = []): CommandRow {
   const load: CommandRow['load'] = async () => {
@@ -25,33 +25,8 @@ function row(name: string, action: (context: CliContext) => void | Promise<void>
 }
 
 /** Runs `martlet <line>` and gives all it said. */
-async function run(line: string, table: readonly CommandRow[], given: Partial<CliContext> = {}) {
-  let out = '';
-  let err = '';
-  let code = 0;
-  const context: CliContext = {
-    cwd: '/nowhere',
-    env: {},
-    stdin: process.stdin,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 80,
-    signal: new AbortController().signal,
-    now: () => new Date(0),
-    setExitCode: (given) => {
-      code = given;
-    },
-    ...given,
-  };
-  const exit = await runCli(line.split(' ').filter(Boolean), { context, table, exitCode: () => code });
-  return { exit, out, err };
-}
+const run = (line: string, table: readonly CommandRow[], given: Partial<CliContext> = {}) =>
+  runMartlet(line.split(' ').filter(Boolean), { columns: 80, ...given }, table);
 
 test('help lists every command and loads none', async () => {
   const loaded: string[] = [];

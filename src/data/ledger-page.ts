@@ -1,3 +1,4 @@
+import { escapeHtml, htmlPage } from '../core/html-page.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset, StepAccount } from '../schema/dataset.ts';
 
@@ -5,18 +6,7 @@ import type { Dataset, StepAccount } from '../schema/dataset.ts';
 export function ledgerPage({ address, dataset }: { readonly address: string; readonly dataset: Dataset }): string {
   const title = `Ledger of ${address}`;
   const kept = dataset.fates.train + dataset.fates.heldout;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
+  const body = `<main>
 <header>
 <h1>${escapeHtml(title)}</h1>
 <p class="soft">${formatCount(dataset.rowsIn)} rows in, ${formatCount(kept)} kept: ${formatCount(dataset.fates.train)} to train on, ${formatCount(dataset.fates.heldout)} held out</p>
@@ -30,10 +20,8 @@ export function ledgerPage({ address, dataset }: { readonly address: string; rea
     )
     .join('')}</ul></section>
 <footer class="soft">Rows in are the sum of rows by fate, at every step. Each row's own story: <code>martlet data why &lt;source:line&gt;</code></footer>
-</main>
-</body>
-</html>
-`;
+</main>`;
+  return htmlPage({ title, style, body });
 }
 
 function fateTable({ fates, rowsIn }: Dataset): string {
@@ -66,15 +54,9 @@ const width = (part: number, whole: number): string => (whole === 0 ? '0' : ((10
 const percent = (part: number, whole: number): string =>
   whole === 0 ? '0 %' : `${Number(((100 * part) / whole).toPrecision(3))} %`;
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
 const style = `
-:root { color-scheme: light dark; --paper:#fbfaf8; --card:#fff; --ink:#1d2128; --soft:#626a76; --line:#e2e0da; --kept:#3d9484; --lost:#c9775f }
-@media (prefers-color-scheme: dark) { :root { --paper:#14171c; --card:#1c2027; --ink:#e8e6e1; --soft:#9aa3b0; --line:#30353e; --kept:#1f7d6b; --lost:#a4543d } }
-* { box-sizing:border-box }
-body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif }
+:root { --kept:#3d9484; --lost:#c9775f }
+@media (prefers-color-scheme: dark) { :root { --kept:#1f7d6b; --lost:#a4543d } }
 main { max-width:880px; margin:0 auto; padding:36px 20px 64px } header { border-bottom:1px solid var(--line); padding-bottom:16px }
 h1 { font-size:25px; margin:0 0 4px; overflow-wrap:anywhere } h2 { font-size:18px; margin:28px 0 12px } h3 { font-size:16px; margin:0 } p { margin:4px 0 0; overflow-wrap:anywhere }
 .soft { color:var(--soft); font-size:14px; overflow-wrap:anywhere } .n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap }

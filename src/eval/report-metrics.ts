@@ -1,6 +1,6 @@
+import { escapeHtml } from '../core/html-page.ts';
 import type { Metric, Report } from '../schema/report.ts';
 import { clearChange, formatInterval, formatMetric, metricOrder, metricStyle } from './metric-names.ts';
-import { escapeHtml } from './report-plots.ts';
 
 /**
  * Base and tuned as two bars a metric, each metric on its own scale from 0, whiskers for the 95 % interval; beside them

@@ -1,8 +1,9 @@
+import { escapeHtml, htmlPage } from '../core/html-page.ts';
 import { formatDuration } from '../core/units.ts';
 import type { Claim, EvalSample, Report } from '../schema/report.ts';
 import { clearChange, formatInterval, formatMetric, metricOrder, metricStyle } from './metric-names.ts';
 import { metricRows } from './report-metrics.ts';
-import { escapeHtml, lengthHistogram, lossCurve } from './report-plots.ts';
+import { lengthHistogram, lossCurve } from './report-plots.ts';
 import { reportStyle } from './report-style.ts';
 import { hasFailed } from './report-terminal.ts';
 
@@ -18,18 +19,7 @@ export function reportPage({
   readonly samples: readonly EvalSample[];
 }): string {
   const title = `${report.run}: base against tuned`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(title)}</title>
-<style>${reportStyle}</style>
-</head>
-<body>
-<main>
+  const body = `<main>
 <header>
 <h1>${escapeHtml(title)}</h1>
 <p class="soft">${escapeHtml(subtitle(report, samples))}</p>
@@ -42,10 +32,8 @@ ${samples.length > 0 ? `<figure><h2>Length of the answers</h2>${legend('share of
 </section>
 ${samples.length > 0 ? sampleSection(samples) : ''}
 <footer>Intervals hold 95 %: Wilson for shares, bootstrap over rows for means. Both models answered the same rows, greedily.</footer>
-</main>
-</body>
-</html>
-`;
+</main>`;
+  return htmlPage({ title, style: reportStyle, body });
 }
 
 function subtitle(report: Report, samples: readonly EvalSample[]): string {

@@ -1,17 +1,6 @@
+import { escapeHtml } from '../core/html-page.ts';
 import type { EvalSample, Report } from '../schema/report.ts';
 import { formatMetric } from './metric-names.ts';
-
-/** Text made safe for HTML, inside elements and quoted attributes. */
-export function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/gu, (character) => entities[character] ?? character);
-}
 
 /** In SVG units, about one to a pixel where the page is wide. */
 const plotWidth = 460;

@@ -1,11 +1,9 @@
 /** The look of the report page. Light and dark follow the reader's system; nothing is told by colour alone. */
 export const reportStyle = `
-:root { color-scheme: light dark; --paper:#fbfaf8; --card:#fff; --ink:#1d2128; --soft:#626a76; --line:#e2e0da; --base:#9aa3b0; --tuned:#0b6e5f; --bar:#3d9484;
+:root { --base:#9aa3b0; --tuned:#0b6e5f; --bar:#3d9484;
   --good:#0b6e5f; --good-bg:#dff2ec; --bad:#b3261e; --bad-bg:#fbe3e0; --odd:#8a5a00; --odd-bg:#fbeecb; }
-@media (prefers-color-scheme: dark) { :root { --paper:#14171c; --card:#1c2027; --ink:#e8e6e1; --soft:#9aa3b0; --line:#30353e; --base:#6d7684; --tuned:#4fc3ac; --bar:#1f7d6b;
+@media (prefers-color-scheme: dark) { :root { --base:#6d7684; --tuned:#4fc3ac; --bar:#1f7d6b;
   --good:#6fd6c0; --good-bg:#12372f; --bad:#ff9d94; --bad-bg:#4a1d1a; --odd:#f0c36a; --odd-bg:#43330f; } }
-* { box-sizing:border-box }
-body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif }
 main { max-width:1080px; margin:0 auto; padding:40px 24px 80px }
 header { border-bottom:1px solid var(--line); padding-bottom:20px; margin-bottom:28px }
 h1 { font-size:26px; line-height:1.2; margin:0 0 6px; letter-spacing:-.01em } h2 { font-size:18px; margin:0 0 14px } p { margin:0 }

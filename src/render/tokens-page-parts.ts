@@ -1,9 +1,7 @@
 /** The look of the token page. Light and dark follow the reader's system; nothing is told by colour alone. */
 export const tokensStyle = `
-:root { color-scheme: light dark; --paper:#fbfaf8; --card:#fff; --ink:#1d2128; --soft:#5b6370; --line:#e2e0da; --learned:#d3efe6; --learned-line:#0b6e5f; --focus:#0b57d0 }
-@media (prefers-color-scheme: dark) { :root { --paper:#14171c; --card:#1c2027; --ink:#e8e6e1; --soft:#9aa3b0; --line:#30353e; --learned:#12372f; --learned-line:#4fc3ac; --focus:#8ab4f8 } }
-* { box-sizing:border-box }
-body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif }
+:root { --learned:#d3efe6; --learned-line:#0b6e5f; --focus:#0b57d0 }
+@media (prefers-color-scheme: dark) { :root { --learned:#12372f; --learned-line:#4fc3ac; --focus:#8ab4f8 } }
 main { max-width:1080px; margin:0 auto; padding:32px 24px 160px }
 h1 { font-size:24px; line-height:1.25; margin:0 0 10px; overflow-wrap:anywhere } h2 { font-size:16px; margin:0; font-family:ui-monospace,SFMono-Regular,Menlo,monospace; overflow-wrap:anywhere } p { margin:2px 0 }
 .soft { color:var(--soft); font-size:14px; overflow-wrap:anywhere }

@@ -1,3 +1,4 @@
+import { escapeHtml, htmlPage } from '../core/html-page.ts';
 import type { EncodedSample } from './encode-sample.ts';
 import type { Span, SpanSource } from './template.ts';
 import { tokensScript, tokensStyle } from './tokens-page-parts.ts';
@@ -15,18 +16,7 @@ export interface PageRow {
  */
 export function tokensPage(rows: readonly PageRow[], tokenOf: (id: number) => string | undefined): string {
   const title = rows.length === 1 ? `Tokens of ${rows[0]?.title ?? ''}` : `Tokens of ${rows.length} documents`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(title)}</title>
-<style>${tokensStyle}</style>
-</head>
-<body>
-<main>
+  const body = `<main>
 <header>
 <h1>${escapeHtml(title)}</h1>
 <ul class="legend" aria-label="How tokens are shown">
@@ -40,11 +30,8 @@ export function tokensPage(rows: readonly PageRow[], tokenOf: (id: number) => st
 </header>
 ${rows.map((row, index) => section(row, index, tokenOf)).join('\n')}
 </main>
-<aside id="detail" role="status" aria-live="polite" hidden></aside>
-<script>${tokensScript}</script>
-</body>
-</html>
-`;
+<aside id="detail" role="status" aria-live="polite" hidden></aside>`;
+  return htmlPage({ title, style: tokensStyle, body, script: tokensScript });
 }
 
 function section(
@@ -128,16 +115,4 @@ function visible(text: string): string {
       .replace(/\t/g, '→')
       .replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd'),
   );
-}
-
-function escapeHtml(text: string): string {
-  const signs: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  // Half a character cannot be written to a file.
-  return text.toWellFormed().replace(/[&<>"']/g, (sign) => signs[sign] ?? sign);
 }

@@ -77,7 +77,7 @@ export interface RowSplitter {
  * @throws MartletError `file-unreadable`; `source-unsupported` for a file that is compressed or columnar.
  */
 export async function* readRawRows(file: string, options: ReadRawRowsOptions = {}): AsyncGenerator<RawRow> {
-  const handle = await openSource(file);
+  const handle = await openRowFile(file);
   try {
     let splitter: RowSplitter | undefined;
     for await (const chunk of readChunks(handle, options)) {
@@ -90,7 +90,8 @@ export async function* readRawRows(file: string, options: ReadRawRowsOptions = {
   }
 }
 
-async function openSource(file: string): Promise<FileHandle> {
+/** @throws MartletError `file-unreadable` */
+export async function openRowFile(file: string): Promise<FileHandle> {
   try {
     const handle = await open(file);
     if ((await handle.stat()).isFile()) return handle;
@@ -98,7 +99,7 @@ async function openSource(file: string): Promise<FileHandle> {
   } catch (cause) {
     throw new MartletError('file-unreadable', `cannot read ${file}`, { cause, hint: 'Check the path and its rights.' });
   }
-  throw new MartletError('file-unreadable', `${file} is not a file`, { hint: 'Name a JSON or JSONL file.' });
+  throw new MartletError('file-unreadable', `${file} is not a file`, { hint: 'Name a file of rows.' });
 }
 
 async function* readChunks(handle: FileHandle, options: ReadRawRowsOptions): AsyncGenerator<Buffer> {

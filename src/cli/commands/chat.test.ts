@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { Command } from 'commander';
 import { expect, onTestFinished, test } from 'vitest';
-import type { CliContext } from '../context.ts';
+import { testContext } from '../test-context.ts';
 import { command } from './chat.ts';
 
 /** A server that repeats the last message in pieces, and the requests it had. */
@@ -29,32 +29,12 @@ async function echoServer() {
 }
 
 async function chat(lines: string, ...words: string[]) {
-  let out = '';
-  let err = '';
-  let exit = 0;
-  const context: CliContext = {
-    cwd: '/nowhere',
-    env: {},
-    stdin: Readable.from([lines]) as unknown as NodeJS.ReadStream,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 80,
-    signal: new AbortController().signal,
-    now: () => new Date(0),
-    setExitCode: (code) => {
-      exit = code;
-    },
-  };
+  const stdin = Readable.from([lines]) as unknown as NodeJS.ReadStream;
+  const { context, said } = testContext({ stdin });
   const program = new Command().exitOverride();
   command.register(program, context);
   await program.parseAsync(words, { from: 'user' });
-  return { out, err, exit };
+  return { out: said.out, err: said.err, exit: said.code };
 }
 
 test('a conversation is kept, reset and moved to another model; a refusal leaves it as it was', async () => {

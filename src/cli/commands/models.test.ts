@@ -4,9 +4,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exportGguf } from '../../models/gguf-write.ts';
 import { writeTinyModel } from '../../testing/tiny-model.ts';
-import { commands } from '../commands.ts';
-import type { CliContext } from '../context.ts';
-import { runCli } from '../main.ts';
+import { runMartlet } from '../test-context.ts';
 
 let root = '';
 beforeAll(async () => {
@@ -17,26 +15,11 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 async function martlet(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  let code = 0;
-  const context: CliContext = {
+  const { exit: code, ...said } = await runMartlet(['models', ...words], {
     cwd: root,
     env: { MARTLET_HOME: join(root, 'home') },
-    stdin: process.stdin,
-    out: (text) => (said.out += text),
-    err: (text) => (said.err += text),
-    isTerminal: false,
-    colour: false,
-    columns: 100,
-    signal: new AbortController().signal,
-    now: () => new Date(),
-    setExitCode: (set) => {
-      code = set;
-    },
-  };
-  const table = commands.filter(({ name }) => name === 'models');
-  const result = await runCli(['models', ...words], { context, table, exitCode: () => code });
-  return { code: result, ...said };
+  });
+  return { code, ...said };
 }
 
 test('a model is imported, listed, inspected, verified and removed', async () => {

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeTinyModel } from '../../testing/tiny-model.ts';
-import type { CliContext } from '../context.ts';
-import { runCli } from '../main.ts';
+import { runMartlet } from '../test-context.ts';
 
 let scratch: string;
 beforeAll(async () => {
@@ -26,31 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
 async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  let code = 0;
-  const context: CliContext = {
-    cwd: scratch,
-    env: { MARTLET_HOME: join(scratch, 'home') },
-    stdin: process.stdin,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 100,
-    signal: new AbortController().signal,
-    now: () => new Date('2026-01-03T00:00:00Z'),
-    setExitCode: (given) => {
-      code = given;
-    },
-  };
-  const table = [{ name: 'tokens', summary: '', load: () => import('./tokens.ts') }];
-  const exit = await runCli(argv, { context, table, exitCode: () => code });
-  return { exit, out, err };
+  return runMartlet(argv, { cwd: scratch, env: { MARTLET_HOME: join(scratch, 'home') } });
 }
 
 test('a recipe shows the tokens of a row, and which are learned', async () => {

@@ -5,16 +5,10 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { judge, listAnswers } from '../../pipeline.ts';
 import { type ChainFixture, writeChain } from '../../store/trace-fixture.ts';
-import type { CommandRow } from '../commands.ts';
 import type { CliContext } from '../context.ts';
-import { runCli } from '../main.ts';
+import { runMartlet } from '../test-context.ts';
 import { type Decision, editText, type Prompter, walkAnswers } from './review-walk.ts';
 
-const table: readonly CommandRow[] = [
-  { name: 'review', summary: '', load: () => import('./review.ts') },
-  { name: 'trace', summary: '', load: () => import('./trace.ts') },
-  { name: 'audit', summary: '', load: () => import('./audit.ts') },
-];
 const now = new Date('2026-01-03T00:00:00Z');
 
 let scratch: string;
@@ -36,30 +30,7 @@ async function martletAs(
   env: CliContext['env'],
   ...argv: string[]
 ): Promise<{ exit: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  let code = 0;
-  const context: CliContext = {
-    cwd: scratch,
-    env: { MARTLET_STORE: chain.store.root, ...env },
-    stdin: process.stdin,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    colour: false,
-    columns: 100,
-    signal: new AbortController().signal,
-    now: () => now,
-    setExitCode: (given) => {
-      code = given;
-    },
-  };
-  const exit = await runCli(argv, { context, table, exitCode: () => code });
-  return { exit, out, err };
+  return runMartlet(argv, { cwd: scratch, env: { MARTLET_STORE: chain.store.root, ...env }, now: () => now });
 }
 
 describe('review', () => {

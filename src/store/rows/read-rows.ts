@@ -1,4 +1,3 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import {
@@ -6,6 +5,7 @@ import {
   byteOrderMarkLength,
   isSpace,
   lineSplitter,
+  openRowFile,
   type RawRow,
   type RowSplitter,
 } from '../raw-rows.ts';
@@ -57,7 +57,7 @@ export function fileKind(file: string): FileKind | undefined {
  */
 export async function* readRows(file: string, options: ReadRowsOptions = {}): AsyncGenerator<RawRow> {
   const { share = 1 } = options;
-  const handle = await openFile(file);
+  const handle = await openRowFile(file);
   try {
     const start = Buffer.alloc(4);
     const { bytesRead } = await handle.read(start, 0, start.length, 0);
@@ -93,24 +93,13 @@ export async function* readRows(file: string, options: ReadRowsOptions = {}): As
 /** How many rows a file says it has, where it says so. */
 export async function countStatedRows(file: string): Promise<number | null> {
   if (fileKind(file) !== 'parquet' || /\.(gz|zst)$/i.test(file)) return null;
-  const handle = await openFile(file);
+  const handle = await openRowFile(file);
   try {
     const { countParquetRows } = await import('./parquet-rows.ts');
     return await countParquetRows({ handle, file });
   } finally {
     await handle.close();
   }
-}
-
-async function openFile(file: string): Promise<FileHandle> {
-  try {
-    const handle = await open(file);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-  } catch (cause) {
-    throw new MartletError('file-unreadable', `cannot read ${file}`, { cause, hint: 'Check the path and its rights.' });
-  }
-  throw new MartletError('file-unreadable', `${file} is not a file`, { hint: 'Name a file of rows.' });
 }
 
 const isPacked = (start: Buffer): boolean => start.readUInt16BE(0) === 0x1f8b || start.readUInt32BE(0) === 0x28b52ffd;
