@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { issuesError, MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import type { PlanValues } from '../../schema/plan.ts';
 import { hashFile } from '../../store/files.ts';
+import { importOwnModule } from '../../store/own-module.ts';
 import { steps as known } from './index.ts';
 import type { OpenStep, StepDefinition } from './step.ts';
 
@@ -35,7 +35,7 @@ async function definitionOf({ step, module }: StepValues): Promise<StepDefinitio
   }
   let exports: unknown;
   try {
-    exports = await import(pathToFileURL(module).href);
+    exports = await importOwnModule(module);
   } catch (cause) {
     throw new MartletError('step-unreadable', `cannot load the step ${module}: ${messageOf(cause)}`, { cause });
   }

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { MartletError } from '../../core/error.ts';
 import type { Json } from '../../schema/common.ts';
 import type { Source, SourceContext } from '../../spec/source.ts';
+import { importOwnModule } from '../own-module.ts';
 import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
 import { jsonRow } from './json-row.ts';
 
@@ -34,7 +34,7 @@ export async function* readPluginRows(request: PluginRequest): AsyncGenerator<Ra
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    throw broken(source.name, file, `after row ${line}: ${messageOf(cause)}`, cause);
+    throw failed(source.name, file, `after row ${line}: ${messageOf(cause)}`, cause);
   }
 }
 
@@ -44,7 +44,7 @@ export async function countPluginRows(request: PluginRequest): Promise<number | 
   try {
     return (await source.count?.(contextOf(request))) ?? null;
   } catch (cause) {
-    throw broken(source.name, request.file, messageOf(cause), cause);
+    throw failed(source.name, request.file, `in count: ${messageOf(cause)}`, cause);
   }
 }
 
@@ -55,19 +55,26 @@ function contextOf({ file, options, signal }: PluginRequest): SourceContext {
 async function loadPlugin(file: string): Promise<Source> {
   let module: { readonly default?: unknown };
   try {
-    module = (await import(pathToFileURL(file).href)) as typeof module;
+    module = (await importOwnModule(file)) as typeof module;
   } catch (cause) {
-    throw broken(file, file, `it cannot be loaded: ${messageOf(cause)}`, cause);
+    throw notSource(file, `cannot be loaded: ${messageOf(cause)}`, cause);
   }
   const source = module.default as Partial<Source> | undefined;
   if (typeof source?.open === 'function' && typeof source.name === 'string') return source as Source;
-  throw broken(file, file, 'it has no source as its default export');
+  throw notSource(file, 'has no source as its default export');
 }
 
-const broken = (name: string, file: string, what: string, cause?: unknown): MartletError =>
-  new MartletError('source-plugin', `the source ${name}${name === file ? '' : ` (${file})`}: ${what}`, {
+const notSource = (file: string, what: string, cause?: unknown): MartletError =>
+  new MartletError('source-plugin', `the source ${file} ${what}`, {
     cause,
     hint: 'It must be: export default defineSource({ name, open }).',
+  });
+
+/** What its own code threw. */
+const failed = (name: string, ...[file, what, cause]: [string, string, unknown]): MartletError =>
+  new MartletError('source-plugin', `the source ${name} (${file}) failed ${what}`, {
+    cause,
+    hint: 'Mend it there, or take the source out.',
   });
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
