@@ -52,21 +52,46 @@ export function rowAccounts(sources: readonly OpenedSource[], split: PlanValues[
   };
 }
 
-const lineRange = 2 ** 40;
-
-/** Remembers where each content first stood: a number a content, and each file once. */
+/** Remembers where each content first stood. */
 function firstPlaces() {
-  const places = firstSeen();
-  const files: string[] = [];
-  const numbers = new Map<string, number>();
-  const numberOf = (file: string): number => {
-    const known = numbers.get(file);
-    if (known !== undefined) return known;
-    numbers.set(file, files.length);
-    return files.push(file) - 1;
+  const contents = firstSeen();
+  const places = openPlaces();
+  return (id: Uint8Array, place: Place): string | null => {
+    const first = contents.seen(id, places.add(place));
+    if (first === undefined) return null;
+    const { file, line } = places.at(first);
+    return `${file}:${line}`;
   };
-  return (id: Uint8Array, { file, line }: { readonly file: string; readonly line: number }): string | null => {
-    const first = places.seen(id, numberOf(file) * lineRange + line);
-    return first === undefined ? null : `${files[Math.floor(first / lineRange)]}:${first % lineRange}`;
+}
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+const blockRows = 4096;
+
+/** Numbered places. Memory: an entry for each run of rows of a file on lines that follow one another. */
+function openPlaces() {
+  const blocks: { readonly file: string; readonly runs: { readonly at: number; readonly line: number }[] }[] = [];
+  /** Of each file the block its rows go into, since sources may take turns. */
+  const open = new Map<string, { block: number; used: number; nextLine: number }>();
+  return {
+    add({ file, line }: Place): number {
+      let state = open.get(file);
+      if (!state || state.used === blockRows) {
+        state = { block: blocks.push({ file, runs: [] }) - 1, used: 0, nextLine: -1 };
+        open.set(file, state);
+      }
+      if (line !== state.nextLine) blocks[state.block]?.runs.push({ at: state.used, line });
+      state.nextLine = line + 1;
+      return state.block * blockRows + state.used++;
+    },
+    at(number: number): Place {
+      const { file, runs } = blocks[Math.floor(number / blockRows)] ?? { file: '', runs: [] };
+      const at = number % blockRows;
+      const run = runs.findLast((each) => each.at <= at) ?? { at: 0, line: 0 };
+      return { file, line: run.line + at - run.at };
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
+import { threadArguments } from '../store/thread-arguments.ts';
 import type { TokenizerReply, TokenizerRequest } from './tokenizer-worker.ts';
 
 /** A batch of the longest documents takes seconds; after this the worker is dead. */
@@ -35,6 +36,7 @@ function start(): { port: MessagePort; turn: Int32Array } {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./tokenizer-worker.${extension}`, import.meta.url), {
     workerData: { port: port2, turn },
+    execArgv: threadArguments(),
     transferList: [port2],
   });
   worker.unref();

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import type { OpenEncoderOptions } from '../models/encoder.ts';
+import { threadArguments } from '../store/thread-arguments.ts';
 import type { DocumentRules } from './documents.ts';
 import type { EncodeBlock, EncodedBlock } from './encode-block.ts';
 
@@ -39,6 +40,7 @@ function openThread(data: EncodeThreadData): { encode: EncodeBlock; close: () =>
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./encode-thread.${extension}`, import.meta.url), {
     workerData: data,
+    execArgv: threadArguments(),
     // What a block leaves behind is young and dies young; the rest is templates and words.
     resourceLimits: { maxYoungGenerationSizeMb: 32 },
   });

@@ -19,7 +19,7 @@ export interface BatchOptions {
   readonly context: string;
 }
 
-const defaultBytes = 2 ** 21;
+const defaultBytes = 2 ** 20;
 const defaultRows = 4096;
 
 /** Cuts rows into batches, in order. Memory: one batch. */

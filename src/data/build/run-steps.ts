@@ -12,6 +12,7 @@ import { type Delta, type DeltaRow, decodeDelta, encodeDelta } from './delta-fil
 import { wholeRows } from './whole-rows.ts';
 import { type JobResult, plainSource, type StepRun } from './work.ts';
 import { openWorkerPool, type WorkerPool } from './worker-pool.ts';
+import { holdYoungMemory } from './young-memory.ts';
 
 export interface RunStepsRequest extends ReadSourcesRequest {
   readonly sources: readonly OpenedSource[];
@@ -62,6 +63,7 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
   const steps = await openSteps(values.steps);
   const keys = await stepKeys(values.steps);
   const settings = { cacheFolder, request: { values, today }, sources: sources.map(plainSource), steps: values.steps };
+  using _ = holdYoungMemory(4);
   await using pool = await openWorkerPool(settings, workers);
   const context = fingerprint({ code: await codeFingerprint(), split: values.split });
   const segments = segmentsOf(steps);

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { MartletError } from '../../core/error.ts';
+import { threadArguments } from '../../store/thread-arguments.ts';
 import { type Job, type JobResult, openWork, type WorkSettings } from './work.ts';
 
 /** Does jobs, several at once; results come back by job, whoever did it. */
@@ -30,7 +31,10 @@ export async function openWorkerPool(settings: WorkSettings, workers: number): P
   const begin = (): Worker => {
     // The worker stands beside this file, in the sources (.ts) as in the built package (.js).
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData: settings });
+    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      workerData: settings,
+      execArgv: threadArguments(),
+    });
     all.add(worker);
     const settle = (tell: (waiting: Waiting) => void): void => {
       const waiting = busy.get(worker);
