@@ -25,6 +25,14 @@ const perLanguage = z
   })
   .describe('One for each language.');
 
+/** ISO 639-1; those that the detector tells apart. */
+export const languages = [
+  ...(['am', 'ar', 'az', 'be', 'bg', 'bn', 'ca', 'cs', 'da', 'de', 'el', 'en', 'es', 'et', 'eu'] as const),
+  ...(['fa', 'fi', 'fr', 'gu', 'he', 'hi', 'hr', 'hu', 'hy', 'is', 'it', 'ja', 'ka', 'kn', 'ko'] as const),
+  ...(['ku', 'lo', 'lt', 'lv', 'ml', 'mr', 'ms', 'nl', 'no', 'or', 'pa', 'pl', 'pt', 'ro', 'ru'] as const),
+  ...(['sk', 'sl', 'sq', 'sr', 'sv', 'ta', 'te', 'th', 'tl', 'tr', 'uk', 'ur', 'vi', 'yo', 'zh'] as const),
+] as const;
+
 /** What each step may be told. Defaults stand here and nowhere else. */
 export const stepOptions = [
   step('map', 'Sets, renames and removes columns; expressions are those of chat templates.', {
@@ -65,6 +73,21 @@ export const stepOptions = [
       z.enum(lengthCuts).default('drop'),
       'What happens to a longer row: refused as a loss, dropped, its earliest exchanges cut, or the start or end of its questions.',
     ),
+  }),
+  step('language', 'Tells in which language a row is; keeps those of some languages.', {
+    keep: field(
+      z.array(z.enum(languages)).min(1).optional(),
+      'Languages that are kept, such as [en, de]; all when absent, and each row says which it is in.',
+    ),
+    of: field(
+      z.enum(['row', 'question', 'answer']).default('row'),
+      'What is looked at: all texts of the row, its last question or its last answer.',
+    ),
+    unsure: field(
+      z.enum(['keep', 'drop']).default('keep'),
+      'What happens to a row too short or too mixed to tell, or of no language, such as code.',
+    ),
+    column: field(z.string().min(1).optional(), 'A column the language is written into, for later steps and splits.'),
   }),
   step('personal', 'Finds personal data: reports, masks or drops.', {
     kinds: field(

@@ -2,6 +2,7 @@ import { clean } from './clean.ts';
 import { contamination } from './contamination.ts';
 import { duplicates } from './duplicates.ts';
 import { filter } from './filter.ts';
+import { language } from './language.ts';
 import { length } from './length.ts';
 import { map } from './map.ts';
 import { nearDuplicates } from './near-duplicates.ts';
@@ -18,6 +19,7 @@ export const steps = [
   duplicates,
   nearDuplicates,
   length,
+  language,
   personal,
   contamination,
   sample,

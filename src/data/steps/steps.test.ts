@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../core/random.ts';
 import type { Json } from '../../schema/common.ts';
 import type { Message, Sample } from '../../schema/sample.ts';
-import { stepInput } from '../../schema/steps.ts';
+import { languages, stepInput } from '../../schema/steps.ts';
 import { testFolder } from '../test-rows.ts';
 import { cleanText } from './clean.ts';
 import { htmlToText } from './html-text.ts';
@@ -164,6 +164,35 @@ describe('length', () => {
   });
 });
 
+describe('language', () => {
+  const french = chat('Comment cuire un œuf ?', 'Faites-le bouillir pendant huit minutes.');
+  const german = chat('Wie koche ich ein Ei zum Frühstück?', 'Acht Minuten in kochendem Wasser.');
+  const sum = chat('12 + 3', '15');
+
+  test('keeps rows of some languages, and says which a row is in', async () => {
+    const step = await opened({ step: 'language', keep: ['de', 'en'], column: 'language' });
+    expect(step.apply(french)?.drop).toMatchObject({ code: 'other-language', reason: 'is in fr; kept: de, en' });
+    expect(step.apply(german)).toMatchObject({ sample: { extra: { language: 'de' } }, changes: ['is in de'] });
+    expect(step.apply(sum)?.sample?.extra).toEqual({ language: null });
+    const strict = await opened({ step: 'language', keep: ['de'], unsure: 'drop' });
+    expect(strict.apply(sum)?.drop?.code).toBe('language-unsure');
+    expect(strict.apply(german)).toBeNull();
+    expect((await opened({ step: 'language' })).apply(french)).toEqual({ changes: ['is in fr'] });
+  });
+
+  test('looks at the answer alone where that is asked', async () => {
+    const mixed = chat('Translate to French: How do I cook an egg?', 'Comment faire cuire un œuf ?');
+    const found = async (of: string) => (await opened({ step: 'language', of })).apply(mixed)?.changes;
+    expect(await found('question')).toEqual(['is in en']);
+    expect(await found('answer')).toEqual(['is in fr']);
+  });
+
+  test('names the languages that are told apart', async () => {
+    const { eld } = await import('eld/extrasmall');
+    expect(Object.values(eld.info().Languages)).toEqual(languages);
+  });
+});
+
 describe('personal data', () => {
   const all = new Set(['email', 'phone', 'iban', 'card', 'ip', 'national-id'] as const);
   const found = (text: string) =>
@@ -310,11 +339,9 @@ test('a step of your own is a module beside the recipe', async () => {
   const module = files.write(
     'own-step.mjs',
     [
-      "import { z } from 'zod';",
-      "export const step = { name: 'shout', version: 1, options: z.object({ mark: z.string() }), open: ({ mark }) => ({ kind: 'rows', apply: (sample) => ({ changes: ['shouted ' + mark] }) }) };",
-    ]
-      .map((line) => line.replace("'zod'", JSON.stringify(import.meta.resolve('zod'))))
-      .join('\n'),
+      `import { z } from ${JSON.stringify(import.meta.resolve('zod'))};`,
+      "export const step = ({ name: 'shout', version: 1, options: z.object({ mark: z.string() }), open: ({ mark }) => ({ kind: 'rows', apply: (sample) => ({ changes: ['shouted ' + mark] }) }) });",
+    ].join('\n'),
   );
   const [step] = await openSteps([{ step: module, module, options: { mark: '!' } }]);
   expect(step?.step.kind === 'rows' && step.step.apply(chat('q', 'a'))).toEqual({ changes: ['shouted !'] });
