@@ -30,16 +30,28 @@ export function schemaIssues(checking: Checking, found: readonly ZodIssue[]): re
 }
 
 function issuesOf(checking: Checking, issue: ZodIssue, around: Path): readonly Issue[] {
-  const path = [...around, ...issue.path.map((key) => (typeof key === 'number' ? key : String(key)))];
+  const path = [...around, ...issue.path.map(asKey)];
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(checking, [...path, key]));
   if (issue.code === 'invalid_union') {
-    const branches = issue.errors.filter((errors) => errors.some((error) => error.path.length > 0));
-    const [branch] = branches;
-    if (branch && branches.length === 1) return branch.flatMap((error) => issuesOf(checking, error, path));
+    const branch = meantBranch(issue.errors, valueAt(checking.value, path));
+    if (branch) return branch.flatMap((error) => issuesOf(checking, error, path));
   }
   const words = issue.code === 'invalid_format' ? issue.message : undefined;
   return [wrongValue(checking, path, words)];
 }
+
+/** The alternative a value was meant as: the one, if any, whose keys it has most of. */
+function meantBranch(branches: readonly (readonly ZodIssue[])[], given: unknown): readonly ZodIssue[] | undefined {
+  const inside = branches.filter((errors) => errors.some(({ path }) => path.length > 0));
+  const strangeness = (errors: readonly ZodIssue[]): number =>
+    errors.filter((error) => error.code === 'unrecognized_keys' || valueAt(given, error.path.map(asKey)) === undefined)
+      .length;
+  const least = Math.min(...inside.map(strangeness));
+  const nearest = inside.filter((errors) => strangeness(errors) === least);
+  return nearest.length === 1 ? nearest[0] : undefined;
+}
+
+const asKey = (key: PropertyKey): string | number => (typeof key === 'number' ? key : String(key));
 
 function unknownKey({ schema, value, places }: Checking, path: Path): Issue {
   const section = path.slice(0, -1);
