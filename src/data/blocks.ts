@@ -40,7 +40,7 @@ export function turnsOfBlocks(turn: JsonObject): JsonObject[] | null {
 }
 
 /** Blocks that are one text become that text. */
-function joinedText(blocks: readonly Json[]): Json {
+export function joinedText(blocks: readonly Json[]): Json {
   const [only] = blocks;
   return blocks.length === 1 && isObject(only) && only.type === 'text' && typeof only.text === 'string'
     ? only.text

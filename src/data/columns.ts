@@ -1,15 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { nearestName } from '../core/nearest.ts';
 import type { Json } from '../schema/common.ts';
-import { type Message, type Provenance, provenance, type Sample, type ToolDefinition } from '../schema/sample.ts';
+import { type Message, type Provenance, provenance, type Sample } from '../schema/sample.ts';
 import { answerColumns, hasSteps, withAnswers } from './answers.ts';
+import { joinedText } from './blocks.ts';
+import { readPart } from './content.ts';
 import { checkConversation } from './conversation.ts';
 import { readDocumentColumns } from './documents.ts';
 import type { Reading } from './formats.ts';
 import { mediaColumns } from './media.ts';
 import { readObjects } from './objects.ts';
 import { type RowNotes, shown } from './row-notes.ts';
-import { isObject, type JsonObject, readStrictJson } from './strict-json.ts';
+import { isNothing, isObject, type JsonObject, readStrictJson } from './strict-json.ts';
+import { readTools } from './tools.ts';
 
 /** Columns that mean the same in every format. */
 export const sharedColumns = [
@@ -80,9 +84,6 @@ export function takenColumns(row: JsonObject, { columns }: Pick<Reading, 'column
     (media.has(name) && !isNothing(row[name]));
 }
 
-const isNothing = (value: Json | undefined): boolean =>
-  value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
-
 /** The column that judges: `label`, or what the format says does. */
 function labelColumn(row: JsonObject, { columns }: Reading): string {
   if (!isNothing(row.label)) return 'label';
@@ -114,12 +115,11 @@ function columnReader(row: JsonObject, notes: RowNotes) {
 
 function withSystem(messages: Message[], row: JsonObject, notes: RowNotes): Message[] {
   const column = ['system', 'system_prompt'].find((name) => !isNothing(row[name]));
-  const system = column === undefined ? undefined : row[column];
   if (column === undefined) return messages;
-  if (typeof system !== 'string')
-    notes.problem({ code: 'wrong-type', path: [column], message: `found ${shown(system)}.`, expected: 'a text' });
-  else if (messages[0]?.role === 'system') {
-    if (messages[0].content === system) return messages;
+  const system = readSystem(row[column], column, notes);
+  if (system === null) return messages;
+  if (messages[0]?.role === 'system') {
+    if (isDeepStrictEqual(messages[0].content, system)) return messages;
     notes.problem({
       code: 'two-systems',
       path: [column],
@@ -130,27 +130,18 @@ function withSystem(messages: Message[], row: JsonObject, notes: RowNotes): Mess
   return messages;
 }
 
-/** A list of tool definitions, or its JSON as text (columnar stores cannot hold it otherwise). */
-function readTools(row: JsonObject, column: string, notes: RowNotes): ToolDefinition[] | undefined {
-  const given = row[column];
-  const isText = typeof given === 'string' && given.trim() !== '';
-  const found = notes.issues.length;
-  const value = isText ? readStrictJson(given, notes, [column]) : given;
-  if (isNothing(value) && notes.issues.length === found) return undefined;
-  // One that is text is the JSON of a definition whose numbers an object would not keep.
-  if (Array.isArray(value) && value.every((tool) => isObject(tool) || isToolText(tool)))
-    return value as ToolDefinition[];
-  if (notes.issues.length === found)
-    notes.problem({
-      code: 'wrong-type',
-      path: [column],
-      message: `found ${shown(given)}.`,
-      expected: 'a list of tool definitions, or its JSON',
-    });
-  return undefined;
+/** A text, or Anthropic's list of text blocks. Null with the reason in `notes`. */
+function readSystem(value: Json | undefined, column: string, notes: RowNotes): Message['content'] {
+  if (typeof value === 'string') return value;
+  const blocks = Array.isArray(value) ? joinedText(value) : value;
+  if (typeof blocks === 'string') return blocks;
+  if (!Array.isArray(blocks)) {
+    notes.problem({ code: 'wrong-type', path: [column], message: `found ${shown(value)}.`, expected: 'a text' });
+    return null;
+  }
+  const parts = blocks.map((part, index) => readPart(part, [column, index], notes));
+  return parts.every((part) => part !== null) ? parts : null;
 }
-
-const isToolText = (value: Json): value is string => typeof value === 'string' && /^\s*\{/.test(value);
 
 /** `chat_template_kwargs`: more names for the chat template, for this row alone. */
 function readVariables(row: JsonObject, notes: RowNotes): JsonObject | undefined {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Json } from '../schema/common.ts';
 import type { ContentPart, Message } from '../schema/sample.ts';
 import { type RowNotes, shown } from './row-notes.ts';
-import { isObject, type JsonObject, readStrictJson } from './strict-json.ts';
+import { isNothing, isObject, type JsonObject, readStrictJson } from './strict-json.ts';
 
 export const mediaKinds = ['image', 'video', 'audio'] as const;
 export type MediaKind = (typeof mediaKinds)[number];
@@ -16,9 +16,6 @@ const columnsOf = (kind: MediaKind, prefix: string): readonly string[] => [`${pr
 /** Those of all kinds; `prefix` for those of another conversation of the row, as `rejected_`. */
 export const mediaColumns = (prefix: string): readonly string[] =>
   mediaKinds.flatMap((kind) => columnsOf(kind, prefix));
-
-const isNothing = (value: Json | undefined): boolean =>
-  value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
 
 /** Media that stand beside the messages, by kind, in the order their tags take them. */
 export type MediaLists = Readonly<

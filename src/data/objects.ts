@@ -25,6 +25,7 @@ export function readObjects(row: JsonObject, messages: readonly Message[], notes
   }
   checkTags(read.data, messages, notes);
   checkBounds(read.data, notes);
+  checkImages(read.data, messages, notes);
   return notes.issues.length > found ? undefined : read.data;
 }
 
@@ -60,7 +61,7 @@ function checkTags({ ref, bbox }: Objects, messages: readonly Message[], notes: 
   }
 }
 
-function checkBounds({ bbox, bbox_type: kind, image_id: images }: Objects, notes: RowNotes): void {
+function checkBounds({ bbox, bbox_type: kind }: Objects, notes: RowNotes): void {
   const most = largest[kind];
   for (const [index, box] of bbox.entries())
     if (kind !== 'real' && box.some((value) => value < 0 || value > most))
@@ -70,11 +71,25 @@ function checkBounds({ bbox, bbox_type: kind, image_id: images }: Objects, notes
         message: `${shown(box)} is not within 0 to ${most}.`,
         fix: 'Set objects.bbox_type to what the numbers are: real, norm1 or norm1000.',
       });
-  if (images !== undefined && images.length !== bbox.length)
+}
+
+function checkImages({ bbox, image_id: ids }: Objects, messages: readonly Message[], notes: RowNotes): void {
+  if (ids === undefined) return;
+  if (ids.length !== bbox.length)
     notes.problem({
       code: 'counts-differ',
       path: ['objects', 'image_id'],
-      message: `${bbox.length} boxes and ${images.length} image ids.`,
+      message: `${bbox.length} boxes and ${ids.length} image ids.`,
       fix: 'Give one for each, or leave image_id out.',
     });
+  const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
+  const count = parts.filter(({ type }) => type === 'image').length;
+  for (const [index, id] of ids.entries())
+    if (id >= count)
+      notes.problem({
+        code: 'image-unknown',
+        path: ['objects', 'image_id', index],
+        message: `found ${id}; the row has ${count} ${count === 1 ? 'image' : 'images'}.`,
+        fix: 'Images are counted from 0.',
+      });
 }

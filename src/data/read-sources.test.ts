@@ -189,7 +189,7 @@ test('numbers reach the template as they were written: floats, large integers, t
     stopTokens: [tokenizer.idOf('</s>') ?? -1],
   });
   expect(encoded.ok ? encoded.value.text : encoded.issues).toBe(
-    '[{"name": "f", "default": 2.0}]q</s>' +
+    '[{"type": "function", "function": {"name": "f", "default": 2.0}}]q</s>' +
       '[{"type": "function", "function": {"name": "f", "arguments": {"x": 1.0, "2": 12345678901234567890, "1": 1}}}]</s>',
   );
 });
@@ -416,6 +416,13 @@ describe('rows that cannot be used say where, what and how to mend it', () => {
       'box-outside',
       'objects.bbox[0]',
       /bbox_type/,
+    ],
+    [
+      'a box in an image that is not there',
+      { ...chat('q', '<bbox>'), objects: { bbox: [[1, 2]], image_id: [1] } },
+      'image-unknown',
+      'objects.image_id[0]',
+      /counted from 0/,
     ],
     [
       'a box of three',

@@ -115,12 +115,13 @@ const isFeedback = (from: string): boolean => /^feedback\/.+@[0-9]+$/.test(from)
 
 function unreadable({ file, index, error }: { file: string; index: number; error: unknown }): Issue {
   const known = MartletError.is(error) ? error : undefined;
+  const fix = known ? known.hint : 'Check the path; it is taken relative to the recipe.';
   return {
     code: known?.code ?? 'file-unreadable',
     severity: 'error',
     path: ['data', 'sources', index, 'from'],
     message: known ? `${known.message}.` : `cannot read ${file}.`,
-    fix: known?.hint ?? 'Check the path; it is taken relative to the recipe.',
+    ...(fix !== undefined && { fix }),
   };
 }
 

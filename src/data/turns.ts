@@ -23,6 +23,7 @@ const speakers: Readonly<Record<string, Role | 'call'>> = {
   model: 'assistant',
   tool: 'tool',
   observation: 'tool',
+  observations: 'tool',
   tool_response: 'tool',
   function_response: 'tool',
   function: 'tool',
@@ -126,6 +127,11 @@ function readTurn(turn: Json, path: RowPath, messages: Message[], notes: RowNote
   });
 }
 
+function speakerNamed(written: Json): Role | 'call' | undefined {
+  const name = typeof written === 'string' ? written.replaceAll('-', '_') : '';
+  return Object.hasOwn(speakers, name) ? speakers[name] : undefined;
+}
+
 function readSpeaker(turn: JsonObject, path: RowPath, notes: RowNotes): Role | 'call' | null {
   const key = turn.role !== undefined ? 'role' : 'from';
   const written = turn[key];
@@ -138,7 +144,7 @@ function readSpeaker(turn: JsonObject, path: RowPath, notes: RowNotes): Role | '
     });
     return null;
   }
-  const speaker = typeof written === 'string' && Object.hasOwn(speakers, written) ? speakers[written] : undefined;
+  const speaker = speakerNamed(written);
   if (speaker === undefined) {
     const near = typeof written === 'string' ? nearestName(written, Object.keys(speakers)) : undefined;
     notes.problem({
@@ -150,7 +156,7 @@ function readSpeaker(turn: JsonObject, path: RowPath, notes: RowNotes): Role | '
     });
     return null;
   }
-  if (turn.role !== undefined && typeof turn.from === 'string' && speakers[turn.from] !== speaker) {
+  if (turn.role !== undefined && typeof turn.from === 'string' && speakerNamed(turn.from) !== speaker) {
     notes.problem({
       code: 'role-ambiguous',
       path,

@@ -184,7 +184,7 @@ export const rowForms: readonly RowForm[] = [
     format: 'messages',
     says: 'thinking becomes reasoning, tool_use a call, tool_result a tool message, an image source a data URI.',
     row: {
-      system: 'Be brief.',
+      system: [{ type: 'text', text: 'Be brief.' }],
       messages: [
         {
           role: 'user',
@@ -539,6 +539,23 @@ export const rowForms: readonly RowForm[] = [
     says: 'The text is read; a definition stays text only where an object would lose `1.0` or the order of keys.',
     row: { messages: answered, tools: JSON.stringify([tool]) },
     reads: { messages: answered, tools: [tool] },
+  },
+  {
+    name: 'functions as tools',
+    swift: 'agent',
+    format: 'messages',
+    says: "A function alone, or Anthropic's with `input_schema`, is put into OpenAI's form.",
+    row: {
+      messages: answered,
+      tools: [
+        { name: 'multiply', parameters: {} },
+        { name: 'add', input_schema: {} },
+      ],
+    },
+    reads: {
+      messages: answered,
+      tools: [tool, { type: 'function', function: { name: 'add', parameters: {} } }],
+    },
   },
   {
     name: 'speech extras',
