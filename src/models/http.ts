@@ -92,7 +92,10 @@ function refusal(url: URL, status: number): MartletError {
     return new MartletError('access-denied', `${where} answers ${status}: access is denied`, {
       hint: 'Accept the licence on the page of the model and set HF_TOKEN (or MODELSCOPE_API_TOKEN), or check the name.',
     });
-  if (status === 404) return new MartletError('not-found', `${where} answers 404: there is no such thing`);
+  if (status === 404)
+    return new MartletError('not-found', `${where} answers 404: there is no such thing`, {
+      hint: 'Check the name and the revision.',
+    });
   const retryable = status === 408 || status === 429 || status >= 500;
   return new MartletError('download-failed', `${where} answers ${status}`, { retryable });
 }

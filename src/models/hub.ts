@@ -126,7 +126,11 @@ async function askHub(hub: Hub, path: string, options: ListOptions): Promise<unk
     if (error instanceof SyntaxError) throw bad(hub, 'what it sends is not JSON', error);
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     const why = timeout.aborted ? `did not answer within ${limit / 1000} s` : `cannot be reached: ${cause}`;
-    throw new MartletError('hub-silent', `${hub.endpoint} ${why}`, { cause: error, retryable: true });
+    throw new MartletError('hub-silent', `${hub.endpoint} ${why}`, {
+      cause: error,
+      retryable: true,
+      hint: 'Check the network and the address of the hub (HF_ENDPOINT, MODELSCOPE_DOMAIN), or try later.',
+    });
   }
 }
 

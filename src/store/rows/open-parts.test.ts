@@ -58,6 +58,7 @@ describe('files of many', () => {
   test('what is not there is said', async () => {
     await expect(names(join(place, '*.parquet'))).rejects.toThrow(/no file is called/);
     await expect(names(join(place, 'none'))).rejects.toThrow(/cannot read/);
+    await expect(names(join(place, 'part10.jsonl'))).rejects.toMatchObject({ hint: 'Did you mean part-10.jsonl?' });
     await expect(names(join(place, 'notes'))).rejects.toMatchObject({ code: 'dataset-empty' });
   });
 });

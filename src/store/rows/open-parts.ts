@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { glob, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { glob, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
+import { nearestName } from '../../core/nearest.ts';
 import type { Json } from '../../schema/common.ts';
 import { hashFile, listFiles } from '../files.ts';
 import type { RawRow } from '../raw-rows.ts';
@@ -139,8 +140,9 @@ async function localFiles(place: string): Promise<readonly string[]> {
   }
   const parts = splitLocalPlace(place);
   if (parts && (await kindOf(parts.path)) === 'folder') return filesBelow(parts.path, parts);
+  const near = nearestName(basename(place), await readdir(dirname(place)).catch(() => []));
   throw new MartletError('file-unreadable', `cannot read ${place}`, {
-    hint: 'Check the path; it is taken relative to the recipe.',
+    hint: near ? `Did you mean ${near}?` : 'Check the path; it is taken relative to the recipe.',
   });
 }
 

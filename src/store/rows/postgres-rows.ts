@@ -2,7 +2,7 @@ import { MartletError } from '../../core/error.ts';
 import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
 import { cellJson } from './cell-json.ts';
 import { jsonRow } from './json-row.ts';
-import { placeInQuery, type QueryAddress } from './query-address.ts';
+import { mendQuery, placeInQuery, type QueryAddress } from './query-address.ts';
 import type { QueryRequest } from './sqlite-rows.ts';
 
 /** Rows fetched at once. */
@@ -104,7 +104,7 @@ async function ask(
     throw new MartletError(
       'query-failed',
       `${address.database}: ${messageOf(cause)}${placeInQuery(address.query, index)}`,
-      { cause, hint: (cause as { hint?: string }).hint },
+      { cause, hint: (cause as { hint?: string }).hint ?? mendQuery },
     );
   }
 }

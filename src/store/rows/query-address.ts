@@ -53,6 +53,9 @@ function decoded(text: string): string {
   }
 }
 
+/** What to do about a query that a database refuses. */
+export const mendQuery = 'Mend the query; it must be a SELECT.';
+
 /** ` at line 2, column 8: FORM users`; nothing where the place is not known. */
 export function placeInQuery(query: string, index: number | undefined): string {
   if (index === undefined || index < 0 || index > query.length) return '';

@@ -4,7 +4,7 @@ import { MartletError } from '../../core/error.ts';
 import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
 import { bytesJson, cellJson, floatJson } from './cell-json.ts';
 import { jsonRow } from './json-row.ts';
-import { placeInQuery, type QueryAddress } from './query-address.ts';
+import { mendQuery, placeInQuery, type QueryAddress } from './query-address.ts';
 
 export interface QueryRequest {
   readonly address: QueryAddress;
@@ -73,7 +73,7 @@ function prepared(database: DatabaseSync, address: QueryAddress, sql: string): S
   try {
     return database.prepare(sql);
   } catch (cause) {
-    throw failed(address, messageOf(cause), undefined, cause);
+    throw failed(address, messageOf(cause), mendQuery, cause);
   }
 }
 
@@ -81,12 +81,12 @@ function* rowsOf(statement: StatementSync, address: QueryAddress): Generator<Rec
   try {
     yield* statement.iterate();
   } catch (cause) {
-    throw failed(address, messageOf(cause), undefined, cause);
+    throw failed(address, messageOf(cause), mendQuery, cause);
   }
 }
 
 /** SQLite names the word it stumbled over, and not where it stands. */
-function failed(address: QueryAddress, message: string, hint?: string, cause?: unknown): MartletError {
+function failed(address: QueryAddress, ...[message, hint, cause]: [string, string, unknown?]): MartletError {
   const word = /near "(.*?)":|no such (?:column|table|function): "?([\w.]+)/s.exec(message);
   const named = word?.[1] ?? word?.[2];
   const index = named === undefined || named === '' ? undefined : address.query.search(wordForm(named));
