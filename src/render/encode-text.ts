@@ -1,10 +1,12 @@
 import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
 import { TEMPLATE } from './jinja/text.ts';
+import type { Source } from './messages.ts';
 
 /** Rendered text with its runs, as `renderRaw` gives it. */
 export interface ProvenText {
   readonly text: string;
   readonly runs: readonly number[];
+  readonly sources?: readonly Source[];
 }
 
 /** Text in content that spells a special token, and was encoded as ordinary text. */
@@ -85,10 +87,18 @@ function spelled(
   return at >= 0 && at + token.length <= end ? { start: at, end: at + token.length } : { start, end };
 }
 
-function isTemplate({ text, runs }: ProvenText, { start, end }: { start: number; end: number }): boolean {
+/** Whether the template wrote it, or the agent format that wrote the message. */
+function isTemplate({ text, runs, sources }: ProvenText, { start, end }: { start: number; end: number }): boolean {
   for (let i = 0; i < runs.length; i += 3) {
-    const runEnd = i + 3 < runs.length ? (runs[i + 3] as number) : text.length;
-    if (runEnd > start && (runs[i] as number) < end && runs[i + 1] !== TEMPLATE) return false;
+    const from = runs[i] as number;
+    const until = i + 3 < runs.length ? (runs[i + 3] as number) : text.length;
+    if (until <= start || from >= end || runs[i + 1] === TEMPLATE) continue;
+    const source = sources?.[runs[i + 1] as number];
+    const offset = runs[i + 2] as number;
+    const own = source?.kind === 'message' && offset >= 0 ? (source.own ?? []) : [];
+    const first = offset + Math.max(start, from) - from;
+    const behind = offset + Math.min(end, until) - from;
+    if (!own.some(([begin, stop]) => begin <= first && behind <= stop)) return false;
   }
   return true;
 }

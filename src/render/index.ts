@@ -1,5 +1,6 @@
 /** From messages to the exact tokens, and which of them are learned. */
-export { type AgentFormat, applyAgent, type ParsedAnswer, type ParsedCall, parseAnswer } from './agent.ts';
+export { applyAgent, callOpenings, namedFormats, parseAnswer } from './agent/agent.ts';
+export type { ParsedAnswer, ParsedCall } from './agent/format.ts';
 export { checkConformance, type Finding, firstDifference, type GateCheck, type TokenWindow } from './conformance.ts';
 export { encodeRow, type Rewritten, type RowDocument, type RowRequest, type RowResult } from './encode-row.ts';
 export {

@@ -57,6 +57,12 @@ export function jsonIn(text: string): TemplateData {
   }
 }
 
+/** The same; the text itself where it is not JSON. */
+export function jsonOrText(text: string): TemplateData {
+  const value = jsonIn(text);
+  return value === undefined ? text : value;
+}
+
 /** Plain JSON where an object keeps what was written; else the text of it: `1.0`, a large integer, the order of keys. */
 export function plainOrText(value: TemplateData): Json {
   return isPlain(value) ? (value as Json) : jsonText(value);

@@ -15,6 +15,14 @@ export type MessageField =
   | 'name'
   | 'other';
 
+/**
+ * Under this, a message that an agent format wrote holds the stretches of its content that are the format's own words. A
+ * symbol, so that no row can claim it.
+ */
+export const ownWordsOf: unique symbol = Symbol('own words');
+
+type Ranges = readonly (readonly [start: number, end: number])[];
+
 /** A string the template was given: the whole of it, and where it stood. */
 export type Source =
   | {
@@ -24,6 +32,8 @@ export type Source =
       /** Where in the message, such as `tool_calls[0].function.arguments.city`. */
       readonly path: string;
       readonly text: string;
+      /** Stretches in which a control token is that token: see `ownWordsOf`. */
+      readonly own?: Ranges | undefined;
     }
   | { readonly kind: 'variable'; readonly name: string; readonly path: string; readonly text: string };
 
@@ -66,10 +76,12 @@ export function sourceTable(): SourceTable {
             path: '',
             enter: (text, path) => enter({ kind: 'message', index, field: 'other', path, text }),
           });
+        const own = (message as { readonly [ownWordsOf]?: Ranges })[ownWordsOf];
         const role = message instanceof Map ? message.get('role') : (message as Fields).role;
         return messageValue(message, {
           role: typeof role === 'string' ? role : '',
-          enter: (text, path, field) => enter({ kind: 'message', index, field, path, text }),
+          enter: (text, path, field) =>
+            enter({ kind: 'message', index, field, path, text, ...(path === 'content' && own && { own }) }),
         });
       }),
     variable: (name, value) =>

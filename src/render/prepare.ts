@@ -1,5 +1,5 @@
 import { Float } from './jinja/value.ts';
-import type { ChatMessage, TemplateData } from './messages.ts';
+import { type ChatMessage, ownWordsOf, type TemplateData } from './messages.ts';
 import { parseTemplateData } from './ordered-json.ts';
 import { type ChatTemplateProgram, renderRaw } from './template.ts';
 
@@ -13,7 +13,8 @@ type Fields = Readonly<Record<string, TemplateData>>;
  */
 export function prepareMessages(messages: readonly ChatMessage[], template: ChatTemplateProgram): Fields[] {
   return messages.map((message) => {
-    const fields: Record<string, TemplateData> = {};
+    const own = (message as { readonly [ownWordsOf]?: unknown })[ownWordsOf];
+    const fields: Record<string, TemplateData> = own === undefined ? {} : ({ [ownWordsOf]: own } as Fields);
     const given = message as Fields;
     const reasoning = given.reasoning_content ?? given.thinking ?? given.reasoning;
     if (reasoning !== undefined && reasoning !== null) fields.thinking = reasoning;

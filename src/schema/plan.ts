@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { agentFormats } from './agent-formats.ts';
 import { json, sha256Hex } from './common.ts';
 import {
-  agentFormats,
   controlTokenRules,
   evalTasks,
   exportFormats,

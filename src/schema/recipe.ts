@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { agentFormats } from './agent-formats.ts';
 import { artefactName, type FieldMeta, json } from './common.ts';
 import { learnRuleNames } from './learn-rules.ts';
 import { stepInput } from './steps.ts';
@@ -19,7 +20,6 @@ export const sourceFormats = [
 ] as const;
 export const rewrittenRules = ['refuse', 'split', 'per-turn'] as const;
 export const controlTokenRules = ['text', 'special', 'refuse'] as const;
-export const agentFormats = ['none', 'react', 'hermes', 'qwen'] as const;
 export const overflows = ['refuse', 'drop', 'truncate-prompt', 'truncate-answer', 'split'] as const;
 export const packings = ['best-fit', 'sequential', 'none'] as const;
 export const textRowKinds = ['file', 'paragraph', 'line'] as const;

@@ -214,14 +214,8 @@ export const swiftOptions: readonly SwiftOption[] = [
   },
   {
     part: 'agent templates',
-    theirs: 'react_en, hermes, qwen_en',
-    ours: "`render.agent: react | hermes | qwen`, where the model's template has no place for tools.",
-    test: test('src/render/agent.test.ts', 'the definition of hermes is the JSON of OpenAI'),
-  },
-  {
-    part: 'agent templates',
-    theirs: 'the keys of one model family (llama3, glm4, deepseek_v3_1, mistral ...)',
-    ours: "None is needed: tools and calls are written by the model's own chat template.",
-    test: test('src/data/read-sources.test.ts', 'numbers reach the template as they were written'),
+    theirs: 'all 36 of 4.6: react_en, qwen_en, hermes, toolbench, llama3, glm4_5, deepseek_v3_1, kimi_k25 ...',
+    ours: "`render.agent`, by the same names, with the same text. Needed where the model's own template has no place for tools.",
+    test: test('src/render/agent/agent.test.ts', 'every format that ms-swift has is here'),
   },
 ];

@@ -1,0 +1,183 @@
+import { entriesOf, isFields, jsonIn, jsonOrText, jsonText, memberOf, normalJson } from '../json-text.ts';
+import type { TemplateData } from '../messages.ts';
+import { join, type Piece, type Written, words, written } from './written.ts';
+
+/** A tool on offer. */
+export interface Tool {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: TemplateData;
+  /** The function alone, and wrapped as OpenAI writes it. */
+  readonly body: TemplateData;
+  readonly whole: TemplateData;
+}
+
+/** A call that stands in a row. */
+export interface Call {
+  readonly name: string;
+  readonly arguments: TemplateData;
+}
+
+/** What a tool gave back. */
+export interface Result {
+  readonly name: string;
+  readonly content: string;
+}
+
+/** A call as it was read back from an answer. */
+export interface ParsedCall {
+  readonly name: string;
+  /** JSON text. */
+  readonly arguments: string;
+}
+
+/** An answer taken apart: what it says, and the tools it calls. */
+export interface ParsedAnswer {
+  readonly content: string;
+  readonly calls: readonly ParsedCall[];
+}
+
+/** A message as a format writes it. */
+export interface WrittenTurn {
+  readonly role: string;
+  readonly content: Written;
+  /** Members beside role and content, for a template that prints them. */
+  readonly fields?: Readonly<Record<string, TemplateData>>;
+}
+
+/** How tools, calls and results are written, and calls read back. */
+export interface Format {
+  /**
+   * What stands in front of the conversation: the system message, or several turns.
+   * @param said the system message of the row; undefined where there is none
+   */
+  readonly system: (tools: readonly Tool[], said: string | undefined) => Written | readonly WrittenTurn[];
+  /** The first question, where the tools stand in it. */
+  readonly question?: (tools: readonly Tool[], said: string) => Written;
+  /** Behind what the assistant says in the same turn. */
+  readonly calls: (calls: readonly Call[]) => Written;
+  /** How both meet; one behind the other unless given. */
+  readonly meet?: (said: string, calls: Written) => Written;
+  /** Results that follow one another, as turns. */
+  readonly results: (results: readonly Result[]) => readonly WrittenTurn[];
+  /** @param tools whose parameters say what a value is that is written without quotes */
+  readonly parse: (answer: string, tools: readonly Tool[]) => ParsedAnswer;
+  /** What a call begins with, at the earliest: what streams must not let out before they have seen more. */
+  readonly opens: readonly string[];
+}
+
+export function toolOf(given: TemplateData): Tool {
+  const inner = memberOf(given, 'function');
+  const body = isFields(inner) ? inner : given;
+  return {
+    name: textIn(memberOf(body, 'name_for_model') ?? memberOf(body, 'name')),
+    description: textIn(memberOf(body, 'description') ?? memberOf(body, 'description_for_model')),
+    parameters: memberOf(body, 'parameters') ?? {},
+    body,
+    whole: body === given ? { type: 'function', function: given } : given,
+  };
+}
+
+const textIn = (value: TemplateData): string => (value === undefined || value === null ? '' : String(value));
+
+export function callOf(call: TemplateData): Call {
+  const inner = memberOf(call, 'function');
+  const body = isFields(inner) ? inner : call;
+  const given = memberOf(body, 'arguments') ?? {};
+  const args = typeof given === 'string' ? jsonOrText(given) : given;
+  return { name: textIn(memberOf(body, 'name')), arguments: args };
+}
+
+/** The arguments of a call as JSON; text that is none as it stands. */
+export const argumentsText = ({ arguments: given }: Call): string =>
+  typeof given === 'string' ? (normalJson(given) ?? given) : jsonText(given);
+
+/** A value written without quotes where it is text, as JSON where it is not. */
+export const bareText = (value: TemplateData): string => (typeof value === 'string' ? value : jsonText(value));
+
+/** Each argument of a call; arguments that are no object stand as they are. */
+export function eachArgument(
+  { arguments: given }: Call,
+  write: (key: string, value: TemplateData) => Piece,
+  between: string,
+): Written {
+  if (!isFields(given)) return written(bareText(given));
+  return join(
+    entriesOf(given).map(([key, value]) => write(key, value)),
+    between,
+  );
+}
+
+/** One turn that holds all results. */
+export const oneTurn =
+  (role: string, write: (result: Result) => Written, between = '\n'): Format['results'] =>
+  (results) => [{ role, content: join(results.map(write), between) }];
+
+/** A turn for each result. */
+export const ownTurns =
+  (role: string, write: (result: Result) => Written): Format['results'] =>
+  (results) =>
+    results.map((result) => ({ role, content: write(result) }));
+
+/** What the row's system message says, and a blank line, where it says something. */
+export const front = (said: string | undefined): Written =>
+  said === undefined || said === '' ? words`` : words`${said}\n\n`;
+
+/**
+ * Takes the calls out of an answer.
+ * @param blocks where calls stand, with all that is written around them
+ * @returns what stands outside of the blocks that hold a call
+ */
+export function takeOut(answer: string, blocks: RegExp, read: (block: string) => readonly ParsedCall[]): ParsedAnswer {
+  const calls: ParsedCall[] = [];
+  const content = answer.replace(blocks, (block) => {
+    const found = read(block);
+    calls.push(...found);
+    return found.length > 0 ? '' : block;
+  });
+  return calls.length > 0 ? { content: content.trim(), calls } : { content: answer, calls };
+}
+
+/** A call from JSON with `name` and its arguments under this key; nothing where it is no such JSON. */
+export function readJsonCall(text: string, key = 'arguments'): readonly ParsedCall[] {
+  const call = jsonIn(text.trim());
+  const name = memberOf(call, 'name');
+  const given = memberOf(call, key);
+  if (typeof name !== 'string' || given === undefined) return [];
+  return [{ name, arguments: typeof given === 'string' ? (normalJson(given) ?? given) : jsonText(given) }];
+}
+
+/** Arguments read one by one, as JSON text. */
+export const jsonObject = (members: Iterable<readonly [string, TemplateData]>): string =>
+  jsonText(new Map(members) as ReadonlyMap<string, TemplateData>);
+
+/**
+ * A value written without quotes: by the type that the tool gives the parameter; where it gives none, text or whatever JSON
+ * it spells.
+ */
+export function readBare(
+  text: string,
+  place: {
+    readonly tools: readonly Tool[];
+    readonly call: string;
+    readonly key: string;
+    readonly untyped: 'text' | 'json';
+  },
+): TemplateData {
+  const { tools, call, key, untyped } = place;
+  const tool = tools.find(({ name }) => name === call);
+  const type = memberOf(memberOf(memberOf(tool?.parameters, 'properties'), key), 'type');
+  const types = Array.isArray(type) ? type : [type];
+  const spelled = (): TemplateData => {
+    const value = jsonIn(text.trim());
+    return value === undefined ? text : value;
+  };
+  // `null` of a parameter that may be null is no text.
+  if (types.includes('string')) return types.includes('null') && text.trim() === 'null' ? null : text;
+  return type === undefined && untyped === 'text' ? text : spelled();
+}
+
+/** All matches of a pattern, by the names of its groups. */
+export function groupsOf(text: string, pattern: RegExp): Readonly<Record<string, string>>[] {
+  return Array.from(text.matchAll(pattern), ({ groups }) => ({ ...groups }));
+}

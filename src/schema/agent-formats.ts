@@ -1,0 +1,45 @@
+/**
+ * Formats in which tools, calls and results are written as text, by ms-swift's names for them (`agent_template`, all keys
+ * of its 4.6). `none` leaves them to the model's own chat template.
+ */
+export const agentFormats = [
+  'none',
+  'react_en',
+  'react_zh',
+  'react_grpo',
+  'toolbench',
+  'qwen_en',
+  'qwen_zh',
+  'qwen_en_parallel',
+  'qwen_zh_parallel',
+  'hermes',
+  'hunyuan_hermes',
+  'youtu',
+  'mistral',
+  'llama3',
+  'llama4',
+  'chatglm4',
+  'glm4',
+  'deepseek_v3_1',
+  'kimi_k25',
+  'kimi_k3',
+  'qwen3_coder',
+  'qwen3_5',
+  'seed_oss',
+  'minimax_m2',
+  'minimax_m3',
+  'minicpm5',
+  'deepseek_v4',
+  'deepseek_v41',
+  'glm4_5',
+  'glm4_7',
+  'glm5_1',
+  'hy_v3_preview',
+  'hy_v3',
+  'ling3',
+  'spark2_5',
+  'xing4_0',
+  'gemma4',
+] as const;
+
+export type AgentFormat = (typeof agentFormats)[number];
