@@ -18,6 +18,8 @@ import {
   prepareTools,
   type RowResult,
   type TemplateData,
+  type ToolCalls,
+  toolCallsOf,
 } from '../render/index.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Message, Sample } from '../schema/sample.ts';
@@ -48,6 +50,8 @@ export interface Encoder {
   readonly templateSource: string;
   /** Text of an answer, special tokens left out. */
   answer(ids: readonly number[]): string;
+  /** What the model does with tools, and how its calls are read. */
+  toolCalls(): ToolCalls;
 }
 
 export type { EncodedSample };
@@ -86,6 +90,7 @@ export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder>
       : [{ role: 'system', content: render.system }, ...messages];
   const { learn, weights, rewritten, controlTokens, agent = 'none' } = render;
   const plain = plainTemplate(chat.source);
+  let toolCalls: ToolCalls | undefined;
   const input = ({ messages, tools, variables }: Conversation): Omit<EncodeRequest, 'learn' | 'stopTokens'> => ({
     template,
     tokenizer,
@@ -119,6 +124,7 @@ export async function openEncoder(options: OpenEncoderOptions): Promise<Encoder>
       const offered = agent === 'none' && tools ? { tools } : {};
       return { ...rest, ...offered, messages: written.messages as ChatBody['messages'] };
     },
+    toolCalls: () => (toolCalls ??= toolCallsOf({ template, specialTokens, agent, tokenizer })),
     answer: (ids) => tokenizer.decode(ids, { skipSpecial: true }),
   };
 }

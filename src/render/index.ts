@@ -1,6 +1,7 @@
 /** From messages to the exact tokens, and which of them are learned. */
-export { applyAgent, callOpenings, namedFormats, parseAnswer } from './agent/agent.ts';
+export { applyAgent, parseAnswer } from './agent/agent.ts';
 export type { ParsedAnswer, ParsedCall } from './agent/format.ts';
+export { type ToolCalls, toolCallsOf } from './agent/tool-calls.ts';
 export { checkConformance, type Finding, firstDifference, type GateCheck, type TokenWindow } from './conformance.ts';
 export { encodeRow, type Rewritten, type RowDocument, type RowRequest, type RowResult } from './encode-row.ts';
 export {

@@ -17,6 +17,8 @@ export interface ReviewedAnswer {
   /** The conversation it answered, each message as it was sent. */
   readonly messages: readonly RequestMessage[];
   readonly tools: readonly unknown[] | undefined;
+  /** What the chat template was told beside. */
+  readonly variables: Readonly<Record<string, unknown>> | undefined;
   /** What the question holds as facts; undefined when it holds none, and then there are no claims. */
   readonly facts: Readonly<Record<string, Json>> | undefined;
   /** Checkable statements of the answer, held against those facts. */
@@ -81,6 +83,7 @@ function reviewedAnswer(capture: Capture, records: AnswerRecords): ReviewedAnswe
     problem: problemOf(capture, { records, readable: request !== undefined }),
     messages,
     tools: request?.tools,
+    variables: request?.chat_template_kwargs,
     facts,
     claims: facts === undefined ? [] : checkClaims({ answer: capture.answer, facts }),
     judgement: record === undefined ? null : judgement.parse(record.content),
@@ -114,4 +117,5 @@ const requestMessage = z.looseObject({
 const chatRequest = z.object({
   messages: z.array(requestMessage).min(1),
   tools: z.array(z.unknown()).min(1).optional(),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).optional(),
 });

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
+import type { Capture } from '../schema/deployment.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { listAnswers, type ReviewedAnswer, readAnswerRecords } from './answers.ts';
@@ -14,7 +15,7 @@ export interface BuildFeedbackRequest {
 
 /**
  * Makes training data of judgements, the latest of each answer:
- * - `rows.jsonl`: `{messages, tools?, facts?, martlet: {by, answer}}` of each approved or edited answer
+ * - `rows.jsonl`: `{messages, tools?, chat_template_kwargs?, facts?, martlet: {by, answer}}` of each approved or edited answer
  * - `preference.jsonl`: `{prompt, chosen, rejected, tools?, martlet}` of each edit, in TRL's conversational form: the
  *   edited text was preferred to the answer
  *
@@ -34,8 +35,9 @@ export async function buildFeedback({ store, name }: BuildFeedbackRequest): Prom
     if (judgement.verdict === 'reject') continue;
     if (problem !== null) throw problem;
     judged.push({ capture: fingerprint(capture), judgement });
-    rows.push(sftRow(answer, judgement.text ?? capture.answer));
-    if (judgement.text !== null) preferences.push(preferenceRow(answer, judgement.text));
+    const given = assistantTurn(capture);
+    rows.push(sftRow(answer, judgement.text === null ? given : assistant(judgement.text)));
+    if (judgement.text !== null) preferences.push(preferenceRow(answer, assistant(judgement.text), given));
     const { deployment: address, deploymentFingerprint } = capture;
     deployments.set(`${address} ${deploymentFingerprint}`, {
       kind: 'deployment',
@@ -65,17 +67,30 @@ export async function buildFeedback({ store, name }: BuildFeedbackRequest): Prom
   });
 }
 
-function sftRow(answer: ReviewedAnswer, text: string): unknown {
-  const { messages, tools, facts } = answer;
-  return { messages: [...messages, assistant(text)], tools, facts, martlet: terms(answer) };
+function sftRow(answer: ReviewedAnswer, turn: AssistantTurn): unknown {
+  const { messages, tools, variables, facts } = answer;
+  return { messages: [...messages, turn], tools, chat_template_kwargs: variables, facts, martlet: terms(answer) };
 }
 
-function preferenceRow(answer: ReviewedAnswer, text: string): unknown {
-  const { messages: prompt, tools, capture } = answer;
-  return { prompt, chosen: [assistant(text)], rejected: [assistant(capture.answer)], tools, martlet: terms(answer) };
+function preferenceRow(answer: ReviewedAnswer, chosen: AssistantTurn, rejected: AssistantTurn): unknown {
+  const { messages: prompt, tools, variables } = answer;
+  const row = { prompt, chosen: [chosen], rejected: [rejected], tools, chat_template_kwargs: variables };
+  return { ...row, martlet: terms(answer) };
 }
 
-function assistant(content: string): { readonly role: 'assistant'; readonly content: string } {
+interface AssistantTurn {
+  readonly role: 'assistant';
+  readonly content: string;
+  readonly tool_calls?: readonly unknown[];
+}
+
+/** The answer as a template is given it: its calls apart, so that training renders them as the model's template does. */
+function assistantTurn({ answer, message }: Capture): AssistantTurn {
+  if (!message) return assistant(answer);
+  return { ...assistant(message.content), tool_calls: message.toolCalls };
+}
+
+function assistant(content: string): AssistantTurn {
   return { role: 'assistant', content };
 }
 

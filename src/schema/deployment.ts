@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { artefactAddress, json, sha256Hex, timestamp } from './common.ts';
+import { toolCall } from './sample.ts';
 
 /** `deployment.json`. */
 export const deployment = z
@@ -36,7 +37,14 @@ export const capture = z
     request: json.describe('The request: messages, tools and sampling.'),
     promptTokens: z.number().int().describe('Tokens of the prompt.'),
     completionTokens: z.number().int().describe('Tokens of the answer.'),
-    answer: z.string().describe('What was answered.'),
+    answer: z.string().describe('What was answered, word for word.'),
+    message: z
+      .strictObject({
+        content: z.string().describe('What it says beside its calls.'),
+        toolCalls: z.array(toolCall).describe('The tools it calls.'),
+      })
+      .optional()
+      .describe('The answer taken apart, where it calls tools.'),
     finishReason: z.string().describe('Why it ended.'),
     seconds: z.number().describe('Time taken.'),
   })

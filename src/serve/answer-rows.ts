@@ -2,6 +2,7 @@ import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { ask, type Backend, findModel, prepareQuestion, type ServedModel, unknownModelError } from './ask.ts';
 import type { BatchRow } from './batch-rows.ts';
+import type { AnswerMessage } from './call-reader.ts';
 
 /** One line of a batch's output. */
 export interface RowAnswer {
@@ -13,6 +14,8 @@ export interface RowAnswer {
   readonly id: string | null;
   readonly model: string;
   readonly answer: string | null;
+  /** The tools it calls, as OpenAI writes them; the answer is then what it says beside. Absent where it calls none. */
+  readonly toolCalls?: AnswerMessage['toolCalls'];
   readonly finishReason: string;
   readonly usage: { readonly promptTokens: number; readonly completionTokens: number } | null;
   /** Why there is no answer: the row does not fit the model. */
@@ -61,6 +64,9 @@ function modelOf(backend: Pick<Backend, 'models'>, name: string): ServedModel {
   return model;
 }
 
+/** What is wrong with a row, and with no other. */
+const rowCodes: readonly string[] = ['context_length_exceeded', 'invalid-input', 'tools_unsupported'];
+
 async function answerRow(backend: Backend, row: BatchRow, signal: AbortSignal): Promise<RowAnswer> {
   const { line, chat } = row;
   const model = modelOf(backend, chat.model);
@@ -71,13 +77,14 @@ async function answerRow(backend: Backend, row: BatchRow, signal: AbortSignal): 
     const answer = ask(backend, question, signal);
     let next = await answer.next();
     while (!next.done) next = await answer.next();
-    const { text, completionTokens, finishReason } = next.value;
+    const { message, completionTokens, finishReason } = next.value;
+    const { content, toolCalls } = message;
     const usage = { promptTokens: question.prompt.length, completionTokens };
-    return { line, digest, id: question.id, model: name, answer: text, finishReason, usage };
+    const calls = toolCalls.length > 0 ? { toolCalls } : {};
+    return { line, digest, id: question.id, model: name, answer: content, ...calls, finishReason, usage };
   } catch (error) {
     // This row cannot be answered; the others can.
-    if (!MartletError.is(error) || (error.code !== 'context_length_exceeded' && error.code !== 'invalid-input'))
-      throw error;
+    if (!MartletError.is(error) || !rowCodes.includes(error.code)) throw error;
     const { code, message } = error;
     return {
       line,

@@ -53,6 +53,7 @@ export function failureApiError(error: unknown): ApiError {
   const code = error.code.replaceAll('-', '_');
   if (error.code === 'invalid-input')
     return apiError(400, { message: error.issues.map((each) => each.message).join('\n'), code, param: 'messages' });
+  if (error.code === 'tools_unsupported') return apiError(400, { message, code, param: 'tools' });
   if (error.code === 'context_length_exceeded') return apiError(400, { message, code, param: 'messages' });
   return apiError(error.retryable ? 503 : 500, { message, code });
 }

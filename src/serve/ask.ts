@@ -6,13 +6,14 @@ import type { Json } from '../schema/common.ts';
 import type { Capture, Deployment } from '../schema/deployment.ts';
 import type { Engine } from '../spec/engine.ts';
 import type { Sampling } from '../spec/train-engine.ts';
+import { type AnswerMessage, type CallReader, callReader } from './call-reader.ts';
 import type { ChatRequest } from './chat-request.ts';
 import { type AnswerEnd, type AnswerPart, type AnswerProgress, streamAnswer } from './stream-answer.ts';
 
 /** A model as it is served. */
 export interface ServedModel {
   readonly entry: Deployment['models'][number];
-  readonly encoder: Pick<Encoder, 'prompt' | 'stopTokens' | 'tokenizer'>;
+  readonly encoder: Pick<Encoder, 'prompt' | 'stopTokens' | 'tokenizer' | 'toolCalls'>;
   /** Most tokens of prompt and answer. */
   readonly maxLength: number;
 }
@@ -40,6 +41,8 @@ export interface Question {
   readonly stop: readonly string[];
   readonly topLogProbabilities: number | null;
   readonly at: Date;
+  /** Where tools are on offer: how calls are read out of the answer. */
+  readonly calls: CallReader | null;
   /** What goes on record: enough to ask the same again. */
   readonly request: { readonly [key: string]: Json };
 }
@@ -62,6 +65,10 @@ export function unknownModelError({ models }: Pick<Backend, 'models'>, name: str
  */
 export function prepareQuestion(backend: Backend, model: ServedModel, chat: ChatRequest): Question {
   const { tools, variables } = chat;
+  if (tools && !model.encoder.toolCalls().offers)
+    throw new MartletError('tools_unsupported', `the chat template of ${model.entry.name} has no place for tools`, {
+      hint: 'Leave them out, or serve a model that was trained with an agent format (render.agent).',
+    });
   const prompt = promptOf(model.encoder, chat);
   const room = model.maxLength - prompt.length;
   if (room < 1)
@@ -81,6 +88,7 @@ export function prepareQuestion(backend: Backend, model: ServedModel, chat: Chat
     sampling: { temperature, topP, topK, seed, maxTokens, stopTokens: model.encoder.stopTokens },
     stop,
     topLogProbabilities,
+    calls: tools ? callReader(model.encoder, tools) : null,
     request: {
       model: model.entry.name,
       messages: chat.sentMessages,
@@ -105,7 +113,9 @@ export function promptOf(
 }
 
 export interface Outcome extends Readonly<AnswerProgress> {
-  readonly finishReason: AnswerEnd;
+  readonly finishReason: AnswerEnd | 'tool_calls';
+  /** The answer without its calls, and the calls. */
+  readonly message: AnswerMessage;
 }
 
 /**
@@ -124,10 +134,12 @@ export async function* ask(
   const { prompt, sampling, stop, topLogProbabilities } = question;
   const name = model.entry.name;
   const progress: AnswerProgress = { text: '', completionTokens: 0 };
-  let finishReason: AnswerEnd | 'aborted' | 'failed' = 'aborted';
+  const { tokenizer } = model.encoder;
+  let finishReason: Outcome['finishReason'] | 'aborted' | 'failed' = 'aborted';
+  let message: AnswerMessage | undefined;
   const parts = streamAnswer({
     engine,
-    tokenizer: model.encoder.tokenizer,
+    decode: question.calls?.decode ?? ((ids) => tokenizer.decode(ids, { skipSpecial: true })),
     model: name,
     prompt,
     sampling,
@@ -140,8 +152,10 @@ export async function* ask(
     for (;;) {
       const next = await parts.next();
       if (next.done) {
-        finishReason = next.value;
-        return { ...progress, finishReason: next.value };
+        message = question.calls?.read(progress.text, question.id) ?? { content: progress.text, toolCalls: [] };
+        const ended = next.value === 'stop' && message.toolCalls.length > 0 ? 'tool_calls' : next.value;
+        finishReason = ended;
+        return { ...progress, finishReason: ended, message };
       }
       yield next.value;
     }
@@ -152,7 +166,7 @@ export async function* ask(
     // Frees the slot when the answer is left early.
     await parts.return('stop');
     const { text, completionTokens } = progress;
-    if (finishReason === 'stop' || finishReason === 'length' || completionTokens > 0)
+    if (message !== undefined || completionTokens > 0)
       await backend.capture({
         schema: 'capture/1',
         id: question.id,
@@ -167,6 +181,7 @@ export async function* ask(
         promptTokens: prompt.length,
         completionTokens,
         answer: text,
+        ...(message && message.toolCalls.length > 0 && { message }),
         finishReason,
         seconds: Math.max(0, clock().getTime() - question.at.getTime()) / 1000,
       });

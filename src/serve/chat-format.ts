@@ -1,4 +1,5 @@
 import type { EngineToken } from '../spec/engine.ts';
+import type { AnswerMessage } from './call-reader.ts';
 import type { AnswerPart, AnswerProgress } from './stream-answer.ts';
 import type { TokenPiece } from './token-pieces.ts';
 
@@ -15,13 +16,17 @@ export interface AnswerHead {
 export function completion(
   head: AnswerHead,
   answer: {
-    readonly text: string;
+    readonly message: AnswerMessage;
     readonly finishReason: string;
     readonly logprobs: object | null;
     readonly usage: object;
   },
 ): object {
-  const message = { role: 'assistant', content: answer.text, refusal: null };
+  const { content, toolCalls } = answer.message;
+  // As at OpenAI, an answer that only calls has no content.
+  const said = content === '' && toolCalls.length > 0 ? null : content;
+  const calls = toolCalls.length > 0 ? { tool_calls: toolCalls } : {};
+  const message = { role: 'assistant', content: said, refusal: null, ...calls };
   const choice = { index: 0, message, logprobs: answer.logprobs, finish_reason: answer.finishReason };
   return { ...head, object: 'chat.completion', choices: [choice], usage: answer.usage };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { fingerprint } from '../core/fingerprint.ts';
 import { tokenizerFrom } from '../models/tokenizer.ts';
+import { compileTemplate, toolCallsOf } from '../render/index.ts';
 import type { Capture } from '../schema/deployment.ts';
 import { type FakeEngineOptions, fakeEngine } from '../testing/fake-engine.ts';
 import { tinyTokenizerJson } from '../testing/tiny-tokenizer.ts';
@@ -8,6 +9,7 @@ import type { ServedModel } from './ask.ts';
 import { createGateway, type GatewayOptions } from './gateway.ts';
 
 const tokenizer = tokenizerFrom(JSON.stringify(tinyTokenizerJson()));
+const template = compileTemplate('');
 const ids = (text: string): number[] => Array.from(tokenizer.encode(text).ids);
 const textOf = (content: string | readonly object[] | null): string =>
   Array.isArray(content) ? content.map((part) => ('text' in part ? part.text : '')).join(' ') : String(content);
@@ -26,6 +28,7 @@ function served(name: string, planHash: string | null): ServedModel {
     encoder: {
       tokenizer,
       stopTokens: [2],
+      toolCalls: () => toolCallsOf({ template, specialTokens: {}, agent: 'hermes', tokenizer }),
       prompt: ({ messages, tools }) =>
         ids(messages.map(({ content }) => textOf(content)).join(' ') + (tools ? ' tool' : '')),
     },

@@ -184,28 +184,40 @@ async function answerWhole({ backend, question, chat, head, pieceOf }: Asked, si
   const answer = ask(backend, question, signal);
   let next = await answer.next();
   for (; !next.done; next = await answer.next()) parts.push(next.value);
-  const { text, finishReason } = next.value;
+  const { message, finishReason } = next.value;
   const logprobs = logprobsOf(parts, { top: chat.topLogProbabilities, pieceOf });
-  return completion(head, { text, finishReason, logprobs, usage: usageOf(question.prompt.length, next.value) });
+  return completion(head, { message, finishReason, logprobs, usage: usageOf(question.prompt.length, next.value) });
 }
 
 async function* answerChunks(asked: Asked, signal: AbortSignal): AsyncGenerator<object> {
   const { backend, question, chat, head, pieceOf } = asked;
   const usage = chat.includeUsage ? null : undefined;
   const answer = ask(backend, question, signal);
+  const filter = question.calls?.filter();
   try {
     yield chunk(head, { delta: { role: 'assistant', content: '' } }, usage);
     let next = await answer.next();
     for (; !next.done; next = await answer.next()) {
       const logprobs = logprobsOf([next.value], { top: chat.topLogProbabilities, pieceOf });
-      yield chunk(head, { delta: { content: next.value.text }, logprobs }, usage);
+      const content = filter ? filter.push(next.value.text) : next.value.text;
+      if (content !== '' || next.value.tokens.length > 0) yield chunk(head, { delta: { content }, logprobs }, usage);
     }
+    const { message } = next.value;
+    const rest = filter?.end(message.content) ?? '';
+    if (rest !== '') yield chunk(head, { delta: { content: rest } }, usage);
+    for (const [index, call] of message.toolCalls.entries())
+      yield chunk(head, { delta: { tool_calls: [{ index, ...call }] } }, usage);
     // Only now, with the answer on record, is the client told that it is whole.
     yield chunk(head, { delta: {}, finishReason: next.value.finishReason }, usage);
     if (chat.includeUsage) yield chunk(head, null, usageOf(question.prompt.length, next.value));
   } finally {
     // Left early: the answer so far goes on record.
-    await answer.return({ text: '', completionTokens: 0, finishReason: 'stop' });
+    await answer.return({
+      text: '',
+      completionTokens: 0,
+      finishReason: 'stop',
+      message: { content: '', toolCalls: [] },
+    });
   }
 }
 

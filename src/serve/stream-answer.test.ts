@@ -16,7 +16,7 @@ async function answer(
   const progress = { text: '', completionTokens: 0 };
   const parts = streamAnswer({
     engine: fakeEngine({ answer: () => given }),
-    tokenizer,
+    decode: (list) => tokenizer.decode(list, { skipSpecial: true }),
     model: 'model',
     prompt: [1],
     sampling: { temperature: 0, topP: 1, topK: 0, seed: 0, maxTokens: options.maxTokens ?? 500, stopTokens: [2] },

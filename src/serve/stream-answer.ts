@@ -1,13 +1,12 @@
 import { MartletError } from '../core/error.ts';
 import type { Engine, EngineToken } from '../spec/engine.ts';
-import type { Tokenizer } from '../spec/tokenizer.ts';
 import type { Sampling } from '../spec/train-engine.ts';
 import { stopFilter } from './stop-strings.ts';
 import { textStream } from './text-stream.ts';
 
 export interface AnswerRequest {
   readonly engine: Pick<Engine, 'generate'>;
-  readonly tokenizer: Pick<Tokenizer, 'decode'>;
+  readonly decode: (ids: readonly number[]) => string;
   readonly model: string;
   readonly prompt: readonly number[];
   readonly sampling: Sampling;
@@ -41,8 +40,8 @@ export type AnswerEnd = 'stop' | 'length';
  * @returns why it ended
  */
 export async function* streamAnswer(request: AnswerRequest): AsyncGenerator<AnswerPart, AnswerEnd> {
-  const { engine, tokenizer, model, prompt, sampling, topLogProbabilities, signal, progress } = request;
-  const text = textStream((ids) => tokenizer.decode(ids, { skipSpecial: true }));
+  const { engine, decode, model, prompt, sampling, topLogProbabilities, signal, progress } = request;
+  const text = textStream(decode);
   const stops = stopFilter(request.stop);
   const waiting: { readonly token: EngineToken; readonly start: number }[] = [];
   let decoded = 0;
