@@ -32,7 +32,7 @@ export {
 export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';
-export { countTokens, documentsOf } from './shard/index.ts';
+export { countTokens, type Document, documentsOf, type RowDocuments, recipePart } from './shard/index.ts';
 export { readSamples } from './store/read-samples.ts';
 export type { StageDeps } from './store/stage.ts';
 

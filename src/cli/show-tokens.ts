@@ -1,15 +1,19 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
 import { martletHome } from '../envs/home.ts';
+import { methodNamed } from '../methods/index.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
-import { type Encoder, openEncoder } from '../models/encoder.ts';
+import { dayOf, type EncodedSample, type Encoder, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
 import { resolveModel } from '../models/resolve.ts';
-import { readSources } from '../pipeline.ts';
+import { documentsOf, type RowDocuments, readSources, recipePart } from '../pipeline.ts';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
-import { formatTokens, type RowDocument, tokensLegend, tokensPage } from '../render/index.ts';
+import { formatTokens, partOfEncoded, tokensLegend, tokensPage } from '../render/index.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
+import { shards } from '../schema/shards.ts';
+import { openStore } from '../store/open-store.ts';
+import { readJson } from '../store/stage.ts';
 import type { TokensFlags } from './commands/tokens.ts';
 import type { CliContext } from './context.ts';
 import { writePage } from './given-file.ts';
@@ -29,26 +33,27 @@ export async function showTokens(context: CliContext, recipe: string | undefined
   const { cwd, env, signal } = context;
   const log = (line: string): void => context.err(`${line}\n`);
   const { folder } = await resolveModel({ addresses: values.base, home: martletHome(env), env, cwd, log, signal });
-  const encoder = await openEncoder({ folder, render: values.render, now: context.now() });
+  const now = noonOf(recipe === undefined ? dayOf(context.now()) : await shardDay(values, context));
+  const encoder = await openEncoder({ folder, render: values.render, now });
   if (flags.summary) return showSummary(context, { values, encoder, json: flags.json ?? false });
 
   const first = Number(flags.row);
   const shown: ShownRow[] = [];
   for await (const sample of keptRows(values, first, Number(flags.rows), context))
-    shown.push(shownRow(sample, encoder));
+    shown.push(await shownRow(sample, { encoder, values }));
   if (flags.html !== undefined) {
     const page = tokensPage(shown.flatMap(pageRows), (id) => encoder.tokenizer.tokenOf(id));
     return context.err(`wrote ${await writePage(flags.html, page, context)}\n`);
   }
   if (!flags.json && !context.colour) context.err(`marks: ${tokensLegend}\n`);
-  for (const { sample, documents } of shown)
-    for (const { value } of documents) {
+  for (const row of shown)
+    for (const [index, document] of row.documents.entries()) {
       if (flags.json) {
-        context.out(`${JSON.stringify(asJson(sample, value))}\n`);
+        context.out(`${JSON.stringify(asJson(row, index))}\n`);
         continue;
       }
-      context.err(`${placeOf(sample)}  ${sample.id}  ${splitOf(sample)}\n`);
-      context.out(`${formatTokens(value, context)}\n`);
+      context.err(`${[placeOf(row.sample), ...notesOf(row, index)].join('  ')}\n`);
+      context.out(`${formatTokens(document, context)}\n`);
     }
   for (const { sample } of shown)
     for (const issue of encoder.check(sample)) context.err(`${issue.severity} ${formatIssue(issue)}\n`);
@@ -56,13 +61,50 @@ export async function showTokens(context: CliContext, recipe: string | undefined
 
 interface ShownRow {
   readonly sample: Sample;
-  readonly documents: readonly RowDocument[];
+  readonly documents: readonly EncodedSample[];
+  readonly cutTokens: number;
+  /** Why the row is in no shard; null when it is. What is shown then is all of it. */
+  readonly lost: Pick<Extract<RowDocuments, { fate: unknown }>, 'fate' | 'reason'> | null;
 }
 
-function shownRow(sample: Sample, encoder: Encoder): ShownRow {
+/** By the function that makes the documents of shards, so that what is shown is what is trained on. */
+async function shownRow(
+  sample: Sample,
+  { encoder, values }: { readonly encoder: Encoder; readonly values: PlanValues },
+): Promise<ShownRow> {
+  const { layout } = methodNamed(values.method.name);
+  const made = await documentsOf(sample, { layout, encode: encodeDocuments(encoder), render: values.render });
+  if (!('fate' in made))
+    return {
+      sample,
+      documents: made.documents.map((document) => partOfEncoded(document.whole, document)),
+      cutTokens: made.cutTokens,
+      lost: null,
+    };
   const row = encoder.row(sample);
   if (!row.ok) throw issuesError(placeOf(sample), row.issues);
-  return { sample, documents: row.documents };
+  const { fate, reason } = made;
+  return { sample, documents: row.documents.map(({ value }) => value), cutTokens: 0, lost: { fate, reason } };
+}
+
+/** The day that the shards of this recipe were told, if they are there: a template may write it into a row. */
+async function shardDay(values: PlanValues, context: CliContext): Promise<string> {
+  const store = await openStore({ root: storeRoot(context), clock: context.now, who: '' });
+  const known = await store.latest('shards', values.name);
+  const manifest = known && shards.safeParse(await readJson(join(known.folder, 'shards.json'))).data;
+  const { layout } = methodNamed(values.method.name);
+  return manifest?.recipe === recipePart(values, layout) ? manifest.day : dayOf(context.now());
+}
+
+/** What is said of a document beside its place. */
+function notesOf({ sample, documents, cutTokens, lost }: ShownRow, index: number): string[] {
+  return [
+    sample.id,
+    splitOf(sample),
+    ...(documents.length > 1 ? [`document ${index + 1} of ${documents.length}`] : []),
+    ...(cutTokens > 0 ? [`cut by ${cutTokens} tokens`] : []),
+    ...(lost ? [`in no shard: ${lost.fate}, ${lost.reason}`] : []),
+  ];
 }
 
 function placeOf({ provenance: { file, line } }: Sample): string {
@@ -73,14 +115,10 @@ function splitOf({ split }: Sample): string {
   return split === 'train' ? 'train split' : 'held-out split';
 }
 
-function pageRows({ sample, documents }: ShownRow): Parameters<typeof tokensPage>[0] {
-  return documents.map(({ value }, index) => ({
-    title: placeOf(sample),
-    subtitle: [
-      sample.id,
-      splitOf(sample),
-      ...(documents.length > 1 ? [`document ${index + 1} of ${documents.length}`] : []),
-    ].join(' · '),
+function pageRows(row: ShownRow): Parameters<typeof tokensPage>[0] {
+  return row.documents.map((value, index) => ({
+    title: placeOf(row.sample),
+    subtitle: notesOf(row, index).join(' · '),
     value,
   }));
 }
@@ -95,7 +133,8 @@ function valuesWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: C
     name: 'rows',
     base: model,
     data: { sources: [{ from: messages }], budget: { dropped: 1, truncated: 1 } },
-    render: { learn },
+    // Nothing is trained: no row is too long.
+    render: { learn, lengthTokens: 2 ** 31 },
     eval: { tasks: [] },
   };
   const what = '--messages, --model and --learn';
@@ -104,7 +143,7 @@ function valuesWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: C
   const plan = resolvePlan({ ...read.value, facts: {}, resolvePath: (path) => resolve(cwd, path) });
   if (!plan.ok) throw issuesError(what, plan.issues);
   const { values } = plan.value;
-  // Nothing is trained: no row needs to be held out.
+  // Nor does one need to be held out.
   return { ...values, base: [model], data: { ...values.data, split: { by: null, heldOut: null, share: 0 } } };
 }
 
@@ -139,16 +178,22 @@ async function showSummary(
   context: CliContext,
   { values, encoder, json }: { readonly values: PlanValues; readonly encoder: Encoder; readonly json: boolean },
 ): Promise<void> {
-  const summaries = await summariseTokens(sourcesOf(values, context), { encoder, render: values.render });
+  const summaries = await summariseTokens(sourcesOf(values, context), { encoder, values });
   for (const summary of summaries) context.out(`${json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
 }
 
-function asJson({ id, provenance }: Sample, value: RowDocument['value']): Record<string, unknown> {
+function asJson({ sample: { id, provenance }, documents, cutTokens, lost }: ShownRow, index: number): object {
+  const value = documents[index];
+  if (!value) throw new MartletError('bug', `document ${index} of ${documents.length} is not there`);
   const { ids, weights, offsets, origins, text, spans, turns, learnedTokens, lookalikes, cutSeams } = value;
   return {
     id,
     file: provenance.file,
     line: provenance.line,
+    document: index + 1,
+    documents: documents.length,
+    cutTokens,
+    lost,
     text,
     ids: Array.from(ids),
     weights: Array.from(weights),

@@ -1,4 +1,5 @@
 import { formatCount } from '../core/units.ts';
+import { methodNamed } from '../methods/index.ts';
 import { type Encoder, encodeDocuments } from '../models/encoder.ts';
 import { documentsOf } from '../pipeline.ts';
 import type { PlanValues } from '../schema/plan.ts';
@@ -39,10 +40,11 @@ const bars = 16;
 /** Encodes every row that is kept, as the shard stage would. */
 export async function summariseTokens(
   rows: AsyncIterable<{ readonly sample: Sample | null }>,
-  { encoder, render }: { readonly encoder: Encoder; readonly render: PlanValues['render'] },
+  { encoder, values }: { readonly encoder: Encoder; readonly values: Pick<PlanValues, 'method' | 'render'> },
 ): Promise<readonly TokensSummary[]> {
   const tallies = new Map<string, Tally>();
-  const rules = { layout: 'sequence', encode: encodeDocuments(encoder), render } as const;
+  const { layout } = methodNamed(values.method.name);
+  const rules = { layout, encode: encodeDocuments(encoder), render: values.render };
   for await (const { sample } of rows) {
     if (!sample) continue;
     const { source } = sample.provenance;

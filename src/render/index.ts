@@ -25,6 +25,7 @@ export { plainOrText } from './json-text.ts';
 export type { OwnWeight } from './learn-rules.ts';
 export type { ChatMessage, MessageField, TemplateData } from './messages.ts';
 export { parseTemplateData } from './ordered-json.ts';
+export { type EncodedPart, partOfEncoded } from './part-of-encoded.ts';
 export { plainRequest, plainTemplate } from './plain.ts';
 export { prepareTools } from './prepare.ts';
 export { type RenderedRow, type RenderRowOptions, renderRow } from './render-row.ts';

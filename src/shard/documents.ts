@@ -9,40 +9,50 @@ export interface Tokens {
   readonly weights: Float32Array;
 }
 
-export type Encoded =
+/** What of an encoded row, or of one of its answers, is learned from. */
+export interface Document<Whole extends Tokens = Tokens> extends Tokens {
+  readonly whole: Whole;
+  /** The token of the whole that it begins with. */
+  readonly from: number;
+}
+
+export type Encoded<Whole extends Tokens = Tokens> =
   | {
       readonly ok: true;
-      readonly value: Tokens;
+      readonly value: Whole;
       /** Further documents of a row that was split, because the template rewrites it. */
-      readonly more?: readonly Tokens[];
+      readonly more?: readonly Whole[];
     }
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /** Turns a sample into tokens, all of them: length is judged here. */
-export type EncodeSample = (sample: Sample) => Encoded | Promise<Encoded>;
+export type EncodeSample<Whole extends Tokens = Tokens> = (sample: Sample) => Encoded<Whole> | Promise<Encoded<Whole>>;
 
 export type LostFate = Shards['lost'][number]['fate'];
 
-export type RowDocuments =
+export type RowDocuments<Whole extends Tokens = Tokens> =
   | {
-      readonly documents: readonly Tokens[];
+      readonly documents: readonly Document<Whole>[];
       /** Tokens that were cut off them to fit; 0 for none. */
       readonly cutTokens: number;
       readonly split?: boolean;
     }
   | { readonly fate: LostFate; readonly reason: string; readonly longestTokens?: number };
 
-export interface DocumentRules {
+export interface DocumentRules<Whole extends Tokens = Tokens> {
   readonly layout: Shards['layout'];
-  readonly encode: EncodeSample;
+  readonly encode: EncodeSample<Whole>;
   readonly render: Pick<PlanValues['render'], 'lengthTokens' | 'overflow'>;
 }
 
 /** The documents of one row, in the order the layout asks for, or why there are none. */
-export async function documentsOf(sample: Sample, { layout, encode, render }: DocumentRules): Promise<RowDocuments> {
+export async function documentsOf<Whole extends Tokens>(
+  sample: Sample,
+  { layout, encode, render }: DocumentRules<Whole>,
+): Promise<RowDocuments<Whole>> {
   const branches = branchesOf(sample, layout);
   if (typeof branches === 'string') return { fate: 'no-supervision', reason: branches };
-  const documents: Tokens[] = [];
+  const documents: Document<Whole>[] = [];
   let split = false;
   for (const branch of branches) {
     const encoded = await encode(branch);
@@ -52,7 +62,7 @@ export async function documentsOf(sample: Sample, { layout, encode, render }: Do
     if (layout !== 'sequence' && parts.length > 1)
       return { fate: 'not-rendered', reason: 'the template rewrites the row, and rows to compare cannot be split' };
     split ||= parts.length > 1;
-    documents.push(...parts);
+    documents.push(...parts.map((whole) => ({ ids: whole.ids, weights: whole.weights, whole, from: 0 })));
   }
   if (split) return fitApart(documents, render);
   if (render.overflow === 'split' && sample.plain === true) return splitText(documents, render.lengthTokens);
@@ -60,11 +70,14 @@ export async function documentsOf(sample: Sample, { layout, encode, render }: Do
 }
 
 /** The documents of a row within its length, each in the same way, so that they keep their common prompt. */
-function fitTogether(documents: readonly Tokens[], { lengthTokens, overflow }: DocumentRules['render']): RowDocuments {
+function fitTogether<Whole extends Tokens>(
+  documents: readonly Document<Whole>[],
+  { lengthTokens, overflow }: DocumentRules['render'],
+): RowDocuments<Whole> {
   const longestTokens = Math.max(...documents.map(({ ids }) => ids.length));
   const surplus = longestTokens - lengthTokens;
   if (surplus <= 0) return { documents, cutTokens: 0 };
-  const tooLong = (why: string): RowDocuments => ({
+  const tooLong = (why: string): RowDocuments<Whole> => ({
     fate: 'too-long',
     reason: `${longestTokens} tokens, where ${lengthTokens} are allowed${why}`,
     longestTokens,
@@ -85,8 +98,11 @@ function fitTogether(documents: readonly Tokens[], { lengthTokens, overflow }: D
 }
 
 /** Documents of a row that the template splits share no prompt, so that each is fitted for itself. */
-function fitApart(documents: readonly Tokens[], render: DocumentRules['render']): RowDocuments {
-  const kept: Tokens[] = [];
+function fitApart<Whole extends Tokens>(
+  documents: readonly Document<Whole>[],
+  render: DocumentRules['render'],
+): RowDocuments<Whole> {
+  const kept: Document<Whole>[] = [];
   let cutTokens = 0;
   for (const document of documents) {
     const one = fitTogether([document], render);
@@ -101,25 +117,30 @@ function fitApart(documents: readonly Tokens[], render: DocumentRules['render'])
  * A text in pieces. Each begins with the last token of the one before, as context alone: the token behind it is predicted
  * from it, so that every token that is learned in the whole is learned once in the pieces.
  */
-function splitText(documents: readonly Tokens[], lengthTokens: number): RowDocuments {
+function splitText<Whole extends Tokens>(
+  documents: readonly Document<Whole>[],
+  lengthTokens: number,
+): RowDocuments<Whole> {
   const longestTokens = Math.max(...documents.map(({ ids }) => ids.length));
   if (longestTokens <= lengthTokens) return { documents, cutTokens: 0 };
   if (lengthTokens < 2)
     return { fate: 'too-long', reason: 'pieces of one token have nothing to predict', longestTokens };
   const pieces = documents.flatMap((document) => {
-    const made: Tokens[] = [];
+    const made: Document<Whole>[] = [];
     for (let from = 0; from + 1 < document.ids.length; from += lengthTokens - 1) {
-      const { ids, weights } = part(document, from, from + lengthTokens);
-      made.push({ ids, weights: from === 0 ? weights : weights.with(0, 0) });
+      const piece = part(document, from, from + lengthTokens);
+      made.push(from === 0 ? piece : { ...piece, weights: piece.weights.with(0, 0) });
     }
     return made;
   });
   return { documents: pieces.filter((piece) => firstLearned(piece) !== -1), cutTokens: 0, split: true };
 }
 
-const part = ({ ids, weights }: Tokens, from: number, to?: number): Tokens => ({
-  ids: ids.subarray(from, to),
-  weights: weights.subarray(from, to),
+const part = <Whole extends Tokens>(document: Document<Whole>, start: number, end?: number): Document<Whole> => ({
+  ids: document.ids.subarray(start, end),
+  weights: document.weights.subarray(start, end),
+  whole: document.whole,
+  from: document.from + start,
 });
 
 const tokensIn = (documents: readonly Tokens[]): number => documents.reduce((sum, { ids }) => sum + ids.length, 0);

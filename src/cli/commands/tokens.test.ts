@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openShards } from '../../store/shard-reader.ts';
 import { writeTinyModel } from '../../testing/tiny-model.ts';
 import { runMartlet } from '../test-context.ts';
 
@@ -24,8 +25,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-async function martlet(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
-  return runMartlet(argv, { cwd: scratch, env: { MARTLET_HOME: join(scratch, 'home') } });
+async function martlet(...argv: string[]) {
+  return martletOn('2026-01-03T00:00:00Z', ...argv);
+}
+
+async function martletOn(moment: string, ...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  const env = { MARTLET_HOME: join(scratch, 'home') };
+  return runMartlet(argv, { cwd: scratch, env, now: () => new Date(moment) });
 }
 
 test('a recipe shows the tokens of a row, and which are learned', async () => {
@@ -101,6 +107,99 @@ test('a summary is a line a source', async () => {
 test('several rows are shown one after the other', async () => {
   const { out } = await martlet('tokens', 'recipe.yaml', '--rows', '5', '--json');
   expect(out.trim().split('\n')).toHaveLength(2);
+});
+
+describe('what is shown is what is in the shards', () => {
+  const words = (count: number): string => Array.from({ length: count }, (_, index) => `w${index % 7}é`).join(' ');
+  const rows = [
+    {
+      messages: [
+        { role: 'user', content: 'short' },
+        { role: 'assistant', content: 'row' },
+      ],
+    },
+    {
+      messages: [
+        { role: 'user', content: words(20) },
+        { role: 'assistant', content: 'long question' },
+      ],
+    },
+    {
+      messages: [
+        { role: 'user', content: 'long answer' },
+        { role: 'assistant', content: words(20) },
+      ],
+    },
+  ];
+  // Its rows say which day it is.
+  const template = `{{ strftime_now('%d') }}{% for m in messages %}<|im_start|>{{ m.role }}
+{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% endfor %}`;
+
+  test.each([
+    ['drop', 1, 3],
+    ['truncate-prompt', 2, 2],
+    ['truncate-answer', 3, 1],
+    ['split', 2, 2],
+  ] as const)('with render.overflow: %s', async (overflow, kept, lost) => {
+    const folder = join(scratch, overflow);
+    await mkdir(folder);
+    await writeFile(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    await writeFile(join(folder, 'text.txt'), words(60));
+    await writeFile(join(folder, 'day.jinja'), template);
+    await writeFile(
+      join(folder, 'recipe.yaml'),
+      [
+        'name: shown',
+        'base: ../model',
+        'data: { sources: [{ from: rows.jsonl }, { from: text.txt }], split: { share: 0 }, budget: { dropped: 1, truncated: 1 } }',
+        `render: { template: day.jinja, lengthTokens: 60, overflow: ${overflow} }`,
+        'eval: { tasks: [] }',
+        'export: { formats: [] }',
+        '',
+      ].join('\n'),
+    );
+    const recipe = join(overflow, 'recipe.yaml');
+    const store = ['--store', join(folder, 'store')];
+    const built = await martlet(...store, 'shard', recipe);
+    expect(built.exit, built.err).toBe(0);
+    // Shards that are there are used on later days too.
+    const { out } = await martletOn('2026-02-27T09:30:00Z', ...store, 'tokens', recipe, '--rows', '4', '--json');
+    const shown = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    using reader = await openShards(join(folder, 'store/shards/shown@1'));
+    const inShards = Array.from({ length: reader.manifest.splits.train.documents }, (_, index) => {
+      const { ids, weights } = reader.document('train', index);
+      const { id, cutTokens = 0 } = reader.rowOf('train', index);
+      return { id, cutTokens, ids: [...ids], weights: [...weights] };
+    });
+    const inTokens = shown.filter(({ lost }) => lost === null);
+    expect(inTokens.map(({ id, cutTokens, ids, weights }) => ({ id, cutTokens, ids, weights }))).toEqual(inShards);
+    expect(new Set(inShards.map(({ id }) => id)).size).toBe(kept);
+    const lostRows = shown.filter((row) => row.lost !== null);
+    expect(lostRows.map((row) => ({ id: row.id, ...row.lost }))).toEqual(reader.manifest.lost);
+    expect(lostRows).toHaveLength(lost);
+    expect(shown[0].text).toMatch(/^03<\|im_start\|>user/);
+    for (const { ids, offsets, text, cutTokens, documents } of shown) {
+      expect(offsets).toHaveLength(2 * ids.length);
+      expect([offsets[0], Math.max(...offsets)]).toEqual([0, text.length]);
+      if (overflow === 'split' && documents > 1) expect([cutTokens, ids.length]).toEqual([0, expect.any(Number)]);
+    }
+    const summary = await martlet(...store, 'tokens', recipe, '--summary', '--json');
+    const summaries = summary.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const sum = (key: string): number => summaries.reduce((total, each) => total + each[key], 0);
+    const { splits, truncated, split } = reader.manifest;
+    expect(['rows', 'tokens', 'truncatedRows', 'splitRows'].map(sum)).toEqual([
+      splits.train.rows,
+      splits.train.tokens,
+      truncated,
+      split,
+    ]);
+  });
 });
 
 test('a rule that does not exist is told with the nearest', async () => {
