@@ -7,12 +7,13 @@ import type { Checkpoint, Run } from '../schema/checkpoint.ts';
 import type { Json } from '../schema/common.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import type { Capture, Deployment } from '../schema/deployment.ts';
+import type { RunEvent } from '../schema/event.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { BaseModel, Model } from '../schema/model.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { Report } from '../schema/report.ts';
 import type { Sample } from '../schema/sample.ts';
-import type { ShardRow, Shards } from '../schema/shards.ts';
+import type { ShardRow, ShardSplit, Shards } from '../schema/shards.ts';
 import { appendCapture } from './captures.ts';
 import { hashFile, hashFolder } from './files.ts';
 import { artefactInput, openStore } from './open-store.ts';
@@ -82,7 +83,7 @@ export async function writeChain(folder: string): Promise<ChainFixture> {
       key: fingerprint('shards'),
       inputs: [artefactInput(planned), artefactInput(built), baseInput],
     },
-    writes({ 'shards.json': shardsOf(rows.length), 'train.rows.jsonl': jsonLines(rows), 'train.ids.u32': '0123' }),
+    writes({ 'train.rows.jsonl': jsonLines(rows), ...shardFilesOf(rows.length) }),
   );
 
   const begun = await store.beginRun({ name, key: fingerprint('run') });
@@ -98,7 +99,7 @@ export async function writeChain(folder: string): Promise<ChainFixture> {
   const step = 'checkpoints/step-3';
   await writes({
     'run.json': run,
-    'events.jsonl': '{}\n',
+    'events.jsonl': jsonLines([1, 2, 3].map(stepEnd)),
     [`${step}/checkpoint.json`]: saved,
     [`${step}/adapter_model.safetensors`]: 'weights',
   })(begun.folder);
@@ -211,17 +212,41 @@ function sampleOf(row: { readonly line: string; readonly index: number; readonly
   return { id: fingerprint(messages), messages, split: 'train', provenance };
 }
 
-function shardsOf(rows: number): Shards {
-  const counts = {
-    rows,
-    documents: rows,
-    tokens: 30,
-    storedTokens: 30,
-    learnedTokens: 15,
-    longestTokens: 10,
-    packs: 1,
-    steps: 3,
+/** A document of ten tokens for each row, and a step for each document, the last row first. */
+function shardFilesOf(rows: number): Readonly<Record<string, unknown>> {
+  const each = Array.from({ length: rows }, (_, row) => row);
+  const ends = Uint32Array.from(each, (row) => row + 1);
+  const files = {
+    'ids.u32': new Uint32Array(rows * 10),
+    'weights.f32': new Float32Array(rows * 10),
+    'documents.u32': Uint32Array.from(each.flatMap((row) => [row, row * 10, 10, row])),
+    'schedule.u32': Uint32Array.from(each.toReversed()),
+    'packs.u32': ends,
+    'steps.u32': ends,
   };
+  const named = (split: ShardSplit, bytes: (array: Uint32Array | Float32Array) => Uint8Array) =>
+    Object.entries(files).map(([name, array]) => [`${split}.${name}`, bytes(array)]);
+  return {
+    'shards.json': shardsOf(rows),
+    'heldout.rows.jsonl': '',
+    ...Object.fromEntries(named('train', ({ buffer }) => new Uint8Array(buffer))),
+    ...Object.fromEntries(named('heldout', () => new Uint8Array())),
+  };
+}
+
+function shardsOf(rows: number): Shards {
+  const none = {
+    rows: 0,
+    documents: 0,
+    tokens: 0,
+    storedTokens: 0,
+    learnedTokens: 0,
+    longestTokens: 0,
+    packs: 0,
+    steps: 0,
+  };
+  const tokens = rows * 10;
+  const train = { ...none, rows, documents: rows, tokens, storedTokens: tokens, learnedTokens: 15, longestTokens: 10 };
   return {
     schema: 'shards/3',
     layout: 'sequence',
@@ -236,7 +261,7 @@ function shardsOf(rows: number): Shards {
     recipe: fingerprint('recipe'),
     code: 'test',
     stopTokens: [2],
-    splits: { train: counts, heldout: counts },
+    splits: { train: { ...train, packs: rows, steps: rows }, heldout: none },
     lost: [],
     truncated: 0,
     split: 0,
@@ -260,14 +285,32 @@ async function writeBase(folder: string): Promise<{ folder: string; address: str
   return { folder, address: record.address, fingerprint: record.fingerprint };
 }
 
-/** Writes files into a folder: text as it is, anything else as JSON. */
+/** Writes files into a folder: text and bytes as they are, anything else as JSON. */
 function writes(files: Readonly<Record<string, unknown>>): (folder: string) => Promise<Record<string, never>> {
   return async (folder) => {
     for (const [file, content] of Object.entries(files)) {
       await mkdir(join(folder, file, '..'), { recursive: true });
-      await writeFile(join(folder, file), typeof content === 'string' ? content : JSON.stringify(content));
+      await writeFile(
+        join(folder, file),
+        typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
+      );
     }
     return {};
+  };
+}
+
+/** What the run notes of a step of ten tokens. */
+function stepEnd(step: number): RunEvent {
+  const course = { loss: 3 - step / 2, learningRate: 0.1, gradientNorm: 1, tokens: 10, learnedTokens: 5, rows: 1 };
+  return {
+    type: 'step-end',
+    sequence: step,
+    at: now.toISOString(),
+    step,
+    ...course,
+    seconds: 1,
+    memoryGiB: 1,
+    metrics: {},
   };
 }
 

@@ -7,6 +7,8 @@ import { shardRow } from '../schema/shards.ts';
 import { hasCode, readJsonLines } from './files.ts';
 import { reopenPart } from './rows/open-parts.ts';
 import { fileKind } from './rows/read-rows.ts';
+import { openShards } from './shard-reader.ts';
+import { stepsOfRows } from './shard-steps.ts';
 
 /** A row the model learned from, and where it stands. */
 export interface TracedRow {
@@ -21,6 +23,8 @@ export interface TracedRow {
   readonly preview: string;
   /** Where its facts came from, as the row itself states in its column `origin`: the source's word, held against nothing. */
   readonly origin?: RowOrigin;
+  /** Steps of the run it was computed in, counted from 1 as events count. */
+  readonly steps: readonly number[];
 }
 
 export interface RowOrigin {
@@ -114,7 +118,7 @@ export async function checkShardRows(request: {
   readonly shown: number;
 }): Promise<{ readonly rows: readonly TracedRow[]; readonly count: number; readonly problems: readonly string[] }> {
   const { folder, dataset, shown } = request;
-  const rows: TracedRow[] = [];
+  const found = new Map<number, Omit<TracedRow, 'steps'>>();
   const problems: string[] = [];
   const strangers: string[] = [];
   let count = 0;
@@ -126,14 +130,27 @@ export async function checkShardRows(request: {
       return;
     }
     count++;
-    if (rows.length >= shown) return;
+    if (found.size >= shown) return;
     const { id, file, line: sourceLine, sha256 } = row;
     const ok = !dataset.changed.has(`${file}:${sourceLine}`);
     const { preview, origin } = known;
-    rows.push({ id, file, line: sourceLine, sha256, ok, preview, ...(origin && { origin }) });
+    found.set(line - 1, { id, file, line: sourceLine, sha256, ok, preview, ...(origin && { origin }) });
   });
   if (count === 0 && problems.length === 0) problems.push('train.rows.jsonl leads to no row');
+  const steps = await stepsIn(folder, new Set(found.keys()));
+  const rows = Array.from(found, ([row, traced]): TracedRow => ({ ...traced, steps: steps.get(row) ?? [] }));
   return { rows, count, problems: [...problems, ...summarise(strangers)] };
+}
+
+/** From the index of the shards. What is damaged of it is reported with the files of their artefact. */
+async function stepsIn(folder: string, rows: ReadonlySet<number>): Promise<ReadonlyMap<number, readonly number[]>> {
+  try {
+    using reader = await openShards(folder);
+    return stepsOfRows(reader, rows);
+  } catch (error) {
+    if (!MartletError.is(error)) throw error;
+    return new Map();
+  }
 }
 
 async function eachLine(

@@ -67,13 +67,14 @@ describe('one changed byte', () => {
     const random = randomStream(20260102);
     // A cached base's own record is no artefact; what it says of the files is proven by its fingerprint.
     const files = (await listFiles(scratch)).filter((file) => file !== 'base/model.json' && file !== 'store/audit/key');
-    expect(files).toHaveLength(29);
+    expect(files).toHaveLength(41);
     for (const file of files) {
       const path = join(scratch, file);
       const bytes = await readFile(path);
-      for (const place of [random.below(bytes.length)]) {
-        const changed = Buffer.from(bytes);
-        changed[place] = (changed[place] ?? 0) ^ (1 << random.below(7));
+      for (const place of [random.below(Math.max(1, bytes.length))]) {
+        // An empty file gets a byte.
+        const changed = bytes.length > 0 ? Buffer.from(bytes) : Buffer.from('\n');
+        if (bytes.length > 0) changed[place] = (changed[place] ?? 0) ^ (1 << random.below(7));
         const trace = await traceWith(path, changed);
         expect(trace.complete, `byte ${place} of ${file}`).toBe(false);
         const named = file.startsWith('store/') ? relative('store', file) : path;

@@ -48,7 +48,16 @@ test('streamed in small windows and killed at random moments, it ends with the b
   });
   expect(ended).toBeGreaterThan(0);
   expect((await stat(join(store, 'shards/tiny@1/train.ids.u32'))).size).toBe(0);
-  expectSameRun(await finishedRun(store), undisturbed);
+  const run = await finishedRun(store);
+  expectSameRun(run, undisturbed);
+  for (const { step, rows, tokens } of run.steps.filter(({ step }) => step % 10 === 0)) {
+    const traced = await startMartlet(['--store', store, 'trace', 'tiny@1', '--step', String(step), '--json']).ended;
+    expect(traced.code, traced.out).toBe(0);
+    const found = JSON.parse(traced.out);
+    expect(found).toMatchObject({ problems: [], event: { step, rows, tokens } });
+    expect(found.rows).toHaveLength(rows);
+    expect(found.rows.every(({ ok }: { ok: boolean }) => ok)).toBe(true);
+  }
 });
 
 test('killed with SIGKILL at random moments, it ends with the same bytes', async () => {

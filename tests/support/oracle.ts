@@ -49,6 +49,7 @@ export type OracleScript =
   | 'logits'
   | 'make_model'
   | 'rows'
+  | 'shards'
   | 'tokenize_text'
   | 'train_parity';
 

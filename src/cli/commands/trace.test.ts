@@ -3,7 +3,15 @@ import type { Trace } from '../../store/trace.ts';
 import { formatTrace } from './trace.ts';
 
 test('a row ends at the place it states its facts came from, in one line', () => {
-  const row = { id: 'a', file: 'rows.jsonl', line: 2, sha256: 'f'.repeat(64), ok: true, preview: 'IBM rose.' };
+  const row = {
+    id: 'a',
+    file: 'rows.jsonl',
+    line: 2,
+    sha256: 'f'.repeat(64),
+    ok: true,
+    preview: 'IBM rose.',
+    steps: [],
+  };
   const rows = [{ ...row, origin: { file: 'prices.csv', line: 7 } }, row];
   const trace: Trace = { answer: 'x', complete: true, hops: [], rows, rowCount: 2 };
   const lines = formatTrace(trace, { colour: false }).split('\n');

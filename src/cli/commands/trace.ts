@@ -2,6 +2,8 @@ import { InvalidArgumentError } from 'commander';
 import type { Json } from '../../schema/common.ts';
 import { openStore } from '../../store/open-store.ts';
 import { type Hop, type Trace, traceAnswer } from '../../store/trace.ts';
+import type { TracedRow } from '../../store/trace-rows.ts';
+import { type TracedStep, traceStep } from '../../store/trace-steps.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { type Palette, palette } from '../print/palette.ts';
@@ -10,17 +12,25 @@ import { printable } from './review-print.ts';
 
 interface TraceFlags {
   readonly rows: number;
+  readonly step?: number;
   readonly json?: true;
 }
 
 export const command: CommandModule = {
   register(trace, context) {
     trace
-      .argument('<answer>', 'the id of an answer, as the client got it')
+      .argument('<answer>', 'the id of an answer, as the client got it; with --step, a run: name@n')
+      .option('--step <n>', 'show the rows that this step of a run was computed from', wholeNumber)
       .option('--rows <n>', 'rows to show of those it learned from; all are checked', wholeNumber, 5)
       .option('--json', 'print the trace as JSON')
-      .action(async (answer: string, { rows, json }: TraceFlags) => {
+      .action(async (answer: string, { rows, step, json }: TraceFlags) => {
         const store = await openStore({ root: storeRoot(context), clock: context.now, who: '' });
+        if (step !== undefined) {
+          const traced = await traceStep(store, { run: answer, step });
+          context.out(json ? `${JSON.stringify(traced)}\n` : formatStep(traced, context));
+          if (traced.problems.length > 0) context.setExitCode(1);
+          return;
+        }
         const traced = await traceAnswer(store, answer, { rows });
         context.out(
           json ? `${JSON.stringify({ ...traced, traceComplete: traced.complete })}\n` : formatTrace(traced, context),
@@ -55,17 +65,57 @@ export function formatTrace(trace: Trace, context: Pick<CliContext, 'colour'>): 
       '',
       `It learned from ${trace.rowCount} row${trace.rowCount === 1 ? '' : 's'}; the first ${trace.rows.length}:`,
     );
-    for (const { file, line, sha256, ok, preview, origin } of trace.rows) {
-      lines.push(`${mark(ok, colours)} ${file}:${line} ${colours.dim(sha256.slice(0, 12))}`);
-      lines.push(`    ${colours.dim(printable(preview))}`);
-      if (origin) lines.push(`    from ${printable(origin.file)}:${origin.line} ${colours.dim('(as the row states)')}`);
-    }
+    for (const row of trace.rows) lines.push(...rowLines(row, colours, stepsOf(row)));
   }
   const damaged = trace.hops.filter(({ ok }) => !ok).length;
   lines.push('');
   if (trace.complete) lines.push(colours.green('complete: every hash on the way is what it was'));
   else lines.push(colours.red(`not complete: ${damaged} of ${trace.hops.length} links do not hold`));
   return `${lines.join('\n')}\n`;
+}
+
+/** A row, with what is said behind its place. */
+function rowLines(row: Omit<TracedRow, 'steps'>, ...[colours, note]: [Palette, string]): string[] {
+  const { file, line, sha256, ok, preview, origin } = row;
+  return [
+    `${mark(ok, colours)} ${file}:${line} ${colours.dim(sha256.slice(0, 12))}${note && `  ${note}`}`,
+    `    ${colours.dim(printable(preview))}`,
+    ...(origin ? [`    from ${printable(origin.file)}:${origin.line} ${colours.dim('(as the row states)')}`] : []),
+  ];
+}
+
+/** Of many steps, so many are named. */
+const shownSteps = 6;
+
+function stepsOf({ steps }: TracedRow): string {
+  if (steps.length === 0) return '';
+  const more = steps.length > shownSteps ? ` and ${steps.length - shownSteps} more` : '';
+  return `step${steps.length === 1 ? '' : 's'} ${steps.slice(0, shownSteps).join(', ')}${more}`;
+}
+
+/** The rows of a step, and what the run noted of it. */
+export function formatStep(traced: TracedStep, context: Pick<CliContext, 'colour'>): string {
+  const colours = palette(context);
+  const { event, rows, problems } = traced;
+  const tokens = rows.flatMap(({ documents }) => documents).reduce((sum, count) => sum + count, 0);
+  const noted = event
+    ? `, loss ${event.loss.toPrecision(6)}, ${event.learnedTokens} tokens learned`
+    : ', not reached yet';
+  return [
+    `${colours.bold(`step ${traced.step} of ${traced.steps}`)} of run ${traced.run}, shards ${traced.shards}: ${rows.length} rows, ${tokens} tokens${noted}`,
+    ...rows.flatMap((row) => rowLines(row, colours, placeOfStep(row))),
+    ...problems.map((problem) => colours.red(printable(problem))),
+    '',
+    problems.length === 0
+      ? colours.green('everything is what it was')
+      : colours.red(`${problems.length} things do not hold`),
+    '',
+  ].join('\n');
+}
+
+function placeOfStep({ pack, documents, cutTokens }: TracedStep['rows'][number]): string {
+  const cut = cutTokens > 0 ? `, cut by ${cutTokens}` : '';
+  return `pack ${pack}, ${documents.join(' + ')} tokens${cut}`;
 }
 
 function hopLine(hop: Hop, colours: Palette): string {

@@ -158,7 +158,7 @@ describe('trace', () => {
       '✓ audit audit/log.jsonl #  8 records',
       '',
       'It learned from 3 rows; the first 1:',
-      '✓ SOURCE:1 #',
+      '✓ SOURCE:1 #  step 3',
       '    AAA closed at 12, up from 10.',
       '',
       'complete: every hash on the way is what it was',

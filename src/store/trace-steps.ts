@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { run as runDocument } from '../schema/checkpoint.ts';
+import type { RunEvent } from '../schema/event.ts';
+import { artefactSubject } from './open-store.ts';
+import { readEvents } from './run-events.ts';
+import { openShards } from './shard-reader.ts';
+import { rowsOfStep } from './shard-steps.ts';
+import { readJson } from './stage.ts';
+import type { Artefact, Store } from './store.ts';
+import { checkDatasetRows, type TracedRow } from './trace-rows.ts';
+
+/** A row of a step, and where in the step it was computed. */
+export interface StepRow extends Omit<TracedRow, 'steps'> {
+  /** Counted from 1. */
+  readonly pack: number;
+  /** Tokens of each of its documents. */
+  readonly documents: readonly number[];
+  /** Tokens cut off it to fit. */
+  readonly cutTokens: number;
+}
+
+export interface TracedStep {
+  readonly run: string;
+  readonly shards: string;
+  readonly dataset: string;
+  /** Counted from 1, as events count. */
+  readonly step: number;
+  readonly steps: number;
+  /** What the run noted of it, the last time it came there; null when it never did. */
+  readonly event: Extract<RunEvent, { type: 'step-end' }> | null;
+  readonly rows: readonly StepRow[];
+  /** Everything that is not as it was committed. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The rows that one step of a run was computed from, each looked up in its source, and what the run noted of the step.
+ * @throws MartletError `artefact-missing`, `step-missing`
+ */
+export async function traceStep(
+  store: Store,
+  { run: address, step }: { readonly run: string; readonly step: number },
+): Promise<TracedStep> {
+  const run = await store.open('run', address);
+  const { shards: shardsAddress } = runDocument.parse(await readJson(join(run.folder, 'run.json')));
+  const shards = await store.open('shards', shardsAddress);
+  const dataset = await store.open('dataset', addressOf(shards, 'dataset'));
+  using reader = await openShards(shards.folder);
+  const steps = reader.stepCount('train');
+  if (!Number.isInteger(step) || step < 1 || step > steps)
+    throw new MartletError('step-missing', `run ${address} has no step ${step}`, {
+      hint: `It has steps 1 to ${steps}.`,
+    });
+  const problems: string[] = [];
+  for (const artefact of [run, shards, dataset])
+    for (const problem of await store.verify(artefact))
+      problems.push(`${artefactSubject(artefact.kind, artefact.address)}/${problem}`);
+  const { byId, changed, problems: rowProblems } = await checkDatasetRows(dataset.folder);
+  problems.push(...rowProblems);
+  const rows = rowsOfStep(reader, step - 1).map(({ documentIndex, pack, documents }): StepRow => {
+    const { id, file, line, sha256, cutTokens = 0 } = reader.rowOf('train', documentIndex);
+    const known = byId.get(id);
+    const ok =
+      known?.file === file && known.line === line && known.sha256 === sha256 && !changed.has(`${file}:${line}`);
+    if (!known) problems.push(`${file}:${line} is no row of datasets/${dataset.address}`);
+    const { preview = '', origin } = known ?? {};
+    return { id, file, line, sha256, ok, preview, ...(origin && { origin }), pack, documents, cutTokens };
+  });
+  const events = await readEvents(join(run.folder, 'events.jsonl'));
+  const event = events.findLast((each) => each.type === 'step-end' && each.step === step);
+  const noted = event?.type === 'step-end' ? event : null;
+  const tokens = rows.flatMap(({ documents }) => documents).reduce((sum, count) => sum + count, 0);
+  if (noted && (noted.rows !== rows.length || noted.tokens !== tokens))
+    problems.push(
+      `the run noted ${noted.rows} rows and ${noted.tokens} tokens, where the shards have ${rows.length} and ${tokens}`,
+    );
+  return {
+    run: run.address,
+    shards: shards.address,
+    dataset: dataset.address,
+    step,
+    steps,
+    event: noted,
+    rows,
+    problems,
+  };
+}
+
+function addressOf(artefact: Artefact, kind: 'dataset'): string {
+  const input = artefact.lineage.inputs.find((each) => each.kind === kind);
+  if (input) return input.address;
+  throw new MartletError('artefact-missing', `the lineage of ${artefact.kind} ${artefact.address} names no ${kind}`);
+}
