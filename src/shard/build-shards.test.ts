@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Sample } from '../schema/sample.ts';
 import { type ShardSplit, shardSplits } from '../schema/shards.ts';
 import { openShards, type ShardReader } from '../store/shard-reader.ts';
+import { encodeBlock } from './encode-block.ts';
 import { datasetOf, encodeSpelled, planValues, spelled, testShards } from './test-shards.ts';
 
 const files = testShards();
@@ -286,6 +287,55 @@ test('no held-out rows make no steps', async () => {
   const { folder } = await files.build([spelled('1 *2', 1)]);
   using reader = await openShards(folder);
   expect(reader.stepCount('heldout')).toBe(0);
+});
+
+describe('a build that was interrupted', () => {
+  test.each([
+    ['sequence', false],
+    ['sequence', true],
+    ['pair', false],
+  ] as const)(
+    'goes on and gives the same bytes, whatever a killed process left behind its last note (%s, streamed: %s)',
+    async (layout, streamed) => {
+      const random = randomStream(streamKey(51, streamed ? 1 : 0));
+      const samples = randomSamples(12, 90, 20).map((sample, index) =>
+        index % 11 === 0
+          ? spelled('!', index + 1)
+          : { ...sample, rejected: [{ role: 'assistant' as const, content: `${index} *${index}` }] },
+      );
+      const options = { layout, streamed, rowsPerBlock: 3, values: planValues({ budget: { dropped: 1 } }) };
+      const whole = (await files.build(samples, options)).folder;
+      for (let round = 0; round < 12; round++) {
+        const folder = files.folder();
+        for (let stops = random.below(3); stops >= 0; stops--) {
+          const stopAt = random.below(20);
+          let seen = 0;
+          await files
+            .build(samples, {
+              ...options,
+              folder,
+              encoders: [
+                async (lines) => {
+                  if (seen++ === stopAt) throw new Error('killed');
+                  return encodeBlock(lines, { layout, encode: encodeSpelled, render: options.values.render });
+                },
+              ],
+            })
+            .catch((error: Error) => expect(error.message).toBe('killed'));
+          if (!existsSync(join(folder, 'progress.jsonl'))) break;
+          // More may have reached the disk than was noted; the last note may be torn.
+          for (const name of readdirSync(folder)) {
+            const tail = name === 'progress.jsonl' ? '{"blocks":9' : 'x'.repeat(random.below(40));
+            appendFileSync(join(folder, name), tail);
+          }
+        }
+        if (existsSync(join(folder, 'progress.jsonl'))) await files.build(samples, { ...options, folder });
+        expect(readdirSync(folder).sort()).toEqual(readdirSync(whole).sort());
+        for (const name of readdirSync(whole))
+          expect(readFileSync(join(folder, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
+      }
+    },
+  );
 });
 
 test('a build stops when asked to', async () => {

@@ -10,8 +10,8 @@ import { createSplitWriter, type SplitProgress, type SplitWriter } from './split
 /** Beside the shards while they are built; gone when they are whole. */
 const progressFile = 'progress.jsonl';
 
-/** Blocks between two notes of how far it came: about 16 MB of rows. */
-const noteEvery = 16;
+/** Blocks between two notes of how far it came: about 4 MB of rows. */
+const noteEvery = 4;
 
 /** A line of `progress.jsonl`: all files up to here were with the system when it was written. */
 interface ProgressNote {
