@@ -1,6 +1,7 @@
 import { recipeJsonSchema } from '../../src/recipe/index.ts';
 import { documents } from './documents.ts';
 import { editorSchema } from './editor-schema.ts';
+import { fromSwiftPage } from './from-swift-page.ts';
 import { documentReference, methodReference, recipeReference } from './reference.ts';
 import { rowsPage } from './rows-page.ts';
 
@@ -20,5 +21,6 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/reference/documents.md', documentReference(documents)],
     ['docs/reference/methods.md', methodReference()],
     ['docs/concepts/rows.md', rowsPage()],
+    ['docs/concepts/from-ms-swift.md', fromSwiftPage()],
   ]);
 }

@@ -1,10 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { rowForms } from './row-forms.ts';
 import { rowsPage } from './rows-page.ts';
-import { swiftOptions } from './swift-options.ts';
-
-const root = new URL('../../', import.meta.url);
 
 /** The rows of ms-swift's own table of schemas. */
 const schemas = [
@@ -16,10 +12,6 @@ const schemas = [
 
 test('every schema of ms-swift has a form', () => {
   expect(new Set(rowForms.flatMap(({ swift }) => swift ?? []))).toEqual(new Set(schemas));
-});
-
-test.each(swiftOptions)('$theirs has its test', ({ test: { file, title } }) => {
-  expect(readFileSync(new URL(file, root), 'utf8')).toContain(title);
 });
 
 test('links of the page lead to its sections', () => {
