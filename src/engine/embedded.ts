@@ -1,6 +1,7 @@
 import { ensureOnnxRuntime, onnxRuntimePackage } from '../envs/onnxruntime.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { ModelConfig, TrainEngine, TrainSession } from '../spec/train-engine.ts';
+import type { TrainWorkerArgument } from './train-worker.ts';
 import { startWorker } from './worker-host.ts';
 
 /** Architectures the block in `llama.ts` covers by flags. */
@@ -24,12 +25,12 @@ export function embeddedEngine(options: EmbeddedOptions): TrainEngine {
     name: 'embedded',
     version: `onnxruntime ${onnxRuntimePackage.version}`,
     unsupported,
-    async start({ threads, signal }) {
+    async start({ threads, baseFolder, signal }) {
       await ensureOnnxRuntime({ ...options, signal });
       const { home, env } = options;
       const worker = await startWorker<{ log: string }>({
         module: 'train-worker',
-        argument: { threads, home, env },
+        argument: { threads, home, env, ...(baseFolder !== undefined && { baseFolder }) } satisfies TrainWorkerArgument,
         signal,
       });
       worker.onEvent((event) => options.log(event.log));

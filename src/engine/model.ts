@@ -61,7 +61,12 @@ export async function loadModel(runtime: Runtime, folder: string): Promise<Model
           hint: 'Pull or import the model again.',
         },
       );
-    for (const { name } of parameters.entries) await file.readFloat32(name, parameters.view(values, name));
+    // Two at a time: while one waits for its bytes, another is put in its place.
+    const names = parameters.entries.map(({ name }) => name).values();
+    const readAll = async (): Promise<void> => {
+      for (const name of names) await file.readFloat32(name, parameters.view(values, name));
+    };
+    await Promise.all([readAll(), readAll()]);
   } finally {
     await file[Symbol.asyncDispose]();
   }

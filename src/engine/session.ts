@@ -43,8 +43,16 @@ interface Loaded {
 }
 
 /** Everything that is asked of the engine, in the process it computes in. `worker.ts` puts it behind messages. */
-export function openSession(runtime: Runtime): TrainSession {
+export function openSession(runtime: Runtime, baseFolder?: string): TrainSession {
   let loaded: Loaded | undefined;
+  /** What is being read before anybody asked; whoever asks first takes it. */
+  let early = baseFolder === undefined ? undefined : { folder: baseFolder, model: loadModel(runtime, baseFolder) };
+  early?.model.catch(() => {});
+  const modelFrom = (folder: string): Promise<Model> => {
+    const model = early?.folder === folder ? early.model : loadModel(runtime, folder);
+    early = undefined;
+    return model;
+  };
   const windows = windowReader();
   const need = (): Loaded => {
     if (!loaded) throw new MartletError('bug', 'nothing is loaded yet');
@@ -52,7 +60,7 @@ export function openSession(runtime: Runtime): TrainSession {
   };
   return {
     async load(request) {
-      loaded = await load(runtime, request);
+      loaded = await load(runtime, request, modelFrom);
       const { plan, trainer, model } = loaded;
       const result: LoadResult = {
         planHash: plan.hash,
@@ -93,12 +101,16 @@ export function openSession(runtime: Runtime): TrainSession {
   };
 }
 
-async function load(runtime: Runtime, request: LoadRequest): Promise<Loaded> {
+async function load(
+  runtime: Runtime,
+  request: LoadRequest,
+  modelFrom: (folder: string) => Promise<Model>,
+): Promise<Loaded> {
   const plan = await readPlan(request.planFile);
   const { values, execution } = plan;
   const checkpoint = request.checkpointFolder;
   const fullCheckpoint = values.adapter.kind === 'full' && checkpoint !== null;
-  const model = await loadModel(runtime, fullCheckpoint ? checkpoint : request.baseFolder);
+  const model = await modelFrom(fullCheckpoint ? checkpoint : request.baseFolder);
   const shape = adapterShape(values.adapter);
   const adapter =
     shape &&

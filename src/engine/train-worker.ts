@@ -14,6 +14,8 @@ import { hostWorker } from './worker-host.ts';
 export interface TrainWorkerArgument {
   readonly threads: number;
   readonly home: string;
+  /** Read at once, so that it is there when the plan is loaded. */
+  readonly baseFolder?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -24,8 +26,8 @@ hostWorker((emit) => {
     return session;
   };
   return {
-    async start({ threads, home, env }: TrainWorkerArgument) {
-      session = openSession(await openRuntime({ threads, home, env, log: (line) => emit({ log: line }) }));
+    async start({ threads, home, env, baseFolder }: TrainWorkerArgument) {
+      session = openSession(await openRuntime({ threads, home, env, log: (line) => emit({ log: line }) }), baseFolder);
     },
     load: (request: LoadRequest) => open().load(request),
     step: (request: StepRequest) => open().step(request),

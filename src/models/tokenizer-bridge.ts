@@ -29,6 +29,11 @@ export function askTokenizer(request: TokenizerRequest): Exclude<TokenizerReply,
   return reply;
 }
 
+/** Starts the worker without waiting for it: it loads while its first definition is being read. */
+export function wakeTokenizers(): void {
+  bridge ??= start();
+}
+
 function start(): { port: MessagePort; turn: Int32Array } {
   const { port1: port, port2 } = new MessageChannel();
   const turn = new Int32Array(new SharedArrayBuffer(4));

@@ -5,7 +5,7 @@ import { MartletError } from '../core/error.ts';
 import { fingerprintText } from '../core/fingerprint.ts';
 import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
 import { wordMerger } from './merge-word.ts';
-import { askTokenizer } from './tokenizer-bridge.ts';
+import { askTokenizer, wakeTokenizers } from './tokenizer-bridge.ts';
 import { wordCutOf } from './word-cut.ts';
 import { type WordEncoder, wordEncoder } from './word-encoder.ts';
 
@@ -41,6 +41,7 @@ export interface TokenizerDefinition {
  * @throws MartletError `tokenizer-missing`, `bad-json` or `tokenizer-failed`
  */
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
+  wakeTokenizers();
   const file = join(folder, 'tokenizer.json');
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT') throw cause;
@@ -75,7 +76,6 @@ function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): To
   const tokens: string[] = [];
   for (const [token, id] of ids) tokens[id] = token;
 
-  open(fingerprint, definition);
   const control = added.filter((token) => !isSpace(token.content));
   const ordinary = `${fingerprint}-ordinary`;
   const encodeWith = (key: string, content: string): Encoding => {
@@ -83,6 +83,8 @@ function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): To
     return askTokenizer({ kind: 'encode', key, text: content }) as Encoding;
   };
   const words = wordsOf(definition, (content) => encodeWith(fingerprint, content));
+  // Last, as it waits for the worker.
+  open(fingerprint, definition);
   const encode = (content: string): Encoding => words?.encode(content) ?? encodeWith(fingerprint, content);
   return {
     fingerprint,

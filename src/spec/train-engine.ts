@@ -10,8 +10,15 @@ export interface TrainEngine {
   readonly version: string;
   /** Whether this engine can carry out such a plan on such a model; a reason for each thing it cannot. */
   unsupported(values: PlanValues, config: ModelConfig): readonly string[];
-  /** Starts the process. Nothing is loaded yet. */
-  start(options: { readonly threads: number; readonly signal?: AbortSignal }): Promise<TrainSession>;
+  /** Starts the process. Nothing is loaded yet, but the engine may begin to read a base model that it is told of. */
+  start(options: StartOptions): Promise<TrainSession>;
+}
+
+export interface StartOptions {
+  readonly threads: number;
+  /** The base that will be loaded. */
+  readonly baseFolder?: string;
+  readonly signal?: AbortSignal;
 }
 
 export interface TrainSession extends AsyncDisposable {

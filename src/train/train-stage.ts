@@ -6,7 +6,7 @@ import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
-import type { TrainEngine } from '../spec/train-engine.ts';
+import type { StartOptions, TrainEngine } from '../spec/train-engine.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { readSamples } from '../store/read-samples.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
@@ -50,7 +50,7 @@ export async function trainStage(
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
   const threads = threadsOf(plan);
-  await using engine = startNow(deps.engine, threads);
+  await using engine = startNow(deps.engine, { threads, baseFolder: base.folder });
   await checkTokens(deps, { plan, base, dataset, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
@@ -98,9 +98,9 @@ export async function trainStage(
   return run;
 }
 
-/** The same engine, whose process starts at once: it does so while the rows are looked at. */
-function startNow(engine: TrainEngine, threads: number): TrainEngine & AsyncDisposable {
-  const session = engine.start({ threads });
+/** The same engine, whose process starts and reads the base at once: it does so while the rows are looked at. */
+function startNow(engine: TrainEngine, options: StartOptions): TrainEngine & AsyncDisposable {
+  const session = engine.start(options);
   // Told to whoever asks for the session; nobody does when the rows are refused.
   session.catch(() => {});
   return {
