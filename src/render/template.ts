@@ -151,7 +151,7 @@ function renderIssue(error: TemplateError): Issue {
     code: error.kind === 'limit' ? 'template-limit' : 'template-failed',
     severity: 'error',
     path: [],
-    message: `The chat template fails${place}: ${error.message}.`,
+    message: `The chat template fails${place}: ${error.message.replace(/\.$/, '')}.`,
     fix: 'Give the template what it reads, or name another one as render.template.',
   };
 }

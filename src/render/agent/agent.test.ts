@@ -228,3 +228,12 @@ test('numbers keep their point, keys their order, and text that is no JSON stand
   );
   expect(written('nonsense')).toContain('"arguments": nonsense}');
 });
+
+test("values in Python's words take the type that the tool gives them", () => {
+  const written = (value: string): string =>
+    `<tool_call><function=weather><parameter=exact>${value}</parameter><parameter=city>${value}</parameter></function></tool_call>`;
+  const read = (value: string): unknown =>
+    JSON.parse(parseAnswer('qwen3_coder', written(value), tools).calls[0]?.arguments ?? '');
+  expect(read('True')).toEqual({ exact: true, city: 'True' });
+  expect(read('None')).toEqual({ exact: null, city: 'None' });
+});

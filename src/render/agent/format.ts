@@ -151,6 +151,8 @@ export function readJsonCall(text: string, key = 'arguments'): readonly ParsedCa
 export const jsonObject = (members: Iterable<readonly [string, TemplateData]>): string =>
   jsonText(new Map(members) as ReadonlyMap<string, TemplateData>);
 
+const pythonWords: Readonly<Record<string, TemplateData>> = { True: true, False: false, None: null };
+
 /**
  * A value written without quotes: by the type that the tool gives the parameter; where it gives none, text or whatever JSON
  * it spells.
@@ -169,7 +171,10 @@ export function readBare(
   const type = memberOf(memberOf(memberOf(tool?.parameters, 'properties'), key), 'type');
   const types = Array.isArray(type) ? type : [type];
   const spelled = (): TemplateData => {
-    const value = jsonIn(text.trim());
+    const said = text.trim();
+    // Templates that print a value as it comes write Python's words.
+    if (Object.hasOwn(pythonWords, said)) return pythonWords[said];
+    const value = jsonIn(said);
     return value === undefined ? text : value;
   };
   // `null` of a parameter that may be null is no text.

@@ -1,5 +1,5 @@
 import { call, callMethod, getAttribute, getItem } from './access.ts';
-import type { Arguments, CompareOperator, Expr, FilterNode } from './ast.ts';
+import { type Arguments, type CompareOperator, children, type Expr, type FilterNode } from './ast.ts';
 import { charge } from './budget.ts';
 import { contains, equal, isAtMost, isLess } from './compare.ts';
 import { isTexts, summands, sumOf } from './compile-sum.ts';
@@ -12,20 +12,73 @@ import type { Env, Evaluate } from './runtime.ts';
 import { isStr, joined, textOf } from './text.ts';
 import { Dict, type Kwargs, noKwargs, Tuple, toArray, truthy, typeName, Undefined, type Value } from './value.ts';
 
-/** An expression that a statement uses by itself, and not as a part of a constant or to print it. */
-export function compileOperand(node: Expr, frame: Frame): Evaluate {
-  const isSlice = node.type === 'getitem' && node.index.type === 'slice';
-  return isSlice ? compileItem(node.object, node.index, frame, false) : compileExpression(node, frame);
-}
-
 /** An expression as a closure over the environment. */
 export function compileExpression(node: Expr, frame: Frame): Evaluate {
+  return foldedFirst(node, frame, isPlain) ?? compileNode(node, frame);
+}
+
+/** One that is printed as it stands. */
+export function compilePrinted(node: Expr, frame: Frame): Evaluate | undefined {
+  return foldedFirst(node, frame, () => true);
+}
+
+/**
+ * jinja2 works constants out while compiling, by a way that makes an undefined of a slice that cannot be cut: `7[1:2]` prints
+ * nothing, and is an error only where it is worked out later. That is so for what is no constant as a whole, and for a
+ * constant that does not read back as itself (`keeps`), unless it is printed.
+ * @returns nothing where there is no slice of a constant
+ */
+function foldedFirst(node: Expr, ...[frame, keeps]: [Frame, (value: Value) => boolean]): Evaluate | undefined {
+  if (frame.folding || !holdsConstantSlice(node)) return undefined;
+  const fold = compileNode(node, { ...frame, folding: true });
+  const plain = compileNode(node, frame);
+  let folded: { readonly value: Value } | null | undefined;
+  return (env) => {
+    if (folded === undefined) {
+      folded = null;
+      try {
+        const value = fold(env);
+        if (keeps(value)) folded = { value };
+      } catch (error) {
+        if (!(error instanceof NotConstant) && !(error instanceof TemplateError)) throw error;
+      }
+    }
+    return folded ? folded.value : plain(env);
+  };
+}
+
+/** Thrown where working out a constant meets what is none. */
+class NotConstant extends Error {}
+
+function notConstant(): never {
+  throw new NotConstant();
+}
+
+function holdsConstantSlice(node: Expr): boolean {
+  if (node.type === 'getitem' && node.index.type === 'slice' && isConstant(node)) return true;
+  return children(node).some((child) => holdsConstantSlice(child as Expr));
+}
+
+function isConstant(node: Expr): boolean {
+  return node.type !== 'name' && node.type !== 'call' && children(node).every((child) => isConstant(child as Expr));
+}
+
+/** Whether a constant reads back as itself: jinja2's `has_safe_repr`. */
+function isPlain(value: Value): boolean {
+  if (value instanceof Undefined) return false;
+  if (value instanceof Tuple) return value.items.every(isPlain);
+  if (Array.isArray(value)) return value.every(isPlain);
+  return value instanceof Dict ? value.items().every((pair) => pair.every(isPlain)) : true;
+}
+
+function compileNode(node: Expr, frame: Frame): Evaluate {
   switch (node.type) {
     case 'const': {
       const { value } = node;
       return () => value;
     }
     case 'name': {
+      if (frame.folding) return notConstant;
       const { name } = node;
       const ref = frame.symbols.find(name);
       if (!ref) throw new TemplateError('syntax', `'${name}' is not known here`, node.line);
@@ -55,9 +108,9 @@ export function compileExpression(node: Expr, frame: Frame): Evaluate {
       return (env) => getAttribute(object(env), name);
     }
     case 'getitem':
-      return compileItem(node.object, node.index, frame, true);
+      return compileItem(node.object, node.index, frame);
     case 'call':
-      return compileCall(node.callee, node.call, frame);
+      return frame.folding ? notConstant : compileCall(node.callee, node.call, frame);
     case 'filter':
       return compileFilter(node, frame);
     case 'test':
@@ -114,13 +167,7 @@ export function compileAll(nodes: readonly Expr[], frame: Frame): Evaluate[] {
   return nodes.map((node) => compileExpression(node, frame));
 }
 
-function isConstant(node: Expr): boolean {
-  if (node.type === 'tuple' || node.type === 'list') return node.items.every(isConstant);
-  if (node.type === 'dict') return node.pairs.flat().every(isConstant);
-  return node.type === 'const' || (node.type === 'sign' && isConstant(node.operand));
-}
-
-function compileItem(objectNode: Expr, ...[index, frame, inner]: [Expr, Frame, boolean]): Evaluate {
+function compileItem(objectNode: Expr, ...[index, frame]: [Expr, Frame]): Evaluate {
   const object = compileExpression(objectNode, frame);
   if (index.type !== 'slice') {
     if (index.type === 'const' && typeof index.value === 'string') {
@@ -138,9 +185,7 @@ function compileItem(objectNode: Expr, ...[index, frame, inner]: [Expr, Frame, b
     node ? compileExpression(node, frame) : () => undefined;
   const [start, stop, step] = [part(index.start), part(index.stop), part(index.step)];
   const cut = (env: Env): Value => slice(object(env), { start: start(env), stop: stop(env), step: step(env) });
-  const parts = [objectNode, index.start, index.stop, index.step];
-  if (!inner || parts.some((node) => node && !isConstant(node))) return cut;
-  // jinja2 works constants out while compiling, by a way that makes an undefined of what cannot be subscripted.
+  if (!frame.folding) return cut;
   return (env) => {
     try {
       return cut(env);

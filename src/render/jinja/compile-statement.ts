@@ -8,7 +8,7 @@ import {
   compileArguments,
   compileExpression,
   compileFilterCall,
-  compileOperand,
+  compilePrinted,
 } from './compile-expression.ts';
 import { isTexts, summands, sumOf } from './compile-sum.ts';
 import { TemplateError, typeError } from './error.ts';
@@ -53,7 +53,7 @@ function compileStatement(node: Stmt, frame: Frame): Execute {
     case 'for':
       return compileFor(node, frame);
     case 'set': {
-      const value = compileOperand(node.value, frame);
+      const value = compileExpression(node.value, frame);
       const assign = compileAssign(node.target, frame);
       const check = namespaceCheck(node.target, frame);
       return (env) => {
@@ -139,7 +139,9 @@ function filterChain(node: FilterNode, frame: Frame): (env: Env, value: Value) =
 
 function compileOutput(node: Extract<Stmt, { type: 'output' }>, frame: Frame): Execute {
   const items = node.items.map((item) =>
-    typeof item === 'string' ? item : { line: item.line, evaluate: sumOf(compileAll(summands(item), frame)) },
+    typeof item === 'string'
+      ? item
+      : { line: item.line, evaluate: compilePrinted(item, frame) ?? sumOf(compileAll(summands(item), frame)) },
   );
   return (env) => {
     const { runtime } = env;
@@ -179,7 +181,7 @@ function compileIf(node: IfNode, frame: Frame): Execute {
   const soft = softFrame(frame);
   const branches = [node, ...node.elifs].map((branch) => ({
     line: branch.line,
-    test: compileOperand(branch.test, soft),
+    test: compileExpression(branch.test, soft),
     body: block(branch.body, soft),
   }));
   const otherwise = block(node.otherwise, soft);
@@ -213,7 +215,7 @@ function compileFor(node: ForNode, frame: Frame): Execute {
     node.otherwise.length > 0 ? sequence([enter(elseFrame), block(node.otherwise, elseFrame)]) : undefined;
   const endOtherwise = leave(elseFrame);
   const slot = loopRef?.slot;
-  const items = compileOperand(node.iter, frame);
+  const items = compileExpression(node.iter, frame);
 
   const run = (env: Env, ...[source, options]: [Value, ConstructorParameters<typeof LoopContext>[1]]): Signal => {
     // The filter belongs to the function around a recursive loop, not to the loop's own.

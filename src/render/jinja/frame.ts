@@ -11,6 +11,8 @@ export interface Frame {
   readonly top: boolean;
   /** Inside an `if`: a filter that does not exist fails only when it is reached. */
   readonly soft: boolean;
+  /** While a constant is worked out: names and calls have no value then. */
+  readonly folding?: boolean;
   /** Inside a loop of this function, so that `break` has a meaning. */
   readonly inLoop: boolean;
 }
