@@ -1,4 +1,5 @@
 import { byteAlphabet } from './byte-alphabet.ts';
+import type { WordTokens } from './word-table.ts';
 
 interface MergeDefinition {
   readonly model: {
@@ -10,13 +11,7 @@ interface MergeDefinition {
   };
 }
 
-/** Ids of a word, and two numbers each: where it starts and ends in the word, in UTF-16 units. */
-export interface MergedWord {
-  readonly ids: readonly number[];
-  readonly ranges: readonly number[];
-}
-
-export type MergeWord = (word: string) => MergedWord | undefined;
+export type MergeWord = (word: string) => WordTokens | undefined;
 
 /** Longer words are left to the crate, whose way through them is faster. */
 const longestBytes = 255;
@@ -31,85 +26,115 @@ export function wordMerger({ model }: MergeDefinition): MergeWord | undefined {
   if (Array.isArray(vocab) || !merges || model.continuing_subword_prefix || model.end_of_word_suffix) return undefined;
   const ids = new Map(Object.entries(vocab as Readonly<Record<string, number>>));
   const alphabet = byteAlphabet();
-  const bytes = alphabet.map((symbol) => ids.get(symbol));
+  const symbolOf = Int32Array.from(alphabet, (symbol) => ids.get(symbol) ?? -1);
   const pairs = pairTable(merges, ids);
   if (!pairs) return undefined;
   const encoder = new TextEncoder();
+  // One byte more than is taken tells a word that is too long.
+  const utf8 = new Uint8Array(longestBytes + 4);
+  const symbols = new Int32Array(longestBytes);
+  const ends = new Uint8Array(longestBytes);
   return (word) => {
-    const utf8 = encoder.encode(word);
-    if (utf8.length > longestBytes) return undefined;
+    const { read, written } = encoder.encodeInto(word, utf8);
+    if (read < word.length || written > longestBytes) return undefined;
     if (ignoreMerges) {
-      const whole = ids.get(Array.from(utf8, (byte) => alphabet[byte]).join(''));
+      const whole = ids.get(Array.from(utf8.subarray(0, written), (byte) => alphabet[byte]).join(''));
       if (whole !== undefined) return { ids: [whole], ranges: [0, word.length] };
     }
-    const symbols: number[] = [];
-    for (const byte of utf8) {
-      const id = bytes[byte];
+    for (let at = 0; at < written; at++) {
+      const symbol = symbolOf[utf8[at] as number] as number;
       // A vocabulary may lack bytes it never saw; what becomes of them is the crate's to say.
-      if (id === undefined) return undefined;
-      symbols.push(id);
+      if (symbol === -1) return undefined;
+      symbols[at] = symbol;
+      ends[at] = at + 1;
     }
-    const ends = utf8.map((_, index) => index + 1);
-    const lengths = merge(symbols, ends, pairs);
-    return { ids: symbols.slice(0, lengths), ranges: rangesOf(word, { utf8, ends: ends.subarray(0, lengths) }) };
+    const count = merge({ symbols, ends, count: written }, pairs);
+    return { ids: Array.from(symbols.subarray(0, count)), ranges: rangesOf(word, ends.subarray(0, count), written) };
   };
 }
 
-/** By the two ids of a pair: how early it was learned, and what it becomes. */
+/** By the two ids of a pair: how early it was learned (-1 for one that was not), and what it becomes. */
 interface PairTable {
-  readonly width: number;
-  readonly ranks: ReadonlyMap<number, number>;
-  readonly results: ArrayLike<number>;
+  rankOf(left: number, right: number): number;
+  readonly results: Uint32Array;
 }
 
 function pairTable(
   merges: readonly (string | readonly [string, string])[],
   ids: ReadonlyMap<string, number>,
 ): PairTable | undefined {
-  const width = 2 ** 21;
-  const ranks = new Map<number, number>();
   const results = new Uint32Array(merges.length);
+  let slotCount = 2;
+  while (slotCount < merges.length * 2) slotCount *= 2;
+  /** Two ids and a rank a slot, the next one where it is taken; -1 is an empty slot. */
+  const slots = new Int32Array(slotCount * 3).fill(-1);
+  const slotOf = (left: number, right: number): number => {
+    const hash = Math.imul(Math.imul(left, 0x9e3779b1) ^ right, 0x85ebca6b);
+    let slot = (hash ^ (hash >>> 15)) & (slotCount - 1);
+    while (slots[slot * 3] !== -1 && (slots[slot * 3] !== left || slots[slot * 3 + 1] !== right))
+      slot = (slot + 1) & (slotCount - 1);
+    return slot * 3;
+  };
   for (const [rank, merge] of merges.entries()) {
     const [left = '', right = ''] = typeof merge === 'string' ? merge.split(' ') : merge;
     const [a, b, c] = [ids.get(left), ids.get(right), ids.get(left + right)];
-    if (a === undefined || b === undefined || c === undefined || a >= width || b >= width) return undefined;
-    ranks.set(a * width + b, rank);
+    if (a === undefined || b === undefined || c === undefined) return undefined;
+    slots.set([a, b, rank], slotOf(a, b));
     results[rank] = c;
   }
-  return { width, ranks, results };
+  return { rankOf: (left, right) => slots[slotOf(left, right) + 2] as number, results };
 }
 
+interface Symbols {
+  readonly symbols: Int32Array;
+  /** Where each ends in the word's bytes. */
+  readonly ends: Uint8Array;
+  readonly count: number;
+}
+
+const ranks = new Int32Array(longestBytes);
+
 /** Merges in place, moving what follows to the left; gives how many symbols are left. */
-function merge(symbols: number[], ends: Uint8Array, { width, ranks, results }: PairTable): number {
-  let count = symbols.length;
-  const rankAt = (index: number): number =>
-    ranks.get((symbols[index] ?? 0) * width + (symbols[index + 1] ?? 0)) ?? Number.POSITIVE_INFINITY;
-  const known = Array.from({ length: Math.max(0, count - 1) }, (_, index) => rankAt(index));
+function merge({ symbols, ends, count: bytes }: Symbols, { rankOf, results }: PairTable): number {
+  let count = bytes;
+  const rankAt = (index: number): number => rankOf(symbols[index] as number, symbols[index + 1] as number);
+  for (let index = 0; index < count - 1; index++) ranks[index] = rankAt(index);
   for (;;) {
     let best = -1;
-    let lowest = Number.POSITIVE_INFINITY;
+    let lowest = Number.MAX_SAFE_INTEGER;
     for (let index = 0; index < count - 1; index++) {
-      const rank = known[index] ?? Number.POSITIVE_INFINITY;
-      if (rank >= lowest) continue;
+      const rank = ranks[index] as number;
+      if (rank === -1 || rank >= lowest) continue;
       lowest = rank;
       best = index;
     }
     if (best === -1) return count;
-    symbols[best] = results[lowest] ?? 0;
-    ends[best] = ends[best + 1] ?? 0;
-    symbols.splice(best + 1, 1);
-    ends.copyWithin(best + 1, best + 2, count);
-    known.splice(best, 1);
+    symbols[best] = results[lowest] as number;
     count--;
-    if (best > 0) known[best - 1] = rankAt(best - 1);
-    if (best < count - 1) known[best] = rankAt(best);
+    symbols.copyWithin(best + 1, best + 2, count + 1);
+    ends.copyWithin(best, best + 1, count + 1);
+    ranks.copyWithin(best, best + 1, count);
+    if (best > 0) ranks[best - 1] = rankAt(best - 1);
+    if (best < count - 1) ranks[best] = rankAt(best);
   }
 }
 
 /** A token that holds some bytes of a character stands for all of it. */
-function rangesOf(word: string, { utf8, ends }: { readonly utf8: Uint8Array; readonly ends: Uint8Array }): number[] {
-  const starts = [0, ...ends.subarray(0, -1)];
-  if (utf8.length === word.length) return starts.flatMap((start, index) => [start, ends[index] ?? 0]);
+function rangesOf(word: string, ...[ends, bytes]: [ends: Uint8Array, bytes: number]): number[] {
+  const ranges: number[] = [];
+  const isAscii = bytes === word.length;
+  const { from, to } = isAscii ? { from: [], to: [] } : unitsOfBytes(word);
+  let start = 0;
+  for (const end of ends) {
+    if (isAscii) ranges.push(start, end);
+    else ranges.push(from[start] ?? 0, to[end - 1] ?? 0);
+    start = end;
+  }
+  return ranges;
+}
+
+/** Where the character starts and ends that each byte of a word's UTF-8 belongs to, in UTF-16 units. */
+function unitsOfBytes(word: string): { readonly from: readonly number[]; readonly to: readonly number[] } {
   const from: number[] = [];
   const to: number[] = [];
   let at = 0;
@@ -121,5 +146,5 @@ function rangesOf(word: string, { utf8, ends }: { readonly utf8: Uint8Array; rea
     }
     at += character.length;
   }
-  return starts.flatMap((start, index) => [from[start] ?? 0, to[(ends[index] ?? 1) - 1] ?? 0]);
+  return { from, to };
 }

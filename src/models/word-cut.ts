@@ -23,6 +23,8 @@ export interface WordCut {
   readonly added: readonly RegExp[];
   /** Global; its matches follow one another without gaps. */
   readonly words: RegExp;
+  /** Whether letters, with or without a space in front, are always a word as far as they go: no match is needed then. */
+  readonly takesLetters: boolean;
 }
 
 /** GPT-2's cut, which the crate's ByteLevel holds built in. */
@@ -30,6 +32,13 @@ const gpt2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{
 
 /** The same where each digit was cut off before: white space ends at a digit as it ends at the end of a text. */
 const gpt2Digits = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?![^\s\p{N}])|\s+`;
+
+/** How patterns begin in which letters come first, but for what begins with an apostrophe. */
+const lettersFirst = [
+  String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+|`,
+  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|`,
+  String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|`,
+];
 
 /** Undefined for a definition that cuts otherwise, or does more than cutting. */
 export function wordCutOf(definition: CutDefinition): WordCut | undefined {
@@ -45,6 +54,7 @@ export function wordCutOf(definition: CutDefinition): WordCut | undefined {
         .filter((tokens) => tokens.length > 0)
         .map(literals),
       words: new RegExp(pattern, 'gu'),
+      takesLetters: lettersFirst.some((beginning) => pattern.startsWith(beginning)),
     };
   } catch {
     // A cut in a dialect that JavaScript does not know.

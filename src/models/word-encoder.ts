@@ -1,7 +1,9 @@
 import { MartletError } from '../core/error.ts';
+import { roomFor } from '../core/room-for.ts';
 import type { Encoding } from '../spec/tokenizer.ts';
-import type { MergedWord, MergeWord } from './merge-word.ts';
+import type { MergeWord } from './merge-word.ts';
 import { isSettled, type WordCut } from './word-cut.ts';
+import { addToken, type TokenSink, type WordTable, type WordTokens, wordTable } from './word-table.ts';
 
 export interface WordEncoderOptions {
   readonly cut: WordCut;
@@ -21,130 +23,99 @@ export interface WordEncoder {
   encode(text: string): Encoding | undefined;
 }
 
-/** A word of one token is its id; of several, ids and where each starts and ends in the word. */
-type Word = number | MergedWord;
-
-const noWord: Word = { ids: [], ranges: [] };
-
-/** About 40 MB of words. */
-const mostWords = 2 ** 18;
-/** A longer word is asked for each time, so that what is remembered stays small. */
-const longestRemembered = 64;
-/** From this length on, V8 keeps a slice's whole text alive. */
-const shortestSlice = 13;
-
 /** Every text at first, then one in so many, goes the crate's way too. */
 const checkedAtFirst = 64;
 const checkEvery = 256;
 
 /**
  * Ids of a text, word by word: each distinct word is merged once, here or by the crate, and remembered. Cutting and looking
- * up is several times faster than merging a text anew, since most words of a text have been seen.
+ * up is many times faster than merging a text anew, since most words of a text have been seen.
  *
  * That a text's ids are those of its words is checked against the crate on the first texts and on a sample of all later
  * ones.
  */
 export function wordEncoder(options: WordEncoderOptions): WordEncoder {
   const { cut, nfc, addedIds, separator, merge, encode } = options;
-  const known = new Map<string, Word>();
+  const known = wordTable();
+  const pieces = pieceList();
+  let units = new Uint16Array(2 ** 12);
   let texts = 0;
   let trusted = true;
 
   /** Every word once, each cut off from the next by a special token, in one question. */
-  const learn = (words: readonly string[], into: Map<string, Word>): void => {
+  const ask = (words: readonly string[]): WordTokens[] => {
     const text = words.join(separator.content);
     const { ids, offsets } = encode(text);
     let token = 0;
     let start = 0;
-    for (const word of words) {
+    const learned = words.map((word) => {
       const first = token;
       while (token < ids.length && ids[token] !== separator.id) token++;
-      into.set(word, wordOf({ ids, offsets, first, end: token, start }));
+      const ranges = Array.from(offsets.subarray(first * 2, token * 2), (offset) => offset - start);
+      const tokens = { ids: Array.from(ids.subarray(first, token)), ranges };
       token++;
       start += word.length + separator.content.length;
-    }
+      return tokens;
+    });
     if (token !== ids.length + 1) throw mismatch(text);
-  };
-
-  const remember = (word: string, tokens: Word): void => {
-    if (word.length > longestRemembered) return;
-    if (known.size >= mostWords) known.clear();
-    known.set(word.length < shortestSlice ? word : Buffer.from(word, 'utf16le').toString('utf16le'), tokens);
-  };
-
-  const askFor = (words: readonly string[]): Map<string, Word> => {
-    const learned = new Map<string, Word>();
-    learn(words, learned);
-    for (const [word, tokens] of learned) remember(word, tokens);
     return learned;
   };
 
-  const merged = (word: string): Word | undefined => {
-    const tokens = merge?.(word);
-    if (!tokens) return undefined;
-    const result = tokens.ids.length === 1 ? (tokens.ids[0] as number) : tokens;
-    remember(word, result);
-    return result;
+  /** Asks for the words that are neither known nor can be merged here, all of them together. */
+  const learn = (text: string, unknown: readonly number[]): void => {
+    const words = [...new Set(unknown.map((piece) => text.slice(pieces.startOf(piece), pieces.startOf(piece + 1))))];
+    const learned = ask(words);
+    const numbers = new Map(words.map((word, index) => [word, addWord(word, learned[index] as WordTokens)]));
+    for (const piece of unknown) {
+      const number = numbers.get(text.slice(pieces.startOf(piece), pieces.startOf(piece + 1)));
+      pieces.set(piece, number ?? -1);
+    }
   };
 
-  /** What is known of each piece; numbers of added tokens stay where they are. */
-  const wordsOf = (pieces: readonly (string | number)[]): readonly Word[] => {
-    const words = new Array<Word>(pieces.length);
-    let unknown: Set<string> | undefined;
-    for (let index = 0; index < pieces.length; index++) {
-      const piece = pieces[index] as string | number;
-      if (typeof piece === 'number') continue;
-      const word = known.get(piece) ?? merged(piece);
-      if (word !== undefined) words[index] = word;
-      else {
-        unknown ??= new Set();
-        unknown.add(piece);
-      }
-    }
-    if (!unknown) return words;
-    const learned = askFor([...unknown]);
-    for (const [index, piece] of pieces.entries())
-      if (typeof piece === 'string') words[index] ??= learned.get(piece) ?? noWord;
-    return words;
+  const addWord = (word: string, tokens: WordTokens): number => {
+    const own = Uint16Array.from(word, (_, at) => word.charCodeAt(at));
+    return known.add({ units: own, start: 0, end: word.length }, tokens);
   };
 
   const encodeWords = (text: string): Encoding => {
-    const pieces = piecesOf(text, { cut, addedIds });
-    const words = wordsOf(pieces);
-    let ids = new Uint32Array(pieces.length + 16);
-    let offsets = new Uint32Array(ids.length * 2);
-    let count = 0;
-    let at = 0;
-    const push = (id: number, start: number, end: number): void => {
-      if (count === ids.length) {
-        ids = grown(ids, count * 2);
-        offsets = grown(offsets, ids.length * 2);
+    units = roomFor(units, text.length);
+    Buffer.from(units.buffer).write(text, 'utf16le');
+    if (known.isFull()) known.clear();
+    pieces.clear();
+    const unknown: number[] = [];
+    const addWords = (part: string, from: number): void => {
+      const until = from + part.length;
+      for (let start = from; start < until; ) {
+        const end = wordEnd({ cut, units, part, from, start, until });
+        const word = { units, start, end };
+        let number = known.find(word);
+        if (number === -1) {
+          const tokens = merge?.(text.slice(start, end));
+          if (tokens) number = known.add(word, tokens);
+          else unknown.push(pieces.count());
+        }
+        pieces.add(number, start);
+        start = end;
       }
-      ids[count] = id;
-      offsets[count * 2] = start;
-      offsets[count * 2 + 1] = end;
-      count++;
     };
-    for (let index = 0; index < pieces.length; index++) {
-      const piece = pieces[index] as string | number;
-      if (typeof piece === 'number') {
-        // An added token: its id, and behind it its length.
-        const length = pieces[++index] as number;
-        push(piece, at, at + length);
-        at += length;
-        continue;
+    const split = (part: string, from: number, level: number): void => {
+      const added = cut.added[level];
+      if (!added) {
+        addWords(part, from);
+        return;
       }
-      const word = words[index] as Word;
-      if (typeof word === 'number') push(word, at, at + piece.length);
-      else {
-        const { ids: own, ranges } = word;
-        for (let token = 0; token < own.length; token++)
-          push(own[token] as number, at + (ranges[token * 2] as number), at + (ranges[token * 2 + 1] as number));
+      let done = 0;
+      for (const { 0: content, index } of part.matchAll(added)) {
+        if (index > done) split(part.slice(done, index), from + done, level + 1);
+        pieces.add(addedPiece(addedIds.get(content) ?? 0), from + index);
+        done = index + content.length;
       }
-      at += piece.length;
-    }
-    if (at !== text.length) throw mismatch(text);
-    return { ids: ids.subarray(0, count), offsets: offsets.subarray(0, count * 2) };
+      if (done < part.length) split(done === 0 ? part : part.slice(done), from + done, level + 1);
+    };
+    split(text, 0, 0);
+    pieces.end(text.length);
+    if (unknown.length > 0) learn(text, unknown);
+    return pieces.encoding(known);
   };
 
   return {
@@ -162,45 +133,74 @@ export function wordEncoder(options: WordEncoderOptions): WordEncoder {
   };
 }
 
-/** Words as strings; an added token as two numbers, its id and its length. */
-function piecesOf(text: string, { cut, addedIds }: Pick<WordEncoderOptions, 'cut' | 'addedIds'>): (string | number)[] {
-  const pieces: (string | number)[] = [];
-  const split = (part: string, level: number): void => {
-    const added = cut.added[level];
-    if (!added) {
-      const words = part.match(cut.words);
-      if (words) for (const word of words) pieces.push(word);
-      return;
-    }
-    let from = 0;
-    for (const { 0: content, index } of part.matchAll(added)) {
-      if (index > from) split(part.slice(from, index), level + 1);
-      pieces.push(addedIds.get(content) ?? -1, content.length);
-      from = index + content.length;
-    }
-    if (from < part.length) split(from === 0 ? part : part.slice(from), level + 1);
-  };
-  split(text, 0);
-  return pieces;
-}
-
-interface WordTokens extends Encoding {
-  readonly first: number;
-  readonly end: number;
-  /** Where the word starts in the text the offsets count in. */
+interface WordEndRequest {
+  readonly cut: WordCut;
+  readonly units: Uint16Array;
+  /** What is cut as if it were a text of its own, and where it starts and ends in the units. */
+  readonly part: string;
+  readonly from: number;
+  readonly until: number;
   readonly start: number;
 }
 
-function wordOf({ ids, offsets, first, end, start }: WordTokens): Word {
-  if (end === first + 1) return ids[first] as number;
-  const ranges = Array.from(offsets.subarray(first * 2, end * 2), (offset) => offset - start);
-  return { ids: Array.from(ids.subarray(first, end)), ranges };
+const space = 0x20;
+
+const isLetter = (unit: number): boolean => (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x41 && unit <= 0x5a);
+
+/** Where the word that begins at `start` ends. */
+function wordEnd({ cut, units, part, from, until, start }: WordEndRequest): number {
+  if (cut.takesLetters) {
+    let end = units[start] === space ? start + 1 : start;
+    const letters = end;
+    while (end < until && isLetter(units[end] as number)) end++;
+    if (end > letters && (end === until || (units[end] as number) < 0x80)) return end;
+  }
+  cut.words.lastIndex = start - from;
+  if (!cut.words.test(part) || cut.words.lastIndex <= start - from) throw mismatch(part);
+  return from + cut.words.lastIndex;
 }
 
-function grown(array: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(length);
-  larger.set(array);
-  return larger;
+/** Added tokens among numbers of words, told apart by their sign. */
+const addedPiece = (id: number): number => -2 - id;
+
+/** Words and added tokens of one text in order: a number each, and where it starts. */
+function pieceList() {
+  let numbers = new Int32Array(2 ** 10);
+  let starts = new Uint32Array(2 ** 10);
+  let count = 0;
+  const sink: TokenSink = { ids: new Uint32Array(2 ** 11), offsets: new Uint32Array(2 ** 12), count: 0 };
+  return {
+    count: () => count,
+    clear(): void {
+      count = 0;
+    },
+    startOf: (piece: number): number => starts[piece] as number,
+    add(number: number, start: number): void {
+      if (count + 1 >= numbers.length) {
+        numbers = roomFor(numbers, count + 2);
+        starts = roomFor(starts, numbers.length);
+      }
+      numbers[count] = number;
+      starts[count++] = start;
+    },
+    set(piece: number, number: number): void {
+      numbers[piece] = number;
+    },
+    /** Where the last piece ends. */
+    end(position: number): void {
+      starts[count] = position;
+    },
+    encoding(words: WordTable): Encoding {
+      sink.count = 0;
+      for (let piece = 0; piece < count; piece++) {
+        const number = numbers[piece] as number;
+        const start = starts[piece] as number;
+        if (number >= 0) words.write(number, sink, start);
+        else addToken(sink, { id: -2 - number, start, end: starts[piece + 1] as number });
+      }
+      return { ids: sink.ids.slice(0, sink.count), offsets: sink.offsets.slice(0, sink.count * 2) };
+    },
+  };
 }
 
 function equal(a: Uint32Array, b: Uint32Array): boolean {
