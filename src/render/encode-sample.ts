@@ -1,7 +1,7 @@
 import { issuesError } from '../core/error.ts';
 import type { Issue } from '../core/issue.ts';
 import type { Tokenizer } from '../spec/tokenizer.ts';
-import { type ControlTokens, type EncodedText, encodeText, type Lookalike } from './encode-text.ts';
+import { type ControlTokens, type EncodedText, encodeText, firstTokenAt, type Lookalike } from './encode-text.ts';
 import { TEMPLATE } from './jinja/text.ts';
 import { learnedTurns, messageWeights, type Turn } from './learn.ts';
 import { type LearnPlan, learnPlan, type OwnWeight } from './learn-rules.ts';
@@ -169,8 +169,8 @@ function weighted({ request, plan, rendering, encoded, turns, messageWeights }: 
     });
   const stops = new Set(request.stopTokens);
   const encodedTurns = turns.map((turn): EncodedTurn => {
-    const firstToken = firstAt(offsets, turn.start);
-    const bodyEnd = Math.max(firstToken, firstAt(offsets, turn.end));
+    const firstToken = firstTokenAt(encoded, turn.start);
+    const bodyEnd = Math.max(firstToken, firstTokenAt(encoded, turn.end));
     let stop = bodyEnd;
     while (stop < ids.length && sourceOf[stop] === TEMPLATE && !stops.has(ids[stop] as number)) stop++;
     const stopLearned = stop < ids.length && sourceOf[stop] === TEMPLATE;
@@ -187,13 +187,16 @@ function weighted({ request, plan, rendering, encoded, turns, messageWeights }: 
     return { ...turn, firstToken, endToken, stopLearned };
   });
   return {
-    ids: Uint32Array.from(ids),
+    ids,
     weights,
-    offsets: Uint32Array.from(offsets),
-    origins: ids.map(
-      (_, index): TokenOrigin =>
-        (weights[index] ?? 0) > 0 ? 'learned' : sourceOf[index] === TEMPLATE ? 'template' : 'prompt',
-    ),
+    offsets,
+    /** Made when asked for: of a million rows nobody looks at one. */
+    get origins() {
+      return Array.from(
+        weights,
+        (weight, index): TokenOrigin => (weight > 0 ? 'learned' : sourceOf[index] === TEMPLATE ? 'template' : 'prompt'),
+      );
+    },
     text,
     spans: spansOf(rendering),
     turns: encodedTurns,
@@ -212,20 +215,8 @@ function largest(factors: Float32Array, ...[start, end]: [number, number]): numb
   return result;
 }
 
-/** Index of the first token that starts at a position or behind it. */
-function firstAt(offsets: readonly number[], position: number): number {
-  let low = 0;
-  let high = offsets.length / 2;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((offsets[middle * 2] as number) < position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** The source of each token's characters: the first that is not the template, where it holds several. */
-function tokenSources({ runs }: { readonly runs: readonly number[] }, offsets: readonly number[]): Int32Array {
+function tokenSources({ runs }: { readonly runs: readonly number[] }, offsets: Uint32Array): Int32Array {
   const result = new Int32Array(offsets.length / 2).fill(TEMPLATE);
   let run = 0;
   for (let i = 0; i < result.length; i++) {
@@ -262,7 +253,7 @@ export function encodePrompt(request: PromptRequest): EncodedPrompt {
       'the conversation',
       lookalikes.map((found) => controlTokenIssue({ ...found, path: placeOf(rendering, found.start) }, rendering.text)),
     );
-  return { text: rendering.text, ids: Uint32Array.from(ids), lookalikes };
+  return { text: rendering.text, ids, lookalikes };
 }
 
 /**

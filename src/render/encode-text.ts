@@ -17,10 +17,7 @@ export interface Lookalike {
   readonly token: string;
 }
 
-export interface EncodedText {
-  readonly ids: readonly number[];
-  /** Two numbers a token: its UTF-16 range. */
-  readonly offsets: readonly number[];
+export interface EncodedText extends Encoding {
   readonly lookalikes: readonly Lookalike[];
   /** Positions where the tokens of the whole text would have run across a seam, and were cut there instead. */
   readonly cutSeams: readonly number[];
@@ -46,17 +43,16 @@ export interface EncodeTextOptions {
  */
 export function encodeText(proven: ProvenText, { tokenizer, seams, controlTokens }: EncodeTextOptions): EncodedText {
   const facts = factsOf(tokenizer);
-  const whole = facts.encode(proven.text);
-  let tokens: Tokens = { ids: Array.from(whole.ids), offsets: Array.from(whole.offsets) };
+  let tokens = facts.encode(proven.text);
   const lookalikes: Lookalike[] = [];
   const genuine: boolean[] = [];
-  tokens.ids.forEach((id, index) => {
-    const token = facts.special.get(id);
-    if (token === undefined) return;
+  for (let index = 0; index < tokens.ids.length; index++) {
+    const token = facts.specialText(tokens.ids[index] as number);
+    if (token === undefined) continue;
     const range = spelled(proven.text, { token, start: startOf(tokens, index), end: endOf(tokens, index) });
     if (isTemplate(proven, range)) genuine[index] = true;
     else lookalikes.push({ ...range, token });
-  });
+  }
   if (lookalikes.length > 0 && controlTokens !== 'special')
     tokens = withOrdinary(proven.text, { tokens, genuine, lookalikes, facts });
 
@@ -70,13 +66,20 @@ export function encodeText(proven: ProvenText, { tokenizer, seams, controlTokens
   return { ...tokens, lookalikes, cutSeams };
 }
 
-interface Tokens {
-  readonly ids: readonly number[];
-  readonly offsets: readonly number[];
-}
+const startOf = (tokens: Encoding, index: number): number => tokens.offsets[index * 2] ?? 0;
+const endOf = (tokens: Encoding, index: number): number => tokens.offsets[index * 2 + 1] ?? 0;
 
-const startOf = (tokens: Tokens, index: number): number => tokens.offsets[index * 2] ?? 0;
-const endOf = (tokens: Tokens, index: number): number => tokens.offsets[index * 2 + 1] ?? 0;
+/** Index of the first token that starts at a position or behind it. */
+export function firstTokenAt({ offsets }: Encoding, position: number): number {
+  let low = 0;
+  let high = offsets.length / 2;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((offsets[middle * 2] as number) < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 /** A special token may swallow white space around it (lstrip, rstrip): the range of its own letters. */
 function spelled(
@@ -104,59 +107,68 @@ function isTemplate({ text, runs, sources }: ProvenText, { start, end }: { start
 }
 
 interface OrdinaryRequest {
-  readonly tokens: Tokens;
+  readonly tokens: Encoding;
   readonly genuine: readonly boolean[];
   readonly lookalikes: readonly Lookalike[];
   readonly facts: TokenizerFacts;
 }
 
 /** Encodes each stretch between genuine special tokens anew when a lookalike lies in it. */
-function withOrdinary(text: string, { tokens, genuine, lookalikes, facts }: OrdinaryRequest): Tokens {
-  const ids: number[] = [];
-  const offsets: number[] = [];
+function withOrdinary(text: string, { tokens, genuine, lookalikes, facts }: OrdinaryRequest): Encoding {
+  const pieces: Encoding[] = [];
   let first = 0;
   const flush = (end: number, until: number): void => {
     const from = first === 0 ? 0 : endOf(tokens, first - 1);
-    if (lookalikes.some((found) => found.start >= from && found.end <= until)) {
-      const piece = facts.continueOrdinary(text.slice(from, until), from);
-      append({ ids, offsets }, piece);
-    } else
-      for (let i = first; i < end; i++) {
-        ids.push(tokens.ids[i] as number);
-        offsets.push(startOf(tokens, i), endOf(tokens, i));
-      }
+    const isSpelled = lookalikes.some((found) => found.start >= from && found.end <= until);
+    pieces.push(isSpelled ? facts.continueOrdinary(text.slice(from, until), from) : part(tokens, first, end));
   };
   for (let i = 0; i < tokens.ids.length; i++) {
     if (!genuine[i]) continue;
     flush(i, startOf(tokens, i));
-    ids.push(tokens.ids[i] as number);
-    offsets.push(startOf(tokens, i), endOf(tokens, i));
+    pieces.push(part(tokens, i, i + 1));
     first = i + 1;
   }
   flush(tokens.ids.length, text.length);
+  return joined(pieces);
+}
+
+/** The tokens from one index up to another. */
+function part({ ids, offsets }: Encoding, ...[from, to]: [from: number, to?: number]): Encoding {
+  return { ids: ids.subarray(from, to), offsets: offsets.subarray(from * 2, to === undefined ? to : to * 2) };
+}
+
+function joined(pieces: readonly Encoding[]): Encoding {
+  const count = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+  const ids = new Uint32Array(count);
+  const offsets = new Uint32Array(count * 2);
+  let at = 0;
+  for (const piece of pieces) {
+    ids.set(piece.ids, at);
+    offsets.set(piece.offsets, at * 2);
+    at += piece.ids.length;
+  }
   return { ids, offsets };
 }
 
-function append(to: { ids: number[]; offsets: number[] }, piece: Tokens): void {
-  to.ids.push(...piece.ids);
-  to.offsets.push(...piece.offsets);
+/** Tokens of a part of a text, as they stand in the whole. */
+function moved({ ids, offsets }: Encoding, by: number): Encoding {
+  return { ids, offsets: offsets.map((offset) => offset + by) };
 }
 
 interface CutRequest {
-  readonly tokens: Tokens;
+  readonly tokens: Encoding;
   readonly seam: number;
   readonly facts: TokenizerFacts;
 }
 
 /** The tokens cut at a seam; nothing when they end there already, exactly as the prompt's own tokens do. */
-function cutAt(text: string, { tokens, seam, facts }: CutRequest): Tokens | undefined {
+function cutAt(text: string, { tokens, seam, facts }: CutRequest): Encoding | undefined {
   const count = tokens.ids.length;
-  let next = 0;
-  while (next < count && startOf(tokens, next) < seam) next++;
+  const next = firstTokenAt(tokens, seam);
   // Special tokens are cut out of the text before anything else, so that nothing merges across one: only what lies
   // between the last one before the seam and the first one behind it can be affected.
   let last = next - 1;
-  while (last >= 0 && !facts.special.has(tokens.ids[last] as number)) last--;
+  while (last >= 0 && facts.specialText(tokens.ids[last] as number) === undefined) last--;
   if (last >= 0 && last === next - 1) return undefined;
   const windowStart = last >= 0 ? startOf(tokens, last) : 0;
   const before = facts.encodeWindow(text.slice(windowStart, seam));
@@ -164,27 +176,25 @@ function cutAt(text: string, { tokens, seam, facts }: CutRequest): Tokens | unde
   const same = before.ids.length === next - kept && before.ids.every((id, index) => id === tokens.ids[kept + index]);
   if (same && (next === 0 || endOf(tokens, next - 1) <= seam)) return undefined;
   let behind = next;
-  while (behind < count && !facts.special.has(tokens.ids[behind] as number)) behind++;
+  while (behind < count && facts.specialText(tokens.ids[behind] as number) === undefined) behind++;
   const end = behind < count ? startOf(tokens, behind) : text.length;
-  const result = { ids: tokens.ids.slice(0, kept), offsets: tokens.offsets.slice(0, kept * 2) };
-  append(result, {
-    ids: Array.from(before.ids),
-    offsets: Array.from(before.offsets, (offset) => offset + windowStart),
-  });
-  append(result, facts.continueText(text.slice(seam, end), seam));
-  append(result, { ids: tokens.ids.slice(behind), offsets: tokens.offsets.slice(behind * 2) });
-  return result;
+  return joined([
+    part(tokens, 0, kept),
+    moved(before, windowStart),
+    facts.continueText(text.slice(seam, end), seam),
+    part(tokens, behind),
+  ]);
 }
 
 interface TokenizerFacts {
-  /** Texts of special tokens by id. */
-  readonly special: ReadonlyMap<number, string>;
+  /** The text of a special token; undefined for any other. */
+  specialText(id: number): string | undefined;
   encode(text: string): Encoding;
   /** The same, remembered: the end of a generation prompt is the same in every row. */
   encodeWindow(text: string): Encoding;
   /** Encodes text that stands at a position in a longer one, without what a tokenizer puts in front of a text. */
-  continueText(text: string, position: number): Tokens;
-  continueOrdinary(text: string, position: number): Tokens;
+  continueText(text: string, position: number): Encoding;
+  continueOrdinary(text: string, position: number): Encoding;
 }
 
 const known = new WeakMap<Tokenizer, TokenizerFacts>();
@@ -193,29 +203,25 @@ const rememberedWindows = 256;
 function factsOf(tokenizer: Tokenizer): TokenizerFacts {
   const found = known.get(tokenizer);
   if (found) return found;
-  const special = new Map<number, string>();
-  for (const [token, { id, special: isSpecial }] of tokenizer.addedTokens) if (isSpecial) special.set(id, token);
+  const specials = [...tokenizer.addedTokens].filter(([, token]) => token.special);
+  const special = new Array<string | undefined>(specials.reduce((most, [, { id }]) => Math.max(most, id + 1), 0));
+  for (const [token, { id }] of specials) special[id] = token;
   const windows = new Map<string, Encoding>();
   let prefixes: boolean | undefined;
-  const continued = (encode: (text: string) => Encoding, ...[text, position]: [string, number]): Tokens => {
-    if (text === '') return { ids: [], offsets: [] };
+  const continued = (encode: (text: string) => Encoding, ...[text, position]: [string, number]): Encoding => {
+    if (text === '') return joined([]);
     prefixes ??= addsPrefix(tokenizer);
     if (position > 0 && prefixes) {
       // SentencePiece-like tokenizers put a space in front of a text; behind a line break they do not.
       const anchored = encode(`\n${text}`);
-      const tokens = { ids: Array.from(anchored.ids), offsets: Array.from(anchored.offsets) };
-      const first = tokens.ids.findIndex((_, index) => startOf(tokens, index) >= 1);
-      if (first > 0 && endOf(tokens, first - 1) <= 1)
-        return {
-          ids: tokens.ids.slice(first),
-          offsets: tokens.offsets.slice(first * 2).map((offset) => offset - 1 + position),
-        };
+      const first = firstTokenAt(anchored, 1);
+      if (first > 0 && first < anchored.ids.length && endOf(anchored, first - 1) <= 1)
+        return moved(part(anchored, first), position - 1);
     }
-    const plain = encode(text);
-    return { ids: Array.from(plain.ids), offsets: Array.from(plain.offsets, (offset) => offset + position) };
+    return moved(encode(text), position);
   };
   const facts: TokenizerFacts = {
-    special,
+    specialText: (id) => special[id],
     encode: (text) => tokenizer.encode(text),
     encodeWindow: (text) => {
       const remembered = windows.get(text);

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { roomFor } from '../core/room-for.ts';
 import type { Sample } from '../schema/sample.ts';
 import { type ShardRow, type ShardSplit, shardSplits } from '../schema/shards.ts';
 import { type DocumentRules, documentsOf, type LostFate, sharedPrompt, type Tokens } from './documents.ts';
@@ -94,15 +95,19 @@ interface CollectedRow {
 function rowCollector() {
   let rows = 0;
   let tokens = 0;
+  let ids = new Uint32Array(2 ** 12);
+  let weights = new Float32Array(2 ** 12);
   const documents: number[] = [];
-  const pieces: Tokens[] = [];
   const order: number[] = [];
   const lines: string[] = [];
   const places: number[] = [];
-  const store = ({ ids, weights }: Tokens, from: number, to: number): number => {
+  const store = (made: Tokens, ...[from, to]: [from: number, to: number]): number => {
     const first = tokens;
-    pieces.push({ ids: ids.subarray(from, to), weights: weights.subarray(from, to) });
     tokens += to - from;
+    ids = roomFor(ids, tokens);
+    weights = roomFor(weights, tokens);
+    ids.set(made.ids.subarray(from, to), first);
+    weights.set(made.weights.subarray(from, to), first);
     return first;
   };
   return {
@@ -121,19 +126,11 @@ function rowCollector() {
       rows++;
     },
     finish(): EncodedRows {
-      const ids = new Uint32Array(tokens);
-      const weights = new Float32Array(tokens);
-      let at = 0;
-      for (const piece of pieces) {
-        ids.set(piece.ids, at);
-        weights.set(piece.weights, at);
-        at += piece.ids.length;
-      }
       return {
         rows,
         documents: Uint32Array.from(documents),
-        ids,
-        weights,
+        ids: ids.slice(0, tokens),
+        weights: weights.slice(0, tokens),
         order: Float64Array.from(order),
         lines: new TextEncoder().encode(lines.join('')),
         places: Float64Array.from(places),
