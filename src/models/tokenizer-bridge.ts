@@ -6,7 +6,14 @@ import type { TokenizerReply, TokenizerRequest } from './tokenizer-worker.ts';
 /** A batch of the longest documents takes seconds; after this the worker is dead. */
 const answerTimeoutMs = 120_000;
 
-let bridge: { port: MessagePort; turn: Int32Array } | undefined;
+/** A way to the crate. It belongs to one thread, and can be handed over to another with its port. */
+export interface TokenizerBridge {
+  readonly port: MessagePort;
+  readonly turn: Int32Array;
+}
+
+let bridge: TokenizerBridge | undefined;
+let worker: Worker | undefined;
 
 /**
  * Asks the crate and waits. Its build for Node answers through promises only, and a tokenizer must be a plain function
@@ -15,7 +22,7 @@ let bridge: { port: MessagePort; turn: Int32Array } | undefined;
  * @throws MartletError `tokenizer-failed`
  */
 export function askTokenizer(request: TokenizerRequest): Exclude<TokenizerReply, { error: string }> {
-  bridge ??= start();
+  bridge ??= openBridge();
   const { port, turn } = bridge;
   const before = Atomics.load(turn, 0);
   port.postMessage(request);
@@ -23,6 +30,7 @@ export function askTokenizer(request: TokenizerRequest): Exclude<TokenizerReply,
   const reply = receiveMessageOnPort(port)?.message as TokenizerReply | undefined;
   if (woken === 'timed-out' || !reply) {
     bridge = undefined;
+    worker = undefined;
     throw new MartletError('tokenizer-failed', 'the tokenizer gave no answer', { retryable: true });
   }
   if ('error' in reply) throw new MartletError('tokenizer-failed', `the tokenizer refused: ${reply.error}`);
@@ -31,19 +39,29 @@ export function askTokenizer(request: TokenizerRequest): Exclude<TokenizerReply,
 
 /** Starts the worker without waiting for it: it loads while its first definition is being read. */
 export function wakeTokenizers(): void {
-  bridge ??= start();
+  bridge ??= openBridge();
 }
 
-function start(): { port: MessagePort; turn: Int32Array } {
+/** A further way to the crate of this thread: several threads then hold its vocabularies once. */
+export function openBridge(): TokenizerBridge {
+  worker ??= start();
   const { port1: port, port2 } = new MessageChannel();
   const turn = new Int32Array(new SharedArrayBuffer(4));
+  worker.postMessage({ port: port2, turn } satisfies TokenizerBridge, [port2]);
+  return { port, turn };
+}
+
+/** From now on this thread asks through a way that another one opened. */
+export function useBridge(opened: TokenizerBridge): void {
+  bridge = opened;
+}
+
+function start(): Worker {
   // The worker stands beside this file, in the sources (.ts) as in the built package (.js).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./tokenizer-worker.${extension}`, import.meta.url), {
-    workerData: { port: port2, turn },
+  const started = new Worker(new URL(`./tokenizer-worker.${extension}`, import.meta.url), {
     execArgv: threadArguments(),
-    transferList: [port2],
   });
-  worker.unref();
-  return { port, turn };
+  started.unref();
+  return started;
 }

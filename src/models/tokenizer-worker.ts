@@ -1,34 +1,39 @@
 import { createRequire } from 'node:module';
-import { type MessagePort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { Tokenizer } from '@anush008/tokenizers';
+import type { TokenizerBridge } from './tokenizer-bridge.ts';
 
 /** What `tokenizer-bridge.ts` may ask for. */
 export type TokenizerRequest =
+  | { readonly kind: 'has'; readonly key: string }
   | { readonly kind: 'open'; readonly key: string; readonly definition: string }
   | { readonly kind: 'encode'; readonly key: string; readonly text: string }
   | { readonly kind: 'decode'; readonly key: string; readonly ids: readonly number[]; readonly skipSpecial: boolean };
 
 export type TokenizerReply =
+  | { readonly has: boolean }
   | { readonly ids: Uint32Array; readonly offsets: Uint32Array }
   | { readonly text: string }
   | { readonly error: string };
 
-const { port, turn } = workerData as { port: MessagePort; turn: Int32Array };
 const tokenizers = new Map<string, Tokenizer>();
 
-port.on('message', async (request: TokenizerRequest) => {
-  let reply: TokenizerReply;
-  try {
-    reply = await answer(request);
-  } catch (error) {
-    reply = { error: error instanceof Error ? error.message : String(error) };
-  }
-  port.postMessage(reply);
-  Atomics.add(turn, 0, 1);
-  Atomics.notify(turn, 0);
+parentPort?.on('message', ({ port, turn }: TokenizerBridge) => {
+  port.on('message', async (request: TokenizerRequest) => {
+    let reply: TokenizerReply;
+    try {
+      reply = await answer(request);
+    } catch (error) {
+      reply = { error: error instanceof Error ? error.message : String(error) };
+    }
+    port.postMessage(reply);
+    Atomics.add(turn, 0, 1);
+    Atomics.notify(turn, 0);
+  });
 });
 
 async function answer(request: TokenizerRequest): Promise<TokenizerReply> {
+  if (request.kind === 'has') return { has: tokenizers.has(request.key) };
   if (request.kind === 'open') {
     const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');
     tokenizers.set(request.key, native.Tokenizer.fromString(request.definition));

@@ -71,7 +71,9 @@ describe('openTokenizer', () => {
   it('says what is missing or wrong', async () => {
     await expect(openTokenizer(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'tokenizer-missing' });
     expect(() => tokenizerFrom('{"model":{}}')).toThrow('no model.vocab');
-    expect(() => tokenizerFrom('{"model":{"type":"Wizard","vocab":{}}}')).toThrow('the tokenizer refused');
+    const unknown = tokenizerFrom('{"model":{"type":"Wizard","vocab":{}}}');
+    expect(() => unknown.encode('a')).toThrow('the tokenizer refused');
+    expect(() => unknown.decode([0])).toThrow('the tokenizer refused');
   });
 });
 

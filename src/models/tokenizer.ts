@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import { fingerprintText } from '../core/fingerprint.ts';
 import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
 import { wordMerger } from './merge-word.ts';
 import { askTokenizer, wakeTokenizers } from './tokenizer-bridge.ts';
@@ -55,9 +54,12 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
 /** By fingerprint, while somebody holds them: each stage of a walk opens the tokenizer of its model. */
 const held = new Map<string, WeakRef<Tokenizer>>();
 
-/** @param text the content of a `tokenizer.json` */
+/**
+ * The crate is given the definition when it is first asked.
+ * @param text the content of a `tokenizer.json`
+ */
 export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer {
-  const fingerprint = fingerprintText(text);
+  const fingerprint = hash('sha256', text);
   const known = held.get(fingerprint)?.deref();
   if (known) return known;
   const made = makeTokenizer(parseDefinition(text, file), fingerprint);
@@ -82,10 +84,15 @@ function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): To
     if (content === '') return { ids: new Uint32Array(0), offsets: new Uint32Array(0) };
     return askTokenizer({ kind: 'encode', key, text: content }) as Encoding;
   };
-  const words = wordsOf(definition, (content) => encodeWith(fingerprint, content));
-  // Last, as it waits for the worker.
-  open(fingerprint, definition);
-  const encode = (content: string): Encoding => words?.encode(content) ?? encodeWith(fingerprint, content);
+  const encodeWhole = (content: string): Encoding => {
+    open(fingerprint, definition);
+    return encodeWith(fingerprint, content);
+  };
+  let words: WordEncoder | null | undefined;
+  const encode = (content: string): Encoding => {
+    if (words === undefined) words = wordsOf(definition, encodeWhole) ?? null;
+    return words?.encode(content) ?? encodeWhole(content);
+  };
   return {
     fingerprint,
     vocabularySize: ids.size,
@@ -97,6 +104,7 @@ function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): To
       return encodeWith(ordinary, content);
     },
     decode: (list, { skipSpecial = false } = {}) => {
+      open(fingerprint, definition);
       const reply = askTokenizer({ kind: 'decode', key: fingerprint, ids: Array.from(list), skipSpecial });
       return 'text' in reply ? reply.text : '';
     },
@@ -127,8 +135,12 @@ const opened = new Set<string>();
 /** Truncation, padding and what is put around a text belong to others; without them offsets cover the text, spaces too. */
 function open(key: string, definition: TokenizerDefinition): void {
   if (opened.has(key)) return;
-  const bare = JSON.stringify({ ...definition, truncation: null, padding: null, post_processor: null });
-  askTokenizer({ kind: 'open', key, definition: bare });
+  // Another thread may have opened it.
+  const reply = askTokenizer({ kind: 'has', key });
+  if (!('has' in reply && reply.has)) {
+    const bare = JSON.stringify({ ...definition, truncation: null, padding: null, post_processor: null });
+    askTokenizer({ kind: 'open', key, definition: bare });
+  }
   opened.add(key);
 }
 

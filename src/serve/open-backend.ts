@@ -44,6 +44,8 @@ export async function openBackend(options: OpenBackendOptions): Promise<OpenBack
     deployed.map(async ({ entry, render }) => {
       const config = await readModelConfig(entry.base);
       const encoder = await openEncoder({ folder: entry.base, render, now: clock() });
+      // A tokenizer that cannot be used is told of now, not with the first question.
+      encoder.tokenizer.encode(' ');
       const { offers, format } = encoder.toolCalls();
       if (offers && format === 'none')
         log(`${entry.name}: tool calls in its answers stay text; no known format reads what its chat template writes`);

@@ -1,15 +1,20 @@
 import { Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import type { OpenEncoderOptions } from '../models/encoder.ts';
+import { openBridge, type TokenizerBridge } from '../models/tokenizer-bridge.ts';
 import { threadArguments } from '../store/thread-arguments.ts';
 import type { DocumentRules } from './documents.ts';
 import type { EncodeBlock, EncodedBlock } from './encode-block.ts';
 
-/** What a thread is told when it starts. */
-export interface EncodeThreadData {
+export interface EncodePoolOptions {
   readonly encoder: OpenEncoderOptions;
   readonly layout: DocumentRules['layout'];
   readonly render: DocumentRules['render'];
+}
+
+/** What a thread is told when it starts. */
+export interface EncodeThreadData extends EncodePoolOptions {
+  readonly bridge: TokenizerBridge;
 }
 
 export type EncodeThreadReply =
@@ -24,8 +29,8 @@ export interface EncodePool extends AsyncDisposable {
 /** Below this, starting a thread takes longer than encoding: about 30,000 tokens. */
 export const smallestForThreads = 2 ** 19;
 
-/** Threads that encode: each opens the model's tokenizer and template for itself. */
-export function openEncodePool(data: EncodeThreadData, threads: number): EncodePool {
+/** Threads that encode: each opens the model's tokenizer and template for itself; the crate is one for all. */
+export function openEncodePool(data: EncodePoolOptions, threads: number): EncodePool {
   const workers = Array.from({ length: threads }, () => openThread(data));
   return {
     encoders: workers.map(({ encode }) => encode),
@@ -35,11 +40,13 @@ export function openEncodePool(data: EncodeThreadData, threads: number): EncodeP
   };
 }
 
-function openThread(data: EncodeThreadData): { encode: EncodeBlock; close: () => Promise<unknown> } {
+function openThread(data: EncodePoolOptions): { encode: EncodeBlock; close: () => Promise<unknown> } {
   // The thread's module stands beside this file, in the sources (.ts) as in the built package (.js).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const bridge = openBridge();
   const worker = new Worker(new URL(`./encode-thread.${extension}`, import.meta.url), {
-    workerData: data,
+    workerData: { ...data, bridge } satisfies EncodeThreadData,
+    transferList: [bridge.port],
     execArgv: threadArguments(),
     // What a block leaves behind is young and dies young; the rest is templates and words.
     resourceLimits: { maxYoungGenerationSizeMb: 32 },

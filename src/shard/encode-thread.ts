@@ -1,12 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import { encodeDocuments, openEncoder } from '../models/encoder.ts';
+import { useBridge } from '../models/tokenizer-bridge.ts';
 import { shardSplits } from '../schema/shards.ts';
 import { encodeBlock } from './encode-block.ts';
 import type { EncodeThreadData, EncodeThreadReply } from './encode-pool.ts';
 
 // Runs as a worker thread of encode-pool.ts.
-const { encoder: options, layout, render } = workerData as EncodeThreadData;
+const { encoder: options, layout, render, bridge } = workerData as EncodeThreadData;
+useBridge(bridge);
 const opening = openEncoder(options);
 // A failure is told with the first block.
 opening.catch(() => undefined);
