@@ -27,6 +27,7 @@ export {
   readDataset,
   readSources,
   type SourceInspection,
+  sourcesFingerprint,
   storiesOf,
 } from './data/index.ts';
 export { terminalReport } from './eval/index.ts';

@@ -1,23 +1,39 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import { martletHome } from '../envs/home.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
+import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { CliContext } from './context.ts';
 import type { FactSources } from './load-plan.ts';
+import { remembered } from './remembered.ts';
 import { storeRoot } from './store-root.ts';
 
 /**
  * Facts from this machine: the base model in the cache, the rows, what training reached before. Nothing is fetched. Modules
  * that read models and rows are loaded when the first fact is looked for, so that a wrong recipe is answered before.
+ * @param options.keep whether facts of rows are remembered in the store even when that has to be made first
  */
-export function factSources(context: CliContext): FactSources {
+export function factSources(context: CliContext, { keep = false }: { readonly keep?: boolean } = {}): FactSources {
   const { cwd, env, signal } = context;
+  const root = storeRoot(context);
   const today = context.now().toISOString().slice(0, 10);
   const resolveFeedback = (address: string): string =>
-    join(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
+    join(root, 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
   const fetchDataset = datasetFetcher({ home: martletHome(env), env, offline: true, signal, log: () => undefined });
+  const reading = { today, resolveFeedback, fetchDataset, signal };
+  const folder = join(root, 'cache', 'facts');
+  let sources: Promise<string | null> | undefined;
+  /** What facts of rows hang on; null where a source is not there, which is for whoever reads it to tell. */
+  const keyOf = async (values: PlanValues['data'], of: Readonly<Record<string, unknown>>): Promise<string | null> => {
+    if (!keep && !existsSync(root)) return null;
+    const { sourcesFingerprint } = await import('../pipeline.ts');
+    sources ??= sourcesFingerprint({ ...reading, values }).catch(() => null);
+    const known = await sources;
+    return known && fingerprint({ sources: known, values, today, ...of });
+  };
   return {
     async checkBase(addresses) {
       const [{ parseAddress }, { cachedModelsHint }] = await Promise.all([
@@ -53,23 +69,32 @@ export function factSources(context: CliContext): FactSources {
     },
     async countRows(values) {
       const { countRows } = await import('../pipeline.ts');
-      return countRows({ values, today, resolveFeedback, fetchDataset, signal });
+      const key = await keyOf(values, { what: 'rows' });
+      return remembered({ folder, key, look: () => countRows({ ...reading, values }) });
     },
-    async countTokens(values, { folder, rows }) {
-      const [{ countTokens, readSources }, { encodeDocuments, openEncoder }, { methodNamed }] = await Promise.all([
-        import('../pipeline.ts'),
-        import('../models/encoder.ts'),
-        import('../methods/index.ts'),
-      ]);
+    async countTokens(values, { folder: model, rows }) {
+      const [{ countTokens, readSources }, { encodeDocuments, openEncoder }, { methodNamed }, { shardCode }] =
+        await Promise.all([
+          import('../pipeline.ts'),
+          import('../models/encoder.ts'),
+          import('../methods/index.ts'),
+          import('../store/shard-layout.ts'),
+        ]);
       const { render, data, method } = values;
-      const encoder = await openEncoder({ folder, render, now: context.now() });
+      const encoder = await openEncoder({ folder: model, render, now: context.now() });
       const layout = methodNamed(method.name).layout;
-      const outcomes = readSources({ values: data, today, resolveFeedback, fetchDataset, signal });
-      return countTokens({
-        samples: trained(outcomes),
-        rows: rows.train,
-        rules: { layout, render, encode: encodeDocuments(encoder) },
+      const { tokenizer, templateFingerprint: template, stopTokens } = encoder;
+      const key = await keyOf(data, {
+        what: 'tokens',
+        ...{ render, layout, rows: rows.train, tokenizer: tokenizer.fingerprint, template, stopTokens, shardCode },
       });
+      const look = () =>
+        countTokens({
+          samples: trained(readSources({ ...reading, values: data })),
+          rows: rows.train,
+          rules: { layout, render, encode: encodeDocuments(encoder) },
+        });
+      return remembered({ folder, key, look });
     },
     async measureThroughput() {
       const [{ openStore }, { machineName }, { measuredThroughput }] = await Promise.all([

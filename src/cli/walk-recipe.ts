@@ -51,7 +51,7 @@ export async function walkRecipe(
     base: request.base,
     context,
     sources: {
-      ...factSources(context),
+      ...factSources(context, { keep: true }),
       findModel: async (addresses) => {
         try {
           const resolved = await resolveModel({ addresses, home, env, log, signal });

@@ -22,8 +22,8 @@ const fewRows = 1000;
 const usualRowBytes = 2048;
 
 /**
- * Facts for a plan: reads every row up to `readBytes` (64 MiB: about a second), and beyond that judges by the number of
- * rows where a source states it (Parquet, a query), else by the size of its files.
+ * Facts for a plan: reads every row up to `readBytes` (64 MiB: about a second). Where there are more, it reads the first
+ * quarter of that and judges by the number of rows where a source states it (Parquet, a query), else by the size of its files.
  * @throws as `readSources` does, for sources that cannot be read.
  */
 export async function countRows(request: ReadSourcesRequest & { readonly readBytes?: number }): Promise<RowCounts> {
@@ -33,7 +33,8 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     (sum, { bytes, rows }) => sum + bytes + (bytes === 0 ? (rows ?? 0) * usualRowBytes : 0),
     0,
   );
-  const share = Math.min(1, (request.readBytes ?? 64 * 2 ** 20) / Math.max(1, all));
+  const { readBytes = 64 * 2 ** 20 } = request;
+  const share = all <= readBytes ? 1 : readBytes / 4 / all;
   const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
   const issues: Issue[] = [];
   const lost = { rows: 0, of: 0, issues };
@@ -77,12 +78,19 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   };
 }
 
+interface FactorRequest {
+  readonly rows: number;
+  readonly train: number;
+  readonly heldout: number;
+  readonly full: boolean;
+  readonly stated: number | null;
+  readonly share: number;
+}
+
 /** What the counts of the first rows stand for. */
-function factorOf(
-  { sample }: OpenedSource,
-  { rows, full, stated, share }: { rows: number; full: boolean; stated: number | null; share: number },
-): number {
+function factorOf({ sample, values: { limit } }: OpenedSource, counted: FactorRequest): number {
+  const { rows, train, heldout, full, stated, share } = counted;
   if (full || rows === 0) return 1;
-  const all = stated ?? rows / share;
-  return (sample ?? all) / rows;
+  const factor = (sample ?? stated ?? rows / share) / rows;
+  return limit === null ? factor : Math.min(factor, limit / Math.max(1, train + heldout));
 }

@@ -12,5 +12,5 @@ export {
 } from './ledger.ts';
 export { ledgerPage } from './ledger-page.ts';
 export { type ReadSourcesRequest, type RowOutcome, readSources } from './read-sources.ts';
-export { type DataValues, type ResolveFeedback, sourceInputs } from './sources.ts';
+export { type DataValues, type ResolveFeedback, sourceInputs, sourcesFingerprint } from './sources.ts';
 export { defineStep, type RowStep, type StepDefinition, type WholeStep } from './steps/step.ts';

@@ -1,4 +1,5 @@
 import { issuesError, MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import type { Issue } from '../core/issue.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { PlanValues } from '../schema/plan.ts';
@@ -160,4 +161,20 @@ export async function sourceInputs(request: OpenSourcesRequest): Promise<readonl
   }
   if (issues.length > 0) throw issuesError('data', issues);
   return inputs;
+}
+
+/**
+ * Of the bytes of all sources, and of what reads them and takes them through the steps: what is worked out from the rows
+ * holds as long as it stays the same. Null where a source is no file, and would have to be read to be known.
+ */
+export async function sourcesFingerprint(request: OpenSourcesRequest): Promise<string | null> {
+  const { sources, steps } = request.values;
+  const files: (readonly string[])[] = [];
+  for (const values of sources)
+    for (const part of await sourceParts(values, request)) {
+      if (part.kind !== 'file') return null;
+      files.push([part.file, await part.fingerprint(request.signal)]);
+    }
+  const { codeFingerprint, stepKeys } = await import('./steps/open-steps.ts');
+  return fingerprint({ files, steps: await stepKeys(steps), code: await codeFingerprint() });
 }
