@@ -60,9 +60,17 @@ export async function benchData(request: DataBenchRequest): Promise<DataBench> {
   const sliceFile = join(workFolder, 'slice.jsonl');
   await writeSlice(rowsFile, sliceFile, peerBytes);
 
+  const ours = await shard({
+    who: 'martlet',
+    modelFolder,
+    rowsFile: sliceFile,
+    workFolder,
+    store: join(workFolder, 'slice'),
+  });
   const runs: DataRun[] = [];
   const add = (run: DataRun): void => {
     runs.push(run);
+    if (run.who === 'trl' || run.who === 'trl2Processes') refuseOtherWork(ours, run);
     console.error(
       `${run.who}: ${run.megabytesPerSecond.toFixed(2)} MB/s (${run.seconds.toFixed(1)} s, ${run.peakMemoryGiB?.toFixed(2)} GiB)`,
     );
@@ -90,9 +98,16 @@ export async function benchData(request: DataBenchRequest): Promise<DataBench> {
         trl2Processes: rate('trl2Processes'),
       },
       rows: { bytes: (await stat(rowsFile)).size, peerBytes: (await stat(sliceFile)).size },
-      note: 'Peers prepare the first part of the same rows; rates are compared. Their start and imports are not counted, ours are.',
+      note: 'Peers prepare the first part of the same rows, long enough that what they do once weighs little, and it was checked that the same tokens come out; rates are compared. Their start and imports are not counted, ours are: from the command to the sealed shards.',
     },
   };
+}
+
+/** The same rows have to become as many tokens, and as many learned ones, whoever prepares them. */
+function refuseOtherWork(ours: DataRun, theirs: DataRun): void {
+  const differs = (['rows', 'tokens', 'learnedTokens'] as const).find((what) => ours[what] !== theirs[what]);
+  if (differs)
+    throw new Error(`${theirs.who} makes ${theirs[differs]} ${differs} of rows that we make ${ours[differs]} of`);
 }
 
 const of = (runs: readonly DataRun[], who: DataRun['who']): DataRun[] => runs.filter((run) => run.who === who);

@@ -18,7 +18,8 @@ import {
 import { benchQuestions, writeBenchRows } from './rows.ts';
 
 /**
- * `npm run bench -- train|serve|jinja|data [--base <model>] [--repeats 3] [--only martlet,trl] [--rows 128]`
+ * `npm run bench -- train|serve|jinja|data [--base <model>] [--repeats 3] [--only martlet,trl] [--rows 128]
+ * [--megabytes 300] [--peer-megabytes 60]`
  * Ours and the peers, one after the other, alternating, in one run on one machine: ratios last where rates do not.
  * Writes `bench/results/<name>.json` with every repetition and ends with one line of JSON.
  */
@@ -31,7 +32,7 @@ const { values: flags, positionals } = parseArgs({
     only: { type: 'string' },
     rows: { type: 'string', default: '128' },
     megabytes: { type: 'string', default: '300' },
-    'peer-megabytes': { type: 'string', default: '20' },
+    'peer-megabytes': { type: 'string', default: '60' },
     out: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
   },
 });
@@ -116,7 +117,7 @@ async function benchRows(): Promise<void> {
     repeats: Number(flags.repeats),
   });
   const { benchJinja } = await import('./jinja.ts');
-  const { jinjaVsPython } = await benchJinja();
+  const { jinjaVsPython } = await benchJinja({ rounds: 5 * Number(flags.repeats) });
   const { ratios, ...rest } = summary;
   await finish('data', { runs }, { ratios: { ...ratios, jinjaVsPython }, ...rest });
 }
