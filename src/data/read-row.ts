@@ -69,6 +69,11 @@ function readingOf(row: JsonObject, format: RowFormat, notes: RowNotes): Reading
 }
 
 function reportForeignRow(row: JsonObject, format: RowFormat, notes: RowNotes): void {
+  const empty = format.columns.find((column) => row[column] === null);
+  if (empty !== undefined) {
+    notes.problem({ code: 'column-empty', path: [empty], message: 'there is nothing in it.', expected: format.needs });
+    return;
+  }
   const others = [...new Set(readingsOf(row).map((other) => other.format.name))];
   const near = Object.keys(row).flatMap((column) => nearestName(column, format.columns) ?? []);
   notes.problem({

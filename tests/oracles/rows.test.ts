@@ -47,6 +47,7 @@ describeWithOracles('rows of other programs', () => {
     { compression: 'zstd', use_dictionary: false, data_page_version: '2.0' },
     { compression: 'gzip', row_group_size: 13, version: '1.0', use_deprecated_int96_timestamps: true },
     { compression: 'none', data_page_size: 64, column_encoding: { id: 'DELTA_BINARY_PACKED' }, use_dictionary: false },
+    { compression: 'lz4', row_group_size: 20 },
     { compression: 'brotli', write_page_index: true, store_decimal_as_integer: true },
   ]) {
     test(`Parquet gives the values of pyarrow: ${JSON.stringify(options)}`, async () => {

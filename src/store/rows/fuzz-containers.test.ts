@@ -19,16 +19,19 @@ test('mutated tables, texts, packed and columnar files give rows or errors of ou
 });
 
 // Written by tests/oracles/rows.py with pyarrow 26, as what pyarrow reads in them.
-test.each(['zstd', 'snappy', 'gzip'])('a Parquet file of pyarrow, packed with %s, gives its values', async (codec) => {
-  const place = fileURLToPath(new URL('./fixtures/', import.meta.url));
-  const rows: Json[] = [];
-  const isBig = (value: Json, source: string | undefined): boolean =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? '');
-  for await (const { bytes } of readRows(join(place, `nested.${codec}.parquet`)))
-    rows.push(
-      JSON.parse(String(bytes), (_key, value: Json, context?: { source?: string }) =>
-        isBig(value, context?.source) ? (context?.source ?? '') : value,
-      ),
-    );
-  expect(rows).toEqual(JSON.parse(readFileSync(join(place, 'nested.json'), 'utf8')));
-});
+test.each(['zstd', 'snappy', 'gzip', 'lz4'])(
+  'a Parquet file of pyarrow, packed with %s, gives its values',
+  async (codec) => {
+    const place = fileURLToPath(new URL('./fixtures/', import.meta.url));
+    const rows: Json[] = [];
+    const isBig = (value: Json, source: string | undefined): boolean =>
+      typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? '');
+    for await (const { bytes } of readRows(join(place, `nested.${codec}.parquet`)))
+      rows.push(
+        JSON.parse(String(bytes), (_key, value: Json, context?: { source?: string }) =>
+          isBig(value, context?.source) ? (context?.source ?? '') : value,
+        ),
+      );
+    expect(rows).toEqual(JSON.parse(readFileSync(join(place, 'nested.json'), 'utf8')));
+  },
+);

@@ -4,6 +4,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
 import { MartletError } from '../../core/error.ts';
 import { defaultMaxRowBytes, type RawRow, type RawRowProblem } from '../raw-rows.ts';
+import { unpackLz4Block } from './lz4-block.ts';
 import { NotText, parquetJson, plainElement } from './parquet-json.ts';
 import { walkThrift } from './thrift-walk.ts';
 
@@ -157,6 +158,7 @@ async function readColumn(request: ColumnRequest): Promise<Column> {
   const { file, metadata, buffer, group, first, count, tree } = request;
   const { name } = tree.element;
   const pieces: { readonly start: number; readonly data: ArrayLike<unknown> }[] = [];
+  checkCodec(request);
   try {
     checkPages(request, await columnBytes(request));
     const { parquetRead } = await import('hyparquet');
@@ -183,6 +185,17 @@ async function readColumn(request: ColumnRequest): Promise<Column> {
       `${file}: column ${name} of row group ${group + 1} cannot be read (${messageOf(error)})`,
       { cause: error, hint: 'Copy or download the file again; row groups before this one are sound.' },
     );
+  }
+}
+
+function checkCodec({ file, metadata, group, tree }: ColumnRequest): void {
+  for (const { meta_data: column } of metadata.row_groups[group]?.columns ?? []) {
+    if (!column || column.path_in_schema[0] !== tree.element.name) continue;
+    const { codec } = column;
+    if (codec === 'UNCOMPRESSED' || codec === 'SNAPPY' || Object.hasOwn(compressors, codec)) continue;
+    throw new MartletError('source-unsupported', `${file} is packed with ${codec}, which is not read`, {
+      hint: 'Write it with zstd, snappy, gzip, brotli or LZ4_RAW.',
+    });
   }
 }
 
@@ -268,6 +281,7 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const compressors: Compressors = {
   GZIP: (input, length) => gunzipSync(input, { maxOutputLength: length + 1 }),
   ZSTD: (input, length) => zstdDecompressSync(input, { maxOutputLength: length + 1 }),
+  LZ4_RAW: unpackLz4Block,
   BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: length + 1 }),
 };
 
