@@ -200,6 +200,29 @@ export async function fuzzReaders(options: {
   return seen;
 }
 
+/** A file and what reading it comes to, as `fixtures/corpus.json` keeps it; a character a byte. */
+export interface FoundFile {
+  readonly name: string;
+  readonly bytes: string;
+  readonly found: readonly string[];
+}
+
+/** The fate of each row with the codes of what is wrong with it; or the codes of what is wrong with the file. */
+export async function foundIn(
+  folder: string,
+  { name, bytes }: { readonly name: string; readonly bytes: Uint8Array },
+): Promise<readonly string[]> {
+  const file = join(folder, name);
+  writeFileSync(file, bytes);
+  try {
+    const rows = await collect(readSources(request(dataValues([source(file)]))));
+    return rows.map(({ fate, issues }) => [fate, ...issues.map(({ code }) => code)].join(' '));
+  } catch (error) {
+    if (!MartletError.is(error)) throw error;
+    return [error.code, ...error.issues.map(({ code }) => code)];
+  }
+}
+
 /** However the bytes are cut, the rows are the same, and each is the piece of the file it says it is. */
 function checkSplitter(make: (maxRowBytes?: number) => RowSplitter, bytes: Buffer, random: RandomStream): void {
   const whole = split(make(), bytes, bytes.length + 1);

@@ -2,6 +2,7 @@ import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
 import type { Fate } from '../schema/dataset.ts';
 import type { Sample } from '../schema/sample.ts';
+import { filesPassedOver } from '../store/rows/open-parts.ts';
 import { answerColumns } from './answers.ts';
 import type { RowSource } from './read-row.ts';
 import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
@@ -99,10 +100,18 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
     fates,
     leftOut: leftOut.all(),
     changes: changes.all(),
-    warnings: warningsOf(profile),
+    warnings: [...warningsOf(profile), ...(await passedOver(opened))],
     samples,
     ...profile,
   };
+}
+
+async function passedOver({ values }: OpenedSource): Promise<readonly string[]> {
+  const files = await filesPassedOver(values.from);
+  const named = `${files.slice(0, 5).join(', ')}${files.length > 5 ? ' ...' : ''}`;
+  return files.length === 0
+    ? []
+    : [`files of the folder that are not read: ${named}; name one as a source of its own to read it`];
 }
 
 function tallies() {

@@ -28,6 +28,14 @@ export function dataFiles(paths: readonly string[]): readonly string[] {
   return (rows.length > 0 ? rows : known).toSorted(byName);
 }
 
+/** What `dataFiles` leaves out, but for what describes a data set and the media that its rows may show. */
+export function otherFiles(paths: readonly string[]): readonly string[] {
+  const taken = new Set(dataFiles(paths));
+  return paths.filter((path) => !taken.has(path) && !described.test(path) && !media.test(path)).toSorted(byName);
+}
+
+const media = /\.(png|jpe?g|gif|webp|bmp|tiff?|svg|heic|avif|mp4|mkv|mov|avi|webm|wav|mp3|flac|ogg|opus|m4a|aac)$/i;
+
 /** The same order everywhere, whatever the language of the machine; part-2 comes before part-10. */
 export function byName(a: string, b: string): number {
   return numbered.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, describe, expect, type TestContext, test } from 'vitest';
 import { requireOrSkip } from '../../../tests/support/skip.ts';
 import { selectDatasetFiles } from './dataset-files.ts';
-import { type OpenPartsRequest, openParts, reopenPart } from './open-parts.ts';
+import { filesPassedOver, type OpenPartsRequest, openParts, reopenPart } from './open-parts.ts';
 import { parseSourceAddress } from './source-address.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-parts-'));
@@ -40,6 +40,14 @@ describe('files of many', () => {
     expect(await names(join(place, 'part-*'))).toEqual(['part-2.jsonl.gz', 'part-10.jsonl']);
     expect(await names(join(place, '**', '*.csv'))).toEqual(['en/test.csv', 'en/train.csv']);
     expect(await rowsOf(join(place, 'part-*'))).toEqual(['1 2', '1 10']);
+  });
+
+  test('what is passed over is known', async () => {
+    expect(await filesPassedOver(place)).toEqual([]);
+    save('../mixed/rows.csv', 'a\n1\n');
+    for (const name of ['notes.txt', 'table.xlsx', 'README.md', 'pic.jpeg']) save(`../mixed/${name}`, 'x');
+    expect(await filesPassedOver(join(folder, 'mixed'))).toEqual(['notes.txt', 'table.xlsx']);
+    expect(await filesPassedOver(join(folder, 'mixed', 'rows.csv'))).toEqual([]);
   });
 
   test('a subset is a folder in it, a split what a name says', async () => {

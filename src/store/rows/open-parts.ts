@@ -6,7 +6,7 @@ import { nearestName } from '../../core/nearest.ts';
 import type { Json } from '../../schema/common.ts';
 import { hashFile, listFiles } from '../files.ts';
 import type { RawRow } from '../raw-rows.ts';
-import { byName, dataFiles, selectDatasetFiles } from './dataset-files.ts';
+import { byName, dataFiles, otherFiles, selectDatasetFiles } from './dataset-files.ts';
 import { countPluginRows, isPlugin, readPluginRows } from './plugin-rows.ts';
 import { formatQueryAddress, isQueryAddress, parseQueryAddress, type QueryAddress } from './query-address.ts';
 import { countStatedRows, type ReadRowsOptions, readRows } from './read-rows.ts';
@@ -159,6 +159,14 @@ async function filesBelow(
   throw new MartletError('dataset-empty', `${place} has no file of rows that can be read`, {
     hint: 'Rows are read from JSON, JSONL, CSV, TSV, Parquet, text and Markdown, also packed as .gz or .zst.',
   });
+}
+
+/** Files of a folder that are not read, though rows might stand in them: texts beside data, and kinds that are unknown. */
+export async function filesPassedOver(from: string): Promise<readonly string[]> {
+  if (isQueryAddress(from)) return [];
+  const { place } = parseSourceAddress(from);
+  if ((await kindOf(place)) !== 'folder') return [];
+  return otherFiles(await listFiles(place));
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
