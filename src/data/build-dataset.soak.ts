@@ -36,12 +36,12 @@ async function writeConversations(file: string, bytes: number): Promise<number> 
   return rows;
 }
 
-test('300 MB of rows become a dataset in under 200 MB of memory', async () => {
+test('300 MB of rows become a dataset in under 400 MB of memory, two threads beside', async () => {
   const file = join(files.folder, 'large.jsonl');
   const folder = join(files.folder, 'dataset');
   mkdirSync(folder);
   const rows = await writeConversations(file, 300 * megabyte);
-  const build = { ...request(dataValues([source(file)])), folder };
+  const build = { ...request(dataValues([source(file)])), folder, workers: 2 };
   // A process of its own: the test runner's memory is not the builder's.
   const script = `
     const { buildDataset } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'index.ts')).href)});
@@ -50,5 +50,5 @@ test('300 MB of rows become a dataset in under 200 MB of memory', async () => {
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   const { train, peakBytes } = JSON.parse(output);
   expect(train).toBe(rows);
-  expect(peakBytes).toBeLessThan(200 * megabyte);
+  expect(peakBytes).toBeLessThan(400 * megabyte);
 });
