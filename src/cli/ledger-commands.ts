@@ -16,18 +16,23 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
     .option('--html <file>', 'write it as one page that needs nothing else')
     .option('--json', 'print the accounts as JSON')
     .action(async (name: string, { html, json }: LedgerFlags) => {
-      const [{ readDataset, ledgerPage }, { printLedger }] = await Promise.all([
+      const [{ readDataset, ledgerPage }, { printLedger, printShards }] = await Promise.all([
         import('../pipeline.ts'),
         import('./print/ledger.ts'),
       ]);
       const { address, folder } = await datasetNamed(context, name);
       const dataset = await readDataset(folder);
+      const { shardsOfDataset } = await import('../store/shard-story.ts');
+      const made = await shardsOfDataset(await storeOf(context), address);
       if (html !== undefined) {
         const file = await writePage(html, ledgerPage({ address, dataset }), context);
         context.err(`wrote ${file}\n`);
       }
       if (json) context.out(`${JSON.stringify(dataset)}\n`);
-      else if (html === undefined) context.out(printLedger(address, dataset, context));
+      else if (html === undefined) {
+        context.out(printLedger(address, dataset, context));
+        if (made) context.out(printShards(made.artefact.address, made.manifest, context));
+      }
     });
 
   data
@@ -41,11 +46,17 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
         import('../pipeline.ts'),
         import('./print/ledger.ts'),
       ]);
+      const { shardStory } = await import('../store/shard-story.ts');
+      const store = await storeOf(context);
       const place = parsePlace(text);
       const found = [];
       const looked = dataset === undefined ? await newestDatasets(context) : [await datasetNamed(context, dataset)];
       for (const { address, folder } of looked)
-        for (const story of await storiesOf(folder, place)) found.push({ dataset: address, ...story });
+        for (const story of await storiesOf(folder, place)) {
+          const { id } = story.sample ?? {};
+          const shards = id === undefined ? undefined : await shardStory(store, { dataset: address, id });
+          found.push({ dataset: address, ...story, shards: shards ?? null });
+        }
       if (json) context.out(`${JSON.stringify(found)}\n`);
       else context.out(found.map((story) => printStory(story.dataset, story, context)).join('\n'));
       if (found.length > 0) return;

@@ -187,6 +187,14 @@ describe('what is shown is what is in the shards', () => {
       if (overflow === 'split' && documents > 1) expect([cutTokens, ids.length]).toEqual([0, expect.any(Number)]);
     }
     const summary = await martlet(...store, 'tokens', recipe, '--summary', '--json');
+    // The ledger and the story of a row say the same.
+    const ledger = await martlet(...store, 'data', 'ledger', 'shown');
+    expect(ledger.out).toContain(`shards shown@1: ${kept} rows to train on, 0 held out, ${lost} lost`);
+    for (const { file, line, lost: why, cutTokens } of shown) {
+      const story = await martlet(...store, 'data', 'why', `${file}:${line}`);
+      expect(story.out).toContain(why ? `lost in shards shown@1: ${why.fate}, ${why.reason}` : 'in shards shown@1: ');
+      if (cutTokens > 0) expect(story.out).toContain(`, cut by ${cutTokens}, step 1`);
+    }
     const summaries = summary.out
       .trim()
       .split('\n')

@@ -1,6 +1,8 @@
 import { formatCount } from '../../core/units.ts';
 import type { DatasetDiff, RowStory } from '../../pipeline.ts';
 import type { Dataset } from '../../schema/dataset.ts';
+import type { Shards } from '../../schema/shards.ts';
+import type { ShardStory } from '../../store/shard-story.ts';
 import { printable } from '../commands/review-print.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from './palette.ts';
@@ -54,7 +56,10 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
 }
 
 /** One row's story, in the order in which it happened. */
-export function printStory(address: string, ...[{ entry, sample }, look]: [RowStory, Look]): string {
+export function printStory(
+  address: string,
+  ...[{ entry, sample, shards }, look]: [RowStory & { readonly shards: ShardStory | null }, Look]
+): string {
   const colours = palette(look);
   const kept = entry.step === null;
   const end = kept
@@ -69,12 +74,46 @@ export function printStory(address: string, ...[{ entry, sample }, look]: [RowSt
     ...entry.changes.map((change) => `  ${printable(change)}`),
     `  ${end}`,
     ...(entry.reason === null ? [] : [`  ${printable(entry.reason)}`]),
+    ...(shards === null ? [] : [`  ${shards.lost ? colours.red(shardLine(shards)) : shardLine(shards)}`]),
     ...(sample?.messages ?? []).map(
       ({ role, content }) =>
         `  ${colours.dim(`${role}:`)} ${clip(typeof content === 'string' ? content : JSON.stringify(content), look.columns - 14)}`,
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+const shownSteps = 6;
+
+function shardLine({ shards, lost, documents, cutTokens, steps }: ShardStory): string {
+  if (lost) return `lost in shards ${shards}: ${lost.fate}, ${printable(lost.reason)}`;
+  const more = steps.length > shownSteps ? ` and ${steps.length - shownSteps} more` : '';
+  return [
+    `in shards ${shards}: ${documents.join(' + ')} tokens`,
+    ...(cutTokens > 0 ? [`cut by ${formatCount(cutTokens)}`] : []),
+    ...(steps.length > 0
+      ? [`step${steps.length === 1 ? '' : 's'} ${steps.slice(0, shownSteps).join(', ')}${more}`]
+      : []),
+  ].join(', ');
+}
+
+/** What became of the rows that were kept, when they were turned into tokens. */
+export function printShards(address: string, ...[manifest, look]: [Shards, Look]): string {
+  const colours = palette(look);
+  const { splits, lost, truncated, split } = manifest;
+  const byFate = Map.groupBy(lost, ({ fate }) => fate);
+  const notes = [
+    `${formatCount(splits.train.rows)} rows to train on`,
+    `${formatCount(splits.heldout.rows)} held out`,
+    ...(lost.length > 0 ? [`${formatCount(lost.length)} lost`] : []),
+    ...(truncated > 0 ? [`${formatCount(truncated)} cut`] : []),
+    ...(split > 0 ? [`${formatCount(split)} split`] : []),
+  ];
+  const reasons = [...byFate].flatMap(([fate, rows]) => [
+    `${colours.bold(formatCount(rows.length))} ${fate} ${colours.dim('as tokens')}`,
+    `  ${colours.dim(clip(`${rows[0]?.id.slice(0, 12)}: ${rows[0]?.reason}`, look.columns - 2))}`,
+  ]);
+  return `${[`${colours.bold(`shards ${address}`)}: ${notes.join(', ')}`, ...reasons].join('\n')}\n`;
 }
 
 export function printDiff([before, after]: readonly [string, string], ...[diff, look]: [DatasetDiff, Look]): string {
