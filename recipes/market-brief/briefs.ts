@@ -6,7 +6,7 @@ import { type FactSheet, factSheets, factSheetText, figure, readPrices, type Sou
 /** The company that is never trained on; the recipe names it too. */
 const heldOut = 'AAPL';
 const instruction = 'Turn the facts into one paragraph of market news.';
-const defaultRows = 192;
+const defaultRows = 240;
 
 /** One paragraph in the house style. Every figure is copied from the sheet; what is said depends on the event. */
 export function writeBrief({ sheet, kind }: Pick<SourcedSheet, 'sheet' | 'kind'>): string {

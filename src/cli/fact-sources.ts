@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { martletHome } from '../envs/home.ts';
@@ -46,7 +46,10 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
       };
       if (!addresses.every(isGone)) return [];
       const [path, expected] = [['base'], 'a folder in the layout of transformers, a .gguf file or an address'];
-      const fix = (await cachedModelsHint(martletHome(env))) ?? 'Check the path; it is taken relative to the recipe.';
+      const fix =
+        hubHint(addresses) ??
+        (await cachedModelsHint(martletHome(env))) ??
+        'Check the path; it is taken relative to the recipe.';
       const message = `${addresses.join(', ')}: there is no such file or folder.`;
       return [{ code: 'model-missing', severity: 'error', path, message, expected, fix }];
     },
@@ -109,6 +112,13 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
       );
     },
   };
+}
+
+/** `org/name` without a scheme is read as a path; where not even `org` is there, a model of the hub was meant. */
+function hubHint(paths: readonly string[]): string | undefined {
+  const [path] = paths;
+  if (path === undefined || /\.\w+$/.test(path) || existsSync(dirname(path))) return undefined;
+  return `For a model of the hub write hf:${basename(dirname(path))}/${basename(path)}.`;
 }
 
 async function* trained(

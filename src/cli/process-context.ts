@@ -45,6 +45,8 @@ function interruptSignal(): AbortSignal {
   const stop = (signal: NodeJS.Signals): void => {
     if (!controller.signal.aborted) {
       first = performance.now();
+      if (signal === 'SIGINT')
+        process.stderr.write('\nStopping as soon as nothing is lost; Ctrl-C again ends at once.\n');
       controller.abort(new DOMException(`interrupted by ${signal}`, 'AbortError'));
     } else if (performance.now() - first > samePressMs) process.exit(130);
   };

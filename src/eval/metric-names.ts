@@ -96,9 +96,10 @@ export function formatInterval(name: string, metric: Metric): string {
   return `${end(metric.low)}–${end(metric.high)}`;
 }
 
-/** Whether tuned is clearly better or worse than base: the intervals do not overlap. */
+/** Whether tuned is clearly better or worse than base: the intervals do not overlap. Without intervals nothing is clear. */
 export function clearChange(name: string, base: Metric, tuned: Metric): 'better' | 'worse' | 'unclear' {
   const { better } = metricStyle(name);
+  if (base.interval === 'none' || tuned.interval === 'none') return 'unclear';
   const apart = tuned.low > base.high ? 'more' : tuned.high < base.low ? 'less' : undefined;
   if (better === 'neither' || apart === undefined) return 'unclear';
   return apart === better ? 'better' : 'worse';

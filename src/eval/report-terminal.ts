@@ -16,6 +16,8 @@ export function terminalReport(
 ): string {
   const paint = picocolors.createColors(options.colour);
   const lines = [paint.bold(`${report.run}, ${report.checkpoint}`), '', ...table(report, paint), ''];
+  if (Object.values(report.models.tuned ?? {}).some(({ interval }) => interval === 'none'))
+    lines.push(paint.dim('Where no interval stands, too few rows are held out to say more than the number.'), '');
   const tuned = samples.filter((sample) => sample.model === 'tuned');
   // Answers with a failure teach more than those without.
   const failedFirst = [...tuned.filter(hasFailed), ...tuned.filter((sample) => !hasFailed(sample))];

@@ -19,37 +19,41 @@ export async function exportStage(deps: StageDeps, inputs: ExportInputs): Promis
   const { plan, base, planned, shards, run } = inputs;
   const { values } = plan;
   const read = [artefactInput(run), artefactInput(shards), baseInput(base)];
-  return make(deps, { kind: 'model', name: values.name, of: values.export, inputs: read }, async (folder) => {
-    using reader = await openShards(shards.folder);
-    const checkpoint = lastCheckpoint(run);
-    const certificates = await exportModel({
-      folder,
-      values,
-      planFile: join(planned.folder, 'plan.json'),
-      baseFolder: base.folder,
-      checkpointFolder: join(run.folder, checkpoint),
-      model: {
-        base: base.folder,
-        baseAddress: base.address,
-        baseFingerprint: base.fingerprint,
-        run: run.address,
+  return make(
+    deps,
+    { kind: 'model', name: values.name, of: values.export, inputs: read, reread: true },
+    async (folder) => {
+      using reader = await openShards(shards.folder);
+      const checkpoint = lastCheckpoint(run);
+      const certificates = await exportModel({
+        folder,
+        values,
+        planFile: join(planned.folder, 'plan.json'),
+        baseFolder: base.folder,
+        checkpointFolder: join(run.folder, checkpoint),
+        model: {
+          base: base.folder,
+          baseAddress: base.address,
+          baseFingerprint: base.fingerprint,
+          run: run.address,
+          checkpoint,
+          planHash: plan.hash,
+        },
+        rows: certifyRows(reader, values.export.certifyRows),
+        stopTokens: reader.manifest.stopTokens,
+        engine: deps.engine,
+        threads: threadsOf(plan),
+        home: deps.home,
+        env: deps.env,
+        log: deps.log,
+        signal: deps.signal,
+      });
+      return {
         checkpoint,
-        planHash: plan.hash,
-      },
-      rows: certifyRows(reader, values.export.certifyRows),
-      stopTokens: reader.manifest.stopTokens,
-      engine: deps.engine,
-      threads: threadsOf(plan),
-      home: deps.home,
-      env: deps.env,
-      log: deps.log,
-      signal: deps.signal,
-    });
-    return {
-      checkpoint,
-      certificates: certificates.map(({ format, maxLogitDifference }) => ({ format, maxLogitDifference })),
-    };
-  });
+        certificates: certificates.map(({ format, maxLogitDifference }) => ({ format, maxLogitDifference })),
+      };
+    },
+  );
 }
 
 /** The first held-out documents; the prompt is what comes before the first learned token. */

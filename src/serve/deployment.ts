@@ -97,7 +97,7 @@ async function openExported(store: Store, address: string): Promise<Exported> {
       'model-altered',
       `models/${artefact.address} is not what was exported: ${problems.join('; ')}`,
       {
-        hint: 'Export it again: martlet export <recipe>.',
+        hint: 'martlet export <recipe> makes it anew, as the next version; the altered one stays for who wants to know why.',
       },
     );
   const document = await readAs(join(artefact.folder, 'model.json'), modelDocument);

@@ -39,16 +39,22 @@ export interface MakeRequest {
   /** What the stage makes of its inputs hangs on this, and on nothing else. */
   readonly of: unknown;
   readonly inputs: readonly LineageInput[];
+  /** Read every byte of what is there before it is given out again; one that was altered is kept as it is, and made anew. */
+  readonly reread?: boolean;
 }
 
 /** What the store already holds of the same inputs and values, or a new version of it. */
 export async function make(
-  { store, onMade }: Pick<StageDeps, 'store' | 'onMade'>,
-  { kind, name, of, inputs }: MakeRequest,
+  { store, onMade, log }: Pick<StageDeps, 'store' | 'onMade' | 'log'>,
+  { kind, name, of, inputs, reread = false }: MakeRequest,
   write: Parameters<Store['create']>[1],
 ): Promise<Artefact> {
   const key = fingerprint({ kind, of, inputs: inputs.map((input) => input.fingerprint) });
-  const known = await store.find({ kind, name, key });
+  const found = await store.find({ kind, name, key });
+  const problems = reread && found ? await store.verify(found) : [];
+  if (found && problems.length > 0)
+    log(`warning ${kind} ${found.address} is not as it was made (${problems.join('; ')}): it is made anew`);
+  const known = problems.length > 0 ? undefined : found;
   const artefact = known ?? (await store.create({ kind, name, key, inputs }, write));
   onMade(artefact, known === undefined);
   return artefact;

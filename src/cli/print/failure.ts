@@ -12,13 +12,15 @@ export function printFailure(error: unknown, context: CliContext): number {
   if (MartletError.is(error)) {
     // An edge that can only stop has put its issues into the message already.
     const issues = error.issues.map(formatIssue).filter((line) => !error.message.includes(line));
+    // Stopped because it was asked to: nothing went wrong.
+    const asked = context.signal.aborted && error.code === 'stopped';
     const lines = [
-      `${colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
+      `${asked ? colours.cyan('stop ') : colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
       ...issues.map((line) => `  ${line}`),
     ];
-    if (error.hint) lines.push(`${colours.cyan('fix')}   ${withCommands(error.hint, context)}`);
+    if (error.hint) lines.push(`${colours.cyan(asked ? 'next' : 'fix ')}  ${withCommands(error.hint, context)}`);
     context.err(`${lines.join('\n')}\n`);
-    if (context.signal.aborted && error.code === 'stopped') return 130;
+    if (asked) return 130;
     return error.issues.some((issue) => issue.severity === 'error') || error.code === 'invalid-input' ? 2 : 1;
   }
   if (

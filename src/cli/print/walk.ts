@@ -4,6 +4,7 @@ import type { Walk } from '../../pipeline.ts';
 import { terminalReport } from '../../pipeline.ts';
 import { type EvalSample, evalSample, report as reportDocument } from '../../schema/report.ts';
 import type { Artefact } from '../../store/store.ts';
+import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable } from './table.ts';
 
@@ -29,12 +30,16 @@ export function walkSummary(
 }
 
 /** The report, when there is one, and where everything is. */
-export async function printWalk(walk: Walk, context: Pick<CliContext, 'colour' | 'columns'>): Promise<string> {
+export async function printWalk(
+  walk: Walk,
+  context: Pick<CliContext, 'colour' | 'columns' | 'calledAs'>,
+): Promise<string> {
   const rows = Object.entries(walkSummary(walk)).map(([kind, { address, folder }]) => [kind, address, folder]);
   const table = formatTable([{ title: 'made' }, { title: 'address' }, { title: 'folder' }], rows);
   if (!walk.report) return table;
   const page = join(walk.report.folder, 'report.html');
-  return `${terminalReport(await readReport(walk.report), context)}\n${table}\npage  ${page}\n`;
+  const next = walk.model ? withCommands(`next  martlet serve ${walk.plan.values.name}\n`, context) : '';
+  return `${terminalReport(await readReport(walk.report), context)}\n${table}\npage  ${page}\n${next}`;
 }
 
 export async function readReport(artefact: Artefact): Promise<Parameters<typeof terminalReport>[0]> {
