@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { type RandomStream, randomStream } from '../../core/random.ts';
 import { agentFormats } from '../../schema/agent-formats.ts';
 import type { Json } from '../../schema/common.ts';
 import { encodeSample } from '../encode-sample.ts';
@@ -236,4 +237,68 @@ test("values in Python's words take the type that the tool gives them", () => {
     JSON.parse(parseAnswer('qwen3_coder', written(value), tools).calls[0]?.arguments ?? '');
   expect(read('True')).toEqual({ exact: true, city: 'True' });
   expect(read('None')).toEqual({ exact: null, city: 'None' });
+});
+
+const signs = [
+  'a',
+  'B',
+  '7',
+  ' ',
+  '\n',
+  '"',
+  "'",
+  '\\',
+  '<',
+  '>',
+  '&',
+  '{',
+  '}',
+  '[',
+  ',',
+  ':',
+  'é',
+  '漢',
+  '🦆',
+  '|',
+  '`',
+];
+const looksElse = ['5', '1.0', 'true', 'True', '{}', '[1]', '""', ' x ', '\nx\n', ''];
+
+function randomCall(random: RandomStream): Call {
+  const text = (): string =>
+    random.below(4) === 0
+      ? (looksElse[random.below(looksElse.length)] ?? '')
+      : Array.from({ length: random.below(12) }, () => signs[random.below(signs.length)]).join('');
+  const value: Readonly<Record<string, () => Json>> = {
+    string: text,
+    integer: () => random.below(2000) - 1000,
+    number: () => (random.below(2000) - 1000) / 8 + 1 / 16,
+    boolean: () => random.below(2) === 0,
+    array: () => Array.from({ length: 1 + random.below(3) }, () => random.below(9)),
+    object: () => ({ b: random.below(9), a: [true] }),
+  };
+  const types = Object.keys(value).filter(() => random.below(2) === 0);
+  return { name: 'probe', arguments: Object.fromEntries(types.map((type) => [`a_${type}`, value[type]?.() ?? null])) };
+}
+
+const probe: TemplateData = {
+  name: 'probe',
+  description: '',
+  parameters: {
+    type: 'object',
+    properties: Object.fromEntries(
+      ['string', 'integer', 'number', 'boolean', 'array', 'object'].map((type) => [`a_${type}`, { type }]),
+    ),
+  },
+};
+
+test.each(namedFormats)('%s reads back what it wrote, whatever the arguments are', (format) => {
+  const random = randomStream(28);
+  for (let round = 0; round < 60; round++) {
+    const calls = Array.from({ length: 1 + random.below(3) }, () => randomCall(random));
+    const { messages } = applyAgent(format, { messages: conversation({ said: 'So.', calls, results: [] }) });
+    const read = parseAnswer(format, String(messages[1]?.content), [probe]);
+    expect(read.calls.map((call) => ({ ...call, arguments: JSON.parse(call.arguments) }))).toEqual(calls);
+    expect(read.content).toBe('So.');
+  }
 });

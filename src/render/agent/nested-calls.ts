@@ -8,6 +8,7 @@ import {
   jsonObject,
   oneTurn,
   type ParsedCall,
+  readBare,
   type Tool,
   takeOut,
 } from './format.ts';
@@ -86,12 +87,18 @@ ${n}</tool_call>`,
       '\n',
     )}\n${n}</tool_call>`,
   results: oneTurn('tool', ({ content }) => words`<response>${content}</response>`),
-  parse: (answer) =>
+  parse: (answer, tools) =>
     takeOut(answer, /\]<\]minimax\[>\[<tool_call>.*?\]<\]minimax\[>\[<\/tool_call>/gs, (block) =>
       groupsOf(block, /\]<\]minimax\[>\[<invoke name="(?<name>[^"]+)">(?<given>.*?)\]<\]minimax\[>\[<\/invoke>/gs).map(
         ({ name = '', given = '' }) => ({
           name,
-          arguments: jsonObject(membersOf(given).map(([key, inner]) => [key, fromXml(inner)] as const)),
+          arguments: jsonObject(
+            membersOf(given).map(([key, inner]) => {
+              // Only where no tags stand in it may the tool's type say that it is text.
+              const place = { tools, call: name, key, untyped: 'json' } as const;
+              return [key, membersOf(inner).length > 0 ? fromXml(inner) : readBare(inner, place)] as const;
+            }),
+          ),
         }),
       ),
     ),

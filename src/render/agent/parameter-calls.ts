@@ -1,88 +1,11 @@
-import { entriesOf, isFields, jsonOrText, jsonText, memberOf } from '../json-text.ts';
+import { entriesOf, isFields, jsonText, memberOf } from '../json-text.ts';
 import type { TemplateData } from '../messages.ts';
-import {
-  bareText,
-  eachArgument,
-  type Format,
-  front,
-  groupsOf,
-  jsonObject,
-  oneTurn,
-  ownTurns,
-  type ParsedCall,
-  readBare,
-  type Tool,
-  takeOut,
-} from './format.ts';
+import { bareText, type Format, front, oneTurn, ownTurns, type Tool } from './format.ts';
 import { functionSignatures } from './json-calls.ts';
-import { join, ownWords, type Piece, type Written, words } from './written.ts';
+import { apart, parameterFormat, type Tags, toolResponse, toolResponseLines } from './parameter-tags.ts';
+import { join, ownWords, type Written, words } from './written.ts';
 
 /** Formats in which each argument of a call stands between tags of its own. */
-
-interface Tags {
-  /** A call: its name, and its parameters as they were written. */
-  readonly call: (name: string, parameters: Written) => Written;
-  readonly parameter: (key: string, value: TemplateData) => Piece;
-  readonly betweenParameters: string;
-  readonly betweenCalls: string;
-  /** Written around all calls of a turn. */
-  readonly around?: readonly [open: string, close: string];
-  /** Groups `name` and `parameters`. */
-  readonly readCall: RegExp;
-  /** Groups `key`, `value`, and `kind` where it is said whether the value is text. */
-  readonly readParameter: RegExp;
-  /** What a value is whose type the tool does not give. */
-  readonly untyped: 'text' | 'json';
-  /** Whether space around a value is layout. */
-  readonly trims: boolean;
-}
-
-function parameterFormat(tags: Tags, rest: Pick<Format, 'system' | 'results' | 'opens'> & Partial<Format>): Format {
-  const [open, close] = tags.around ?? ['', ''];
-  const { readCall, readParameter, untyped, trims } = tags;
-  const block = new RegExp(
-    `${optional(open)}${readCall.source}(?:\\s*${readCall.source.replaceAll(/\?<\w+>/g, '')})*${optional(close)}`,
-    'gs',
-  );
-  return {
-    calls: (calls) =>
-      words`${ownWords(open)}${join(
-        calls.map((call) => tags.call(call.name, eachArgument(call, tags.parameter, tags.betweenParameters))),
-        tags.betweenCalls,
-      )}${ownWords(close)}`,
-    parse: (answer, tools) =>
-      takeOut(answer, block, (text) =>
-        groupsOf(text, readCall).map(({ name = '', parameters = '' }): ParsedCall => {
-          const call = name.trim();
-          const members = groupsOf(parameters, readParameter).map(({ key = '', value = '', kind }) => {
-            const said = trims ? value.trim() : value;
-            const text = kind === 'true';
-            const place = { tools, call, key: key.trim(), untyped } as const;
-            return [key.trim(), text ? value : kind === 'false' ? jsonOrText(value) : readBare(said, place)] as const;
-          });
-          return { name: call, arguments: jsonObject(members) };
-        }),
-      ),
-    ...rest,
-  };
-}
-
-/** The words around all calls; their line breaks are layout. */
-function optional(around: string): string {
-  const quoted = around.trim().replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  return quoted === '' ? '' : `(?:\\s*${quoted}\\s*)?`;
-}
-
-/** Said, without space at its edges, and this between it and the calls where it says something. */
-const apart =
-  (between: string): NonNullable<Format['meet']> =>
-  (said, calls) =>
-    said.trim() === '' ? calls : words`${said.trim()}${ownWords(between)}${calls}`;
-
-const toolResponse = ({ content }: { readonly content: string }): Written =>
-  words`<tool_response>${content}</tool_response>`;
-const toolResponseLines = ({ content }: { readonly content: string }): Written =>
-  words`<tool_response>\n${content}\n</tool_response>`;
 
 const coderReminder = words`</tools>
 
@@ -115,9 +38,8 @@ const coderTags: Tags = {
   betweenParameters: '',
   betweenCalls: '\n',
   readCall: /<tool_call>\s*<function=(?<name>[^>]+)>(?<parameters>.*?)<\/function>\s*<\/tool_call>/gs,
-  readParameter: /<parameter=(?<key>[^>]+)>(?<value>.*?)<\/parameter>/gs,
+  readParameter: /<parameter=(?<key>[^>]+)>\n?(?<value>.*?)\n?<\/parameter>/gs,
   untyped: 'text',
-  trims: true,
 };
 
 export const qwen3Coder = parameterFormat(coderTags, {
@@ -200,7 +122,6 @@ export const seedOss = parameterFormat(
     readCall: /<seed:tool_call>\s*<function=(?<name>[^>]+)>(?<parameters>.*?)<\/function>\s*<\/seed:tool_call>/gs,
     readParameter: /<parameter=(?<key>[^>]+)>(?<value>.*?)<\/parameter>/gs,
     untyped: 'text',
-    trims: false,
   },
   {
     system: (tools, said) => [
@@ -263,7 +184,6 @@ export const minimaxM2 = parameterFormat(
     readCall: /<invoke name="(?<name>[^"]+)">(?<parameters>.*?)<\/invoke>/gs,
     readParameter: /<parameter name="(?<key>[^"]+)">(?<value>.*?)<\/parameter>/gs,
     untyped: 'json',
-    trims: true,
   },
   {
     system: (tools, said) => words`${said ?? ''}
@@ -308,7 +228,6 @@ export const minicpm5 = parameterFormat(
     readCall: /<function\s+name="(?<name>[^"]+)">(?<parameters>.*?)<\/function>/gs,
     readParameter: /<param\s+name="(?<key>[^"]+)">(?:<!\[CDATA\[)?(?<value>.*?)(?:\]\]>)?<\/param>/gs,
     untyped: 'json',
-    trims: false,
   },
   {
     system: (tools, said) => words`${front(said)}# Tools
@@ -346,7 +265,6 @@ function deepseek(tag: string, calls: string, system: (text: Written, said: stri
         'gs',
       ),
       untyped: 'json',
-      trims: false,
     },
     {
       system: (tools, said) =>
@@ -410,7 +328,6 @@ function keyed(layout: {
     readCall: /<tool_call>\s*(?<name>[^\n<]+)(?<parameters>.*?)<\/tool_call>/gs,
     readParameter: new RegExp(`<${k}>(?<key>.*?)</${k}>\\s*<${v}>(?<value>.*?)</${v}>`, 'gs'),
     untyped: 'text',
-    trims: true,
   };
 }
 
@@ -490,7 +407,7 @@ ${tools.map(({ body }) => jsonText(body)).join('\n')}
 });
 
 export const xing40 = parameterFormat(
-  { ...keyed({ key: 'param_key', value: 'param_value', ...bare }), untyped: 'json', trims: false },
+  { ...keyed({ key: 'param_key', value: 'param_value', ...bare }), untyped: 'json' },
   {
     system: (tools, said) => words`${said ?? ''}
 # Tools
@@ -529,7 +446,6 @@ function hunyuan(mark: string): Format {
         'gs',
       ),
       untyped: 'json',
-      trims: true,
     },
     {
       system: (tools, said) => words`${front(said)}${functionSignatures(tools)}
