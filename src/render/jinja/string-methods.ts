@@ -18,6 +18,7 @@ import {
 } from './text.ts';
 import {
   capitalize,
+  caseFold,
   characterTests,
   isLower,
   isPrintable,
@@ -44,10 +45,7 @@ export type StringMethod = (self: Str, args: readonly Value[], kwargs: Kwargs) =
 
 const methods: [string, StringMethod][] = [
   ['capitalize', simple((self) => rewritten(self, capitalize))],
-  [
-    'casefold',
-    simple((self) => rewritten(self, (text) => text.toLowerCase().replaceAll('ß', 'ss').replaceAll('ς', 'σ'))),
-  ],
+  ['casefold', simple((self) => rewritten(self, caseFold))],
   ['lower', simple((self) => rewritten(self, (text) => text.toLowerCase()))],
   ['upper', simple((self) => rewritten(self, (text) => text.toUpperCase()))],
   ['title', simple((self) => rewritten(self, title))],

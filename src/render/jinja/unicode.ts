@@ -40,31 +40,67 @@ export function titleCase(character: string): string {
   const upper = character.toUpperCase();
   const digraph = digraphs[upper];
   if (digraph) return digraph;
-  const [first = '', ...rest] = upper;
-  return first + rest.join('').toLowerCase();
+  // A small iota below a letter stays below it.
+  if (upper.length > 1 && upper.endsWith(capitalIota)) {
+    const below = `${upper.slice(0, -1)}\u0345`;
+    return below.length === 2 ? below.normalize('NFC') : below;
+  }
+  const start = upper.search(/\p{Cased}/u) + 1;
+  return upper.slice(0, start) + upper.slice(start).toLowerCase();
+}
+
+const capitalIota = '\u0399';
+
+/** Python's `str.casefold`: what compares equal whatever its case, character by character. */
+export function caseFold(text: string): string {
+  return eachCharacter(text, (character) => {
+    if (character === '\u0131') return character;
+    const upper = character.toLowerCase().toUpperCase();
+    // Cherokee had its capitals first.
+    return /\p{Script=Cherokee}/u.test(character) ? upper : upper.toLowerCase();
+  });
 }
 
 /** Python's `str.title`: a letter after no letter is raised, all others lowered. */
 export function title(text: string): string {
   let afterCased = false;
-  let result = '';
-  for (const character of text) {
-    result += afterCased ? character.toLowerCase() : titleCase(character);
+  return eachCharacter(text, (character, at) => {
+    const changed = afterCased ? lowerAt(text, at, character) : titleCase(character);
     afterCased = isCased(character);
+    return changed;
+  });
+}
+
+export function capitalize(text: string): string {
+  return eachCharacter(text, (character, at) => (at === 0 ? titleCase(character) : lowerAt(text, at, character)));
+}
+
+export function swapCase(text: string): string {
+  return eachCharacter(text, (character, at) =>
+    /\p{Uppercase}/u.test(character)
+      ? lowerAt(text, at, character)
+      : /\p{Lowercase}/u.test(character)
+        ? character.toUpperCase()
+        : character,
+  );
+}
+
+function eachCharacter(text: string, change: (character: string, at: number) => string): string {
+  let result = '';
+  let at = 0;
+  for (const character of text) {
+    result += change(character, at);
+    at += character.length;
   }
   return result;
 }
 
-export function capitalize(text: string): string {
-  const [first] = text;
-  return first === undefined ? '' : titleCase(first) + text.slice(first.length).toLowerCase();
-}
-
-export function swapCase(text: string): string {
-  let result = '';
-  for (const character of text)
-    result += /\p{Uppercase}/u.test(character) ? character.toLowerCase() : character.toUpperCase();
-  return result;
+/** The lower case of a character where it stands: a sigma at the end of a word has a form of its own. */
+function lowerAt(text: string, ...[at, character]: [number, string]): string {
+  if (character !== 'Σ') return character.toLowerCase();
+  const behindLetter = /\p{Cased}\p{Case_Ignorable}*$/u.test(text.slice(0, at));
+  const beforeLetter = /^\p{Case_Ignorable}*\p{Cased}/u.test(text.slice(at + 1));
+  return behindLetter && !beforeLetter ? 'ς' : 'σ';
 }
 
 function isCased(character: string): boolean {
