@@ -18,6 +18,15 @@ test('mutated tables, texts, packed and columnar files give rows or errors of ou
   expect(seen['source-damaged']).toBeGreaterThan(40);
 });
 
+// What fuzzing found: its decoder never ended.
+test('a Parquet file whose pages do not say how long their levels are is damaged', async () => {
+  const file = fileURLToPath(new URL('./fixtures/mutants/levels-without-length.parquet', import.meta.url));
+  const read = async () => {
+    for await (const { line } of readRows(file)) expect(line).toBeGreaterThan(0);
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'parquet-damaged', message: expect.stringContaining('levels') });
+});
+
 // Written by tests/oracles/rows.py with pyarrow 26, as what pyarrow reads in them.
 test.each(['zstd', 'snappy', 'gzip', 'lz4'])(
   'a Parquet file of pyarrow, packed with %s, gives its values',

@@ -247,17 +247,24 @@ function checkPages({ count }: ColumnRequest, leaves: readonly ColumnBytes[]): v
       let packedSize = -1;
       let unpackedSize = -1;
       let pageValues = 0;
+      const levels = new Map<number | undefined, number>();
       at = walkThrift(bytes, at, (path, value) => {
         const [field, inner] = path;
         if (path.length === 1 && field === 2) unpackedSize = value;
         if (path.length === 1 && field === 3) packedSize = value;
         if ((field === 5 || field === 8) && path.length === 2 && inner === 1) pageValues = value;
+        if (field === 8 && path.length === 2 && (inner === 5 || inner === 6)) levels.set(inner, value);
+        if (field === 8) levels.set(0, 0);
         if (field === 7 && path.length === 2 && inner === 1 && (value < 0 || value > unpackedBytes))
           throw new Error('its dictionary is larger than the column');
       });
       if (packedSize < 0 || packedSize > bytes.length - at) throw new Error('a page is longer than its column');
       if (unpackedSize < 0 || unpackedSize > unpackedBytes + 2 ** 20)
         throw new Error('a page unpacks to more than its column');
+      // Without these lengths, or with ones below 0, a decoder goes on at no place, for ever.
+      const [ofDefinition = -1, ofRepetition = -1] = [levels.get(5), levels.get(6)];
+      if (levels.size > 0 && (ofDefinition < 0 || ofRepetition < 0 || ofDefinition + ofRepetition > packedSize))
+        throw new Error('the levels of a page are longer than it');
       if (pageValues < 0) throw new Error('a page has fewer than no values');
       seen += pageValues;
       at += packedSize;
