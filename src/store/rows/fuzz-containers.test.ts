@@ -27,6 +27,15 @@ test('a Parquet file whose pages do not say how long their levels are is damaged
   await expect(read()).rejects.toMatchObject({ code: 'parquet-damaged', message: expect.stringContaining('levels') });
 });
 
+// What fuzzing found: a date beyond all calendars ended the reading.
+test('a value that is none of its type is one lost row', async () => {
+  const file = fileURLToPath(new URL('./fixtures/mutants/date-out-of-range.parquet', import.meta.url));
+  const problems = [];
+  for await (const { problem } of readRows(file)) problems.push(problem && typeof problem === 'object' && problem.code);
+  expect(problems).toContain('value-unreadable');
+  expect(problems).toContain(null);
+});
+
 // Written by tests/oracles/rows.py with pyarrow 26, as what pyarrow reads in them.
 test.each(['zstd', 'snappy', 'gzip', 'lz4'])(
   'a Parquet file of pyarrow, packed with %s, gives its values',

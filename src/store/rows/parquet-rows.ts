@@ -74,12 +74,18 @@ function rowOf({ columns, index, line, rowGroup, maxRowBytes }: RowRequest): Raw
     try {
       return `${key}:${parquetJson(values[index], tree)}`;
     } catch (error) {
-      if (!(error instanceof NotText)) throw error;
-      problem ??= {
-        code: 'not-utf8',
-        message: `${error.message}.`,
-        fix: 'Write the file again with its texts in UTF-8.',
-      };
+      problem ??=
+        error instanceof NotText
+          ? {
+              code: 'not-utf8',
+              message: `${error.message}.`,
+              fix: 'Write the file again with its texts in UTF-8.',
+            }
+          : {
+              code: 'value-unreadable',
+              message: `the value of ${key} is none of its type (${messageOf(error)}).`,
+              fix: 'Mend the value: dates reach to the year 275760.',
+            };
       return `${key}:null`;
     }
   });
