@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MartletError } from '../core/error.ts';
 import type { CliContext } from './context.ts';
 import { writePage } from './given-file.ts';
 
@@ -61,8 +62,12 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       else context.out(found.map((story) => printStory(story.dataset, story, context)).join('\n'));
       if (found.length > 0) return;
       const where = looked.map(({ address }) => address).join(', ') || 'any dataset: there is none';
-      context.err(`no row began at ${text} in ${where}\n`);
-      context.setExitCode(1);
+      throw new MartletError('row-missing', `no row began at ${text} in ${where}`, {
+        hint:
+          looked.length === 0
+            ? makeOne
+            : 'Name the source as martlet data ledger <dataset> --json does, and a line it has; rows count from 1.',
+      });
     });
 
   data
@@ -93,8 +98,16 @@ async function storeOf(context: CliContext) {
 async function datasetNamed(context: CliContext, name: string) {
   const store = await storeOf(context);
   const newest = name.includes('@') ? undefined : await store.latest('dataset', name).catch(() => undefined);
-  return newest ?? store.open('dataset', name.includes('@') ? name : `${name}@1`);
+  if (newest) return newest;
+  return store.open('dataset', name.includes('@') ? name : `${name}@1`).catch(async (error: unknown) => {
+    if (!MartletError.is(error) || error.code !== 'artefact-missing' || error.hint !== undefined) throw error;
+    const known = (await newestDatasets(context)).map(({ address }) => address);
+    const hint = known.length > 0 ? `There is ${known.join(', ')}.` : makeOne;
+    throw new MartletError(error.code, error.message, { hint, cause: error });
+  });
 }
+
+const makeOne = 'Make one with: martlet data build <recipe>';
 
 async function newestDatasets(context: CliContext) {
   const store = await storeOf(context);

@@ -65,6 +65,10 @@ interface Found {
   readonly tokens?: Omit<NonNullable<RenderRowOptions['tokens']>, 'learn'>;
 }
 
+/** Whether what was given can only be meant as a template's file: it is no address, nor `organisation/name`. */
+const isNoModel = (template: string): boolean =>
+  !/^[a-z]{2,}:/i.test(template) && (!template.includes('/') || /\.(jinja2?|j2|tmpl|txt|html?|json)$/i.test(template));
+
 async function findTemplate(options: RenderRowsOptions, context: CliContext): Promise<Found> {
   const folderOf = async (address: string): Promise<string> => {
     const here = resolve(context.cwd, address);
@@ -76,6 +80,8 @@ async function findTemplate(options: RenderRowsOptions, context: CliContext): Pr
   const file = resolve(context.cwd, options.template);
   const isFile = (await kindOf(file)) === 'file' && extname(file) !== '.gguf';
   const tokenizerFolder = options.tokenizer === undefined ? undefined : await folderOf(options.tokenizer);
+  if (isNoModel(options.template) && (await kindOf(file)) === undefined)
+    await readGivenFile(options.template, { flag: '--template', cwd: context.cwd });
   const model = isFile ? undefined : await readChatTemplate(await folderOf(options.template));
   const specialTokens = {
     ...(tokenizerFolder !== undefined && (await readSpecialTokens(tokenizerFolder))),

@@ -170,7 +170,7 @@ async function* keptRows(
   }
   if (seen < first)
     throw new MartletError('row-missing', `there is no row ${first}: ${seen} rows are kept`, {
-      hint: 'martlet data build tells what became of the others.',
+      hint: 'martlet data ledger <name> tells what became of the others, once martlet data build has run.',
     });
 }
 

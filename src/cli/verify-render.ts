@@ -44,7 +44,9 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   });
   const samples = await drawRows(kept(outcomes), request.rows, train.seed);
   if (samples.length === 0)
-    throw new MartletError('nothing-to-train', 'no row is kept', { hint: 'martlet data build tells why.' });
+    throw new MartletError('nothing-to-train', 'no row is kept', {
+      hint: 'martlet data ledger <name> tells why, once martlet data build has run.',
+    });
   // What serves opens an encoder of its own; it must come to the same.
   const serving = await openEncoder({ folder, render, now });
   await using present = await presentEngines({ folder, serving, formats: plan.values.export.formats, now, env });

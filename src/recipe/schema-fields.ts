@@ -73,12 +73,26 @@ export function wordFix(nodes: readonly SchemaNode[], value: unknown): string | 
     if (near !== undefined) return `Write ${near}.`;
     const number = value.trim() === '' ? Number.NaN : Number(value.replaceAll(/[_,](?=\d{3})/g, ''));
     if (Number.isFinite(number) && (types.includes('number') || types.includes('integer'))) return `Write ${number}.`;
-    if (types.includes('array')) return `Write [${value}].`;
+    if (types.includes('array')) return `Write [${listItem(nodes, value)}].`;
     const tag = nodes.flatMap(tagsOf).find(([, word]) => word === value);
     if (tag) return `Write {${tag.join(': ')}}.`;
+    const section = types.every((type) => type === 'object') && asSection(nodes, value);
+    if (section) return `Write ${section}.`;
   }
   if ((typeof value === 'number' || typeof value === 'boolean') && types.includes('string')) return `Write "${value}".`;
   return undefined;
+}
+
+/** What stands for a text in a list: the text, or where a list takes sections alone, one with it in its first required key. */
+function listItem(nodes: readonly SchemaNode[], value: string): string {
+  const items = nodes.flatMap(({ items }) => (items === undefined || isTuple(items) ? [] : branchesOf(items)));
+  return items.some(({ type }) => type !== 'object') ? value : (asSection(items, value) ?? value);
+}
+
+/** `{ from: rows.jsonl }` for `rows.jsonl`, where a section has just one key that must be given. */
+function asSection(nodes: readonly SchemaNode[], value: string): string | undefined {
+  const required = nodes.flatMap((node) => node.required ?? []);
+  return required.length === 1 ? `{ ${required[0]}: ${value} }` : undefined;
 }
 
 /** The words a value is chosen from, where it is. */

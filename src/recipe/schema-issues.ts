@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Issue } from '../core/issue.ts';
+import { formatPath, type Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { SchemaNode } from './json-schema.ts';
 import { type Path, type Places, placeOf } from './places.ts';
@@ -9,11 +9,13 @@ import {
   fieldsAt,
   fitsType,
   knownKeys,
+  memberOf,
   nodesAt,
   pathsEndingIn,
   valueAt,
   wordFix,
 } from './schema-fields.ts';
+import { swiftFixes, swiftKeys } from './swift-keys.ts';
 
 /** A document that was checked: its schema, what was given, and where that stands. */
 export interface Checking {
@@ -57,13 +59,19 @@ function unknownKey({ schema, value, places }: Checking, path: Path): Issue {
   const section = path.slice(0, -1);
   const key = String(path.at(-1));
   const known = knownKeys(nodesAt(schema, section, value));
-  const near = nearestName(key, known);
+  const given = valueAt(value, section);
+  const free = known.filter((name) => memberOf(given, name) === undefined);
+  const near = nearestName(key, free) ?? soleBeginning(key, free);
+  const twin = nearestName(key, known);
   const kind = alternativeWith(nodesAt(schema, section, undefined), key);
   const others = pathsEndingIn(schema, key).slice(0, 3);
   const fix =
+    swiftFix(key, section, value) ??
     (near && `Write ${near}.`) ??
     (kind && `It belongs to ${kind}.`) ??
-    (others.length > 0 ? `It stands at ${others.join(' or ')}.` : 'Remove it.');
+    (others.length > 0
+      ? `It stands at ${others.join(' or ')}.`
+      : `Remove it${twin === undefined ? '' : `: ${twin} is set already`}.`);
   return {
     code: 'unknown-key',
     severity: 'error',
@@ -73,6 +81,24 @@ function unknownKey({ schema, value, places }: Checking, path: Path): Issue {
     expected: `one of ${known.join(', ')}`,
     fix,
   };
+}
+
+/** The one known name that begins as this one does: `format` for `form`. */
+function soleBeginning(key: string, known: readonly string[]): string | undefined {
+  const found = key.length < 3 ? [] : known.filter((name) => name.startsWith(key));
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** Where an argument of ms-swift stands; it may have been written in the right section already, or said twice. */
+function swiftFix(key: string, section: Path, value: unknown): string | undefined {
+  // What stands in a list, such as the steps, has names of its own.
+  if (section.some((part) => typeof part === 'number')) return undefined;
+  const name = key.toLowerCase().replaceAll('-', '_');
+  const path = Object.hasOwn(swiftKeys, name) ? swiftKeys[name] : undefined;
+  if (path === undefined) return Object.hasOwn(swiftFixes, name) ? swiftFixes[name] : undefined;
+  if (valueAt(value, path.split('.')) !== undefined) return `Remove it: ${path} is set already.`;
+  const start = `${formatPath(section)}.`;
+  return `Write ${path.startsWith(start) ? path.slice(start.length) : path}.`;
 }
 
 function wrongValue({ schema, value, places }: Checking, path: Path, words: string | undefined): Issue {

@@ -114,7 +114,7 @@ async function newest(store: Store, name: string): Promise<Artefact> {
   throw new MartletError('artefact-missing', `no model was exported as ${name}`, {
     hint: near
       ? `Did you mean ${near}?`
-      : `There is ${names.size > 0 ? [...names].join(', ') : 'none yet: martlet export'}.`,
+      : `There is ${names.size > 0 ? [...names].join(', ') : 'none yet. Make one with: martlet export <recipe>'}.`,
   });
 }
 

@@ -176,7 +176,7 @@ async function remove(names: readonly string[], context: CliContext): Promise<vo
   const home = martletHome(context.env);
   const found: ResolvedModel[] = [];
   // All are looked up before the first is removed.
-  for (const name of names) found.push(await find(name, context));
+  for (const name of names) found.push(await find(name, context, 'martlet models list shows what is there to remove.'));
   for (const { folder } of found) {
     if ((await listModels(home)).every((model) => model.folder !== folder))
       throw new MartletError('model-missing', `${folder} is not in the cache, so it is not removed`, {
@@ -188,7 +188,7 @@ async function remove(names: readonly string[], context: CliContext): Promise<vo
 }
 
 /** By name, by an address that the cache knows, or a folder. */
-async function find(name: string, context: CliContext): Promise<ResolvedModel> {
+async function find(name: string, context: CliContext, missing?: string): Promise<ResolvedModel> {
   const { cwd, env } = context;
   const home = martletHome(env);
   const models = await listModels(home);
@@ -208,7 +208,7 @@ async function find(name: string, context: CliContext): Promise<ResolvedModel> {
   throw new MartletError('model-missing', `${name} is not in the cache`, {
     hint: nearest
       ? `The nearest is ${nearest}.`
-      : `Fetch it with: martlet models ${key.kind === 'gguf' ? 'import' : 'pull'} ${name}`,
+      : (missing ?? `Fetch it with: martlet models ${key.kind === 'gguf' ? 'import' : 'pull'} ${name}`),
   });
 }
 

@@ -11,11 +11,15 @@ export function printFailure(error: unknown, context: CliContext): number {
   const colours = palette(context);
   if (MartletError.is(error)) {
     // An edge that can only stop has put its issues into the message already.
-    const issues = error.issues.map(formatIssue).filter((line) => !error.message.includes(line));
+    const issues = error.issues
+      .map(formatIssue)
+      .filter((line) => !error.message.includes(line))
+      .map((line) => withCommands(line, context));
     // Stopped because it was asked to: nothing went wrong.
     const asked = context.signal.aborted && error.code === 'stopped';
+    const message = withCommands(error.message, context);
     const lines = [
-      `${asked ? colours.cyan('stop ') : colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
+      `${asked ? colours.cyan('stop ') : colours.red('error')} ${message} ${colours.dim(`[${error.code}]`)}`,
       ...issues.map((line) => `  ${line}`),
     ];
     if (error.hint) lines.push(`${colours.cyan(asked ? 'next' : 'fix ')}  ${withCommands(error.hint, context)}`);

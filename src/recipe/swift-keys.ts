@@ -1,0 +1,55 @@
+/**
+ * The path at which a recipe says what an argument of ms-swift says: the check of unknown keys tells it to whoever brings
+ * a command line over.
+ */
+export const swiftKeys: Readonly<Record<string, string>> = {
+  model: 'base',
+  model_id_or_path: 'base',
+  dataset: 'data.sources',
+  val_dataset: 'data.split',
+  split_dataset_ratio: 'data.split.share',
+  columns: 'data.sources[0].columns',
+  interleave_prob: 'data.sources[0].weight',
+  stopping_strategy: 'data.mixStop',
+  data_seed: 'data.seed',
+  rlhf_type: 'method',
+  train_type: 'adapter.kind',
+  tuner_type: 'adapter.kind',
+  lora_rank: 'adapter.rank',
+  lora_alpha: 'adapter.alpha',
+  lora_dropout: 'adapter.dropout',
+  target_modules: 'adapter.targets',
+  template: 'render.template',
+  system: 'render.system',
+  loss_scale: 'render.learn',
+  agent_template: 'render.agent',
+  max_length: 'render.lengthTokens',
+  truncation_strategy: 'render.overflow',
+  num_train_epochs: 'train.epochs',
+  max_steps: 'train.maxSteps',
+  batch_size: 'train.rowsPerStep',
+  lr: 'train.learningRate',
+  learning_rate: 'train.learningRate',
+  lr_scheduler_type: 'train.schedule',
+  warmup_ratio: 'train.warmup',
+  weight_decay: 'train.weightDecay',
+  adam_beta1: 'train.betas',
+  adam_beta2: 'train.betas',
+  adam_epsilon: 'train.epsilon',
+  max_grad_norm: 'train.clipNorm',
+  group_by_length: 'train.groupByLength',
+  seed: 'train.seed',
+  save_steps: 'train.checkpointEvery',
+  save_total_limit: 'train.keepCheckpoints',
+  eval_steps: 'train.evalEvery',
+  max_new_tokens: 'eval.maxTokens',
+};
+
+/** Arguments of ms-swift that have no key of their own in a recipe, and what to do with each. */
+export const swiftFixes: Readonly<Record<string, string>> = {
+  per_device_train_batch_size: 'Write train.rowsPerStep: it times gradient_accumulation_steps.',
+  gradient_accumulation_steps: 'Write train.rowsPerStep: it times per_device_train_batch_size.',
+  output_dir: 'Remove it: what is made stands in the store, which martlet --store <folder> chooses.',
+  per_device_eval_batch_size: 'Remove it: it has no equivalent, and changes no result.',
+  torch_dtype: 'Remove it: the base model says its own.',
+};
