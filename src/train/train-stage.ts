@@ -50,7 +50,9 @@ export async function trainStage(
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
   const threads = threadsOf(plan);
-  await using engine = startNow(deps.engine, { threads, baseFolder: base.folder });
+  // A full checkpoint that is gone on from holds every weight itself: the base beside it would only take its memory twice.
+  const readsBase = plan.values.adapter.kind !== 'full';
+  await using engine = startNow(deps.engine, { threads, ...(readsBase && { baseFolder: base.folder }) });
   await checkTokens(deps, { plan, base, dataset, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
