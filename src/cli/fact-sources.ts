@@ -3,12 +3,12 @@ import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { martletHome } from '../envs/home.ts';
-import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { CliContext } from './context.ts';
 import type { FactSources } from './load-plan.ts';
 import { remembered } from './remembered.ts';
+import { sourceReading } from './source-reading.ts';
 import { storeRoot } from './store-root.ts';
 
 /**
@@ -17,13 +17,9 @@ import { storeRoot } from './store-root.ts';
  * @param options.keep whether facts of rows are remembered in the store even when that has to be made first
  */
 export function factSources(context: CliContext, { keep = false }: { readonly keep?: boolean } = {}): FactSources {
-  const { cwd, env, signal } = context;
+  const { cwd, env } = context;
   const root = storeRoot(context);
-  const today = context.now().toISOString().slice(0, 10);
-  const resolveFeedback = (address: string): string =>
-    join(root, 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
-  const fetchDataset = datasetFetcher({ home: martletHome(env), env, offline: true, signal, log: () => undefined });
-  const reading = { today, resolveFeedback, fetchDataset, signal };
+  const reading = sourceReading(context, { offline: true });
   const folder = join(root, 'cache', 'facts');
   let sources: Promise<string | null> | undefined;
   /** What facts of rows hang on; null where a source is not there, which is for whoever reads it to tell. */
@@ -32,7 +28,7 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
     const { sourcesFingerprint } = await import('../pipeline.ts');
     sources ??= sourcesFingerprint({ ...reading, values }).catch(() => null);
     const known = await sources;
-    return known && fingerprint({ sources: known, values, today, ...of });
+    return known && fingerprint({ sources: known, values, today: reading.today, ...of });
   };
   return {
     async checkBase(addresses) {

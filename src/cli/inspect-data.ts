@@ -1,12 +1,10 @@
 import { resolve } from 'node:path';
 import { issuesError } from '../core/error.ts';
-import { martletHome } from '../envs/home.ts';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { CliContext } from './context.ts';
 import { loadPlan } from './load-plan.ts';
 import { formatInspection } from './print/inspection.ts';
-import { storeRoot } from './store-root.ts';
 
 export interface InspectFlags {
   readonly rows: number;
@@ -17,21 +15,11 @@ export interface InspectFlags {
 /** Says how the rows of a recipe, or of one source, are understood. */
 export async function inspectData(context: CliContext, target: string, flags: InspectFlags): Promise<void> {
   const values = /\.ya?ml$/i.test(target) ? await ofRecipe(context, target, flags) : ofSource(context, target, flags);
-  const [{ inspectSources }, { datasetFetcher }] = await Promise.all([
+  const [{ inspectSources }, { sourceReading }] = await Promise.all([
     import('../pipeline.ts'),
-    import('../models/dataset-fetcher.ts'),
+    import('./source-reading.ts'),
   ]);
-  const { env, signal } = context;
-  const log = (line: string): void => context.err(`${line}\n`);
-  const inspections = await inspectSources({
-    values,
-    shown: flags.rows,
-    today: context.now().toISOString().slice(0, 10),
-    resolveFeedback: (address) =>
-      resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl'),
-    fetchDataset: datasetFetcher({ home: martletHome(env), env, log, signal }),
-    signal,
-  });
+  const inspections = await inspectSources({ ...sourceReading(context), values, shown: flags.rows });
   if (flags.json) context.out(`${JSON.stringify(inspections)}\n`);
   else context.out(inspections.map((inspection) => formatInspection(inspection, context)).join('\n'));
 }

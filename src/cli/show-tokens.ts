@@ -3,7 +3,6 @@ import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
 import { martletHome } from '../envs/home.ts';
 import { methodNamed } from '../methods/index.ts';
-import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { dayOf, type EncodedSample, type Encoder, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { documentsOf, type RowDocuments, readSources, recipePart } from '../pipeline.ts';
@@ -18,6 +17,7 @@ import type { TokensFlags } from './commands/tokens.ts';
 import type { CliContext } from './context.ts';
 import { writePage } from './given-file.ts';
 import { loadPlan } from './load-plan.ts';
+import { sourceReading } from './source-reading.ts';
 import { storeRoot } from './store-root.ts';
 import { formatSummary, summariseTokens } from './tokens-summary.ts';
 
@@ -148,13 +148,7 @@ function valuesWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: C
 }
 
 function sourcesOf({ data }: PlanValues, context: CliContext): ReturnType<typeof readSources> {
-  const today = context.now().toISOString().slice(0, 10);
-  const resolveFeedback = (address: string): string =>
-    resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
-  const { env, signal } = context;
-  const log = (line: string): void => context.err(`${line}\n`);
-  const fetchDataset = datasetFetcher({ home: martletHome(env), env, log, signal });
-  return readSources({ values: data, today, resolveFeedback, fetchDataset, signal });
+  return readSources({ ...sourceReading(context), values: data });
 }
 
 /** @throws MartletError `row-missing` */

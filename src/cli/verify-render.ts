@@ -1,7 +1,5 @@
-import { resolve } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { martletHome } from '../envs/home.ts';
-import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { openEncoder } from '../models/encoder.ts';
 import { drawRows, type GateReport, runGate } from '../models/gate.ts';
 import { resolveModel } from '../models/resolve.ts';
@@ -10,7 +8,7 @@ import type { Sample } from '../schema/sample.ts';
 import type { CliContext } from './context.ts';
 import { loadPlan } from './load-plan.ts';
 import { presentEngines } from './present-engines.ts';
-import { storeRoot } from './store-root.ts';
+import { sourceReading } from './source-reading.ts';
 
 export interface VerifyRenderRequest {
   readonly file: string;
@@ -32,16 +30,7 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   const { folder } = await resolveModel({ addresses: base, home: martletHome(env), env, cwd, log, signal });
   const now = context.now();
   const encoder = await openEncoder({ folder, render, now });
-  const resolveFeedback = (address: string): string =>
-    resolve(storeRoot(context), 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl');
-  const fetchDataset = datasetFetcher({ home: martletHome(env), env, log, signal });
-  const outcomes = readSources({
-    values: data,
-    today: now.toISOString().slice(0, 10),
-    resolveFeedback,
-    fetchDataset,
-    signal,
-  });
+  const outcomes = readSources({ ...sourceReading(context), values: data });
   const samples = await drawRows(kept(outcomes), request.rows, train.seed);
   if (samples.length === 0)
     throw new MartletError('nothing-to-train', 'no row is kept', {

@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { martletHome } from '../envs/home.ts';
+import { datasetFetcher } from '../models/dataset-fetcher.ts';
+import type { CliContext } from './context.ts';
+import { storeRoot } from './store-root.ts';
+
+/**
+ * What reading sources needs beside what the recipe says: the day, where feedback stands, and how a data set is fetched.
+ * @param options.offline nothing is fetched, and nothing said
+ */
+export function sourceReading(context: CliContext, { offline = false }: { readonly offline?: boolean } = {}) {
+  const { env, signal } = context;
+  const root = storeRoot(context);
+  const log = (line: string): void => {
+    if (!offline) context.err(`${line}\n`);
+  };
+  return {
+    today: context.now().toISOString().slice(0, 10),
+    resolveFeedback: (address: string): string =>
+      join(root, 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl'),
+    fetchDataset: datasetFetcher({ home: martletHome(env), env, offline, log, signal }),
+    signal,
+  };
+}
