@@ -5,12 +5,13 @@
  */
 import { join } from 'node:path';
 import { MartletError } from './core/error.ts';
-import { dataStage } from './data/index.ts';
+import { dataStage, datasetRows, sourceAccess } from './data/index.ts';
 import { evalStage } from './eval/index.ts';
 import { exportStage } from './export/index.ts';
 import type { Plan } from './schema/plan.ts';
 import { servedPrompts } from './serve/index.ts';
 import { shardStage, streamShards } from './shard/index.ts';
+import type { DatasetRows } from './store/dataset-rows.ts';
 import { type Base, baseInput, make, type StageDeps, writeJson } from './store/stage.ts';
 import type { Artefact } from './store/store.ts';
 import { trainStage } from './train/index.ts';
@@ -22,6 +23,7 @@ export {
   diffDatasets,
   inspectSources,
   ledgerPage,
+  madeRows,
   parsePlace,
   type RowStory,
   readDataset,
@@ -49,19 +51,32 @@ export const stages: readonly Stage[] = [
   stage({ name: 'data', reads: [], gives: 'dataset', run: dataStage }),
 
   /** Rows, rendered by the chat template: shards/<name>@<n>/ with token ids, weights, and the rows of each step */
-  stage({ name: 'shard', reads: ['dataset'], gives: 'shards', run: shardStage }),
+  stage({
+    name: 'shard',
+    reads: ['dataset'],
+    gives: 'shards',
+    run: (deps, walk) => shardStage(deps, { ...walk, rows: rowsOf(deps, walk) }),
+  }),
 
   /** Token ids: runs/<name>@<n>/ with events and checkpoints, written while it goes; streamed shards are made meanwhile */
   stage({
     name: 'train',
     reads: ['planned', 'dataset', 'shards'],
     gives: 'run',
-    run: (deps, walk) =>
-      trainStage(deps, { ...walk, servedPrompts, stream: (folder) => streamShards(deps, { ...walk, folder }) }),
+    run: (deps, walk) => {
+      const rows = rowsOf(deps, walk);
+      const stream = (folder: string) => streamShards(deps, { ...walk, rows, folder });
+      return trainStage(deps, { ...walk, rows, servedPrompts, stream });
+    },
   }),
 
   /** Held-out rows, answered by base and tuned: reports/<name>@<n>/ as data, as samples and as a page */
-  stage({ name: 'eval', reads: ['planned', 'dataset', 'shards', 'run'], gives: 'report', run: evalStage }),
+  stage({
+    name: 'eval',
+    reads: ['planned', 'dataset', 'shards', 'run'],
+    gives: 'report',
+    run: (deps, walk) => evalStage(deps, { ...walk, rows: rowsOf(deps, walk) }),
+  }),
 
   /** The last checkpoint: models/<name>@<n>/ in each format, with a certificate that it answers as before */
   stage({ name: 'export', reads: ['planned', 'shards', 'run'], gives: 'model', run: exportStage }),
@@ -127,6 +142,11 @@ function stage<Read extends keyof Made>(row: {
       return row.run(deps, walk);
     },
   };
+}
+
+/** The rows of a dataset, which may not be kept: only the data stage knows how they are made again. */
+function rowsOf(deps: StageDeps, { dataset }: Pick<Made, 'dataset'>): DatasetRows {
+  return datasetRows(dataset.folder, sourceAccess(deps));
 }
 
 function holds<Name extends keyof Made>(walk: Walk, names: readonly Name[]): walk is Walk & Pick<Made, Name> {

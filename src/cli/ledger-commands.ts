@@ -47,13 +47,16 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
         import('../pipeline.ts'),
         import('./print/ledger.ts'),
       ]);
-      const { shardStory } = await import('../store/shard-story.ts');
+      const [{ shardStory }, { sourceReading }] = await Promise.all([
+        import('../store/shard-story.ts'),
+        import('./source-reading.ts'),
+      ]);
       const store = await storeOf(context);
       const place = parsePlace(text);
       const found = [];
       const looked = dataset === undefined ? await newestDatasets(context) : [await datasetNamed(context, dataset)];
       for (const { address, folder } of looked)
-        for (const story of await storiesOf(folder, place)) {
+        for (const story of await storiesOf(folder, place, sourceReading(context))) {
           const { id } = story.sample ?? {};
           const shards = id === undefined ? undefined : await shardStory(store, { dataset: address, id });
           found.push({ dataset: address, ...story, shards: shards ?? null });
@@ -77,12 +80,13 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
     .argument('<after>', 'another, such as market-brief@2')
     .option('--json', 'print it as JSON')
     .action(async (before: string, after: string, { json }: { readonly json?: true }) => {
-      const [{ diffDatasets }, { printDiff }] = await Promise.all([
+      const [{ diffDatasets }, { printDiff }, { sourceReading }] = await Promise.all([
         import('../pipeline.ts'),
         import('./print/ledger.ts'),
+        import('./source-reading.ts'),
       ]);
       const [first, second] = [await datasetNamed(context, before), await datasetNamed(context, after)];
-      const diff = await diffDatasets(first.folder, second.folder);
+      const diff = await diffDatasets(first.folder, second.folder, sourceReading(context));
       context.out(json ? `${JSON.stringify(diff)}\n` : printDiff([first.address, second.address], diff, context));
     });
 }

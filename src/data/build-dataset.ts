@@ -7,8 +7,10 @@ import { formatCount } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import { createFileWriter } from '../store/file-writer.ts';
 import { trimCache } from './build/cache.ts';
-import { runSteps } from './build/run-steps.ts';
-import { type DatasetAccounts, writeDataset } from './build/write-dataset.ts';
+import type { DatasetAccounts } from './build/dataset-accounts.ts';
+import { type RunStepsRequest, runSteps } from './build/run-steps.ts';
+import { streamDataset } from './build/stream-dataset.ts';
+import { writeDataset } from './build/write-dataset.ts';
 import type { ReadSourcesRequest } from './read-sources.ts';
 import { type DataValues, type OpenedSource, openSources } from './sources.ts';
 
@@ -20,6 +22,8 @@ export interface BuildDatasetRequest extends ReadSourcesRequest {
    * differs. What this build does not need is removed from it. Absent: a folder that goes when the build ends.
    */
   readonly cacheFolder?: string | undefined;
+  /** Keeps no rows: `streamed.json` and `pieces.jsonl` say what they can be made from again. Nothing is put into the cache. */
+  readonly streamed?: boolean | undefined;
   /** Threads beside this one; 0 for none. The files are the same, however many. All cores when absent. */
   readonly workers?: number | undefined;
   /** Bytes of raw rows that are read together. */
@@ -49,19 +53,20 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
   const cacheFolder = request.cacheFolder ?? (await mkdtemp(join(tmpdir(), 'martlet-build-')));
   try {
     let rowsRead = 0;
-    const outcome = await runSteps({
+    const work = {
       ...request,
       values,
       sources,
       cacheFolder,
       workers: request.workers ?? (await workersFor(sources)),
-      onBatch: (rows) => {
+      onBatch: (rows: number) => {
         rowsRead += rows;
         request.onRows?.(rowsRead);
       },
-    });
-    const accounts = await writeDataset({ folder, cacheFolder, outcome });
-    if (request.cacheFolder) await trimCache(cacheFolder, outcome.files);
+    };
+    // What an earlier build kept would take the room of the rows.
+    if (request.streamed && request.cacheFolder) await rm(cacheFolder, { recursive: true, force: true });
+    const accounts = request.streamed ? await streamDataset(work) : await keepDataset(work);
     checkLosses(accounts, values.budget.dropped);
     checkCuts(accounts, values.budget.truncated);
 
@@ -78,6 +83,14 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
   } finally {
     if (request.cacheFolder === undefined) await rm(cacheFolder, { recursive: true, force: true });
   }
+}
+
+async function keepDataset(work: RunStepsRequest & { readonly folder: string }): Promise<DatasetAccounts> {
+  const { folder, cacheFolder } = work;
+  const outcome = await runSteps(work);
+  const accounts = await writeDataset({ folder, cacheFolder, outcome });
+  await trimCache(cacheFolder, outcome.files);
+  return accounts;
 }
 
 /** Below this a thread takes longer to begin than to read. */

@@ -4,31 +4,47 @@ import type { Plan } from '../schema/plan.ts';
 import { make, type StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildDataset } from './build-dataset.ts';
+import { datasetRows, type SourceAccess } from './derived-rows.ts';
 import { sourceInputs } from './sources.ts';
 import { unusedParts } from './unused-parts.ts';
+
+/** What the sources of a plan are read with. */
+export function sourceAccess(deps: StageDeps): SourceAccess {
+  return {
+    resolveFeedback: (address) => join(deps.store.folder('feedback', address.replace(/^feedback\//, '')), 'rows.jsonl'),
+    fetchDataset: datasetFetcher(deps),
+    signal: deps.signal,
+  };
+}
 
 /** Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`. */
 export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan }): Promise<Artefact> {
   const { data: values, name } = plan.values;
-  const resolveFeedback = (address: string): string =>
-    join(deps.store.folder('feedback', address.replace(/^feedback\//, '')), 'rows.jsonl');
-  const source = { values, resolveFeedback, fetchDataset: datasetFetcher(deps), signal: deps.signal };
+  const streamed = plan.execution.diskGiB !== null;
+  const access = sourceAccess(deps);
+  const source = { values, ...access };
   const inputs = await sourceInputs(source);
   const today = deps.clock().toISOString().slice(0, 10);
   const known = await deps.store.latest('dataset', name);
   // A row under embargo makes the same sources another dataset from the day it ends.
   const changesOn = known?.lineage.facts.changesOn;
   const since = typeof changesOn === 'string' && changesOn <= today ? changesOn : null;
-  return make(deps, { kind: 'dataset', name, of: { values, since }, inputs }, async (folder) => {
-    const cacheFolder = join(deps.store.root, 'cache', 'data', name);
-    const built = await buildDataset({
-      ...source,
-      today,
-      folder,
-      cacheFolder,
-    });
-    const unused = await unusedParts({ folder, method: plan.values.method.name, signal: deps.signal });
-    for (const warning of [...built.warnings, ...unused]) deps.log(warning);
-    return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
-  });
+  return make(
+    deps,
+    { kind: 'dataset', name, of: { values, since, ...(streamed && { streamed }) }, inputs },
+    async (folder) => {
+      const cacheFolder = join(deps.store.root, 'cache', 'data', name);
+      const built = await buildDataset({
+        ...source,
+        today,
+        folder,
+        cacheFolder,
+        streamed,
+      });
+      const samples = datasetRows(folder, access).samples();
+      const unused = await unusedParts({ samples, method: plan.values.method.name });
+      for (const warning of [...built.warnings, ...unused]) deps.log(warning);
+      return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
+    },
+  );
 }

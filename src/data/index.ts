@@ -1,6 +1,7 @@
 export { type BuildDatasetRequest, type BuiltDataset, buildDataset } from './build-dataset.ts';
 export { countRows, type RowCounts } from './count-rows.ts';
-export { dataStage } from './data-stage.ts';
+export { dataStage, sourceAccess } from './data-stage.ts';
+export { datasetRows, madeRows, type SourceAccess } from './derived-rows.ts';
 export { type InspectRequest, inspectSources, type SourceInspection } from './inspect-sources.ts';
 export {
   type DatasetDiff,

@@ -3,27 +3,11 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { type Dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
 import type { Sample } from '../schema/sample.ts';
-import { readRawRows } from '../store/raw-rows.ts';
-import { readSamples } from '../store/read-samples.ts';
+import { datasetRows, ledgerOf, type SourceAccess } from './derived-rows.ts';
 
 /** The accounts of a dataset. */
 export async function readDataset(folder: string): Promise<Dataset> {
   return JSON.parse(await readFile(join(folder, 'dataset.json'), 'utf8')) as Dataset;
-}
-
-/** The story of every row, in the order of the sources. @throws MartletError `dataset-unreadable` */
-export async function* readLedger(folder: string): AsyncGenerator<LedgerEntry> {
-  const file = join(folder, 'ledger.jsonl');
-  for await (const raw of readRawRows(file)) {
-    try {
-      yield JSON.parse(raw.bytes?.toString('utf8') ?? '') as LedgerEntry;
-    } catch (cause) {
-      throw new MartletError('dataset-unreadable', `${file}:${raw.line} is not an entry of a ledger`, {
-        cause,
-        hint: 'The file was changed or cut; build the dataset again.',
-      });
-    }
-  }
 }
 
 export interface RowPlace {
@@ -53,9 +37,12 @@ export interface RowStory {
 }
 
 /** What became of the row at a place, in each source that the place may mean. */
-export async function storiesOf(folder: string, place: RowPlace): Promise<readonly RowStory[]> {
+export async function storiesOf(
+  folder: string,
+  ...[place, access]: [RowPlace, SourceAccess]
+): Promise<readonly RowStory[]> {
   const entries: LedgerEntry[] = [];
-  for await (const entry of readLedger(folder))
+  for await (const entry of ledgerOf(folder, access, place.line))
     if (
       entry.line === place.line &&
       [entry.source, entry.file].some((name) => name !== undefined && isSource(name, place.source))
@@ -63,7 +50,7 @@ export async function storiesOf(folder: string, place: RowPlace): Promise<readon
       entries.push(entry);
   const kept = new Map<string, Sample>();
   if (entries.some(({ fate }) => isKept(fate)))
-    for await (const sample of readSamples(folder)) {
+    for await (const sample of datasetRows(folder, access).samples({ line: place.line })) {
       const { source, file, line } = sample.provenance;
       const found = entries.find(
         (entry) => entry.source === source && entry.line === line && (entry.file ?? file) === file,
@@ -107,14 +94,14 @@ interface Known {
  * nothing): rows that came and went, rows whose fate is another, rows kept that say something else now. Memory: one entry a
  * row of the first.
  */
-export async function diffDatasets(before: string, after: string): Promise<DatasetDiff> {
+export async function diffDatasets(...[before, after, access]: [string, string, SourceAccess]): Promise<DatasetDiff> {
   const known = new Map<string, Known[]>();
   const counts = new Map<Fate, { before: number; after: number }>(fates.map((fate) => [fate, { before: 0, after: 0 }]));
   const count = (fate: Fate, side: 'before' | 'after'): void => {
     const pair = counts.get(fate);
     if (pair) pair[side]++;
   };
-  for await (const entry of readLedger(before)) {
+  for await (const entry of ledgerOf(before, access)) {
     count(entry.fate, 'before');
     const { fate, id, sha256 } = entry;
     const item = { fate, id, place: placeOf(entry) };
@@ -134,7 +121,7 @@ export async function diffDatasets(before: string, after: string): Promise<Datas
     if (found.examples.length < shownExamples) found.examples.push(example);
   };
   let same = 0;
-  for await (const entry of readLedger(after)) {
+  for await (const entry of ledgerOf(after, access)) {
     count(entry.fate, 'after');
     const place = placeOf(entry);
     const was = known.get(entry.sha256)?.shift();

@@ -72,7 +72,7 @@ interface Place {
 const blockRows = 4096;
 
 /** Numbered places. Memory: an entry for each run of rows of a file on lines that follow one another. */
-function openPlaces() {
+export function openPlaces() {
   const blocks: { readonly file: string; readonly runs: { readonly at: number; readonly line: number }[] }[] = [];
   /** Of each file the block its rows go into, since sources may take turns. */
   const open = new Map<string, { block: number; used: number; nextLine: number }>();

@@ -61,31 +61,39 @@ async function* interleaved(
     for await (const raw of reel.advance()) yield { source, raw };
     if (!reel.next) ended.add(source);
   };
-  for (const source of reels.keys()) yield* advance(source);
-  const weights = sources.map(({ values: { weight } }) => weight ?? 1);
-  const inTurn = sources.every(({ values: { weight } }) => weight === null);
-  const random = randomStream(streamKey(values.seed, mixStream));
-  const isOver = (): boolean => (values.mixStop === 'first-exhausted' ? ended.size > 0 : ended.size === reels.length);
-  while (!isOver()) {
-    for (const source of inTurn ? reels.keys() : [drawn(weights, random.uniform())]) {
-      const raw = reels[source]?.next;
-      if (!raw) continue;
-      yield { source, raw };
-      yield* advance(source);
-      const again = sources[source];
-      if (reels[source]?.next || values.mixStop !== 'all-exhausted' || isOver() || !again) continue;
-      reels[source] = openReel(again, signal, (reels[source]?.copy ?? 1) + 1);
-      yield* advance(source);
-    }
+  try {
+    yield* mixed();
+  } finally {
+    for (const reel of reels) await reel.close();
   }
-  const first = [...ended].map((index) => sources[index]?.values.from)[0];
-  for (const [source, reel] of reels.entries()) {
-    // What it began to give again is no row that was left out.
-    while (reel.next && reel.copy === 1) {
-      yield { source, raw: { ...reel.next, left: `interleaving ended with the last row of ${first}` } };
-      yield* advance(source);
+
+  async function* mixed(): AsyncGenerator<SourceRow> {
+    for (const source of reels.keys()) yield* advance(source);
+    const weights = sources.map(({ values: { weight } }) => weight ?? 1);
+    const inTurn = sources.every(({ values: { weight } }) => weight === null);
+    const random = randomStream(streamKey(values.seed, mixStream));
+    const isOver = (): boolean => (values.mixStop === 'first-exhausted' ? ended.size > 0 : ended.size === reels.length);
+    while (!isOver()) {
+      for (const source of inTurn ? reels.keys() : [drawn(weights, random.uniform())]) {
+        const raw = reels[source]?.next;
+        if (!raw) continue;
+        yield { source, raw };
+        yield* advance(source);
+        const again = sources[source];
+        if (reels[source]?.next || values.mixStop !== 'all-exhausted' || isOver() || !again) continue;
+        await reels[source]?.close();
+        reels[source] = openReel(again, signal, (reels[source]?.copy ?? 1) + 1);
+        yield* advance(source);
+      }
     }
-    await reel.close();
+    const first = [...ended].map((index) => sources[index]?.values.from)[0];
+    for (const [source, reel] of reels.entries()) {
+      // What it began to give again is no row that was left out.
+      while (reel.next && reel.copy === 1) {
+        yield { source, raw: { ...reel.next, left: `interleaving ended with the last row of ${first}` } };
+        yield* advance(source);
+      }
+    }
   }
 }
 

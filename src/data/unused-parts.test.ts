@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { readSamples } from '../store/read-samples.ts';
 import { buildDataset } from './build-dataset.ts';
 import { chat, dataValues, request, source, testFolder } from './test-rows.ts';
 import { unusedParts } from './unused-parts.ts';
@@ -19,7 +20,7 @@ test('what a method leaves alone is told', async () => {
   const folder = join(files.folder, 'dataset');
   mkdirSync(folder);
   await buildDataset({ ...request(dataValues([source(rows)])), folder });
-  expect(await unusedParts({ folder, method: 'sft' })).toEqual([
+  expect(await unusedParts({ samples: readSamples(folder), method: 'sft' })).toEqual([
     '2 of 5 rows hold a rejected answer: sft trains on the chosen answer alone',
     '1 of 5 rows hold ranked answers: sft trains on the best answer alone',
     '1 of 5 rows have no answer: sft learns nothing from them',

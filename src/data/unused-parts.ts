@@ -1,7 +1,6 @@
 import { formatCount } from '../core/units.ts';
 import { methodNamed } from '../methods/index.ts';
 import type { Sample } from '../schema/sample.ts';
-import { readSamples } from '../store/read-samples.ts';
 
 /** Rows looked at. */
 const looked = 1000;
@@ -18,11 +17,11 @@ const parts: readonly { readonly part: Part; readonly says: string; readonly use
 
 /** What the first rows of a dataset hold and a method leaves alone, in words; rows that it learns nothing from too. */
 export async function unusedParts(request: {
-  readonly folder: string;
+  /** In their order. */
+  readonly samples: AsyncIterable<Sample>;
   readonly method: string;
-  readonly signal?: AbortSignal | undefined;
 }): Promise<readonly string[]> {
-  const { folder, method, signal } = request;
+  const { samples, method } = request;
   const { layout } = methodNamed(method);
   const unused = parts.filter(({ usedBy }) => !usedBy.includes(layout));
   const counts = new Map<string, number>();
@@ -30,7 +29,7 @@ export async function unusedParts(request: {
     counts.set(what, (counts.get(what) ?? 0) + 1);
   };
   let rows = 0;
-  for await (const sample of readSamples(folder, signal ? { signal } : {})) {
+  for await (const sample of samples) {
     rows++;
     for (const { part, says } of unused) if (sample[part] !== undefined) count(says);
     if (!isAnswered(sample)) count('no answer');

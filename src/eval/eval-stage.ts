@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEncoder } from '../models/encoder.ts';
 import type { Plan } from '../schema/plan.ts';
+import type { DatasetRows } from '../store/dataset-rows.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { readSamples } from '../store/read-samples.ts';
 import { lossCurve, readEvents } from '../store/run-events.ts';
 import { heldOutDocuments, openShards } from '../store/shard-reader.ts';
 import { type Base, lastCheckpoint, make, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
@@ -16,13 +16,14 @@ export interface EvalInputs {
   readonly base: Base;
   readonly planned: Artefact;
   readonly dataset: Artefact;
+  readonly rows: DatasetRows;
   readonly shards: Artefact;
   readonly run: Artefact;
 }
 
 /** Reads the held-out rows and the run's last checkpoint; writes base against tuned: `reports/<name>@<n>/`. */
 export async function evalStage(deps: StageDeps, inputs: EvalInputs): Promise<Artefact> {
-  const { plan, base, planned, dataset, shards, run } = inputs;
+  const { plan, base, planned, dataset, rows, shards, run } = inputs;
   const { eval: values, name, render } = plan.values;
   const read = [run, shards, dataset].map(artefactInput);
   return make(deps, { kind: 'report', name, of: values, inputs: read }, async (folder) => {
@@ -41,7 +42,7 @@ export async function evalStage(deps: StageDeps, inputs: EvalInputs): Promise<Ar
       session,
       run: run.address,
       checkpoint,
-      samples: await Array.fromAsync(readSamples(dataset.folder, { split: 'heldout' })),
+      samples: await Array.fromAsync(rows.samples({ split: 'heldout', signal: deps.signal })),
       encodePrompt: (sample) => encoder.prompt({ ...sample, messages: promptMessages(sample) }),
       decode: (ids) => encoder.answer(ids),
       values,

@@ -94,7 +94,7 @@ function resolveExecution({ recipe, facts, values, notes }: ExecutionRequest): O
     engineReason: asked === 'auto' ? picked.reason : 'asked for',
     threads: orDerive<number | 'unknown'>(['execution', 'threads'], threads, () => deriveThreads(facts.machine)),
     memoryGiB,
-    shardsGiB: orNull(['execution', 'shardsGiB'], recipe.execution.shardsGiB),
+    diskGiB: orNull(['execution', 'diskGiB'], recipe.execution.diskGiB),
     packTokens: orDerive(
       ['train', 'packTokens'],
       recipe.train.packTokens,

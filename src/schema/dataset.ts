@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sha256Hex } from './common.ts';
+import { planValues } from './plan.ts';
 
 /** What became of a row. Rows in = the sum of rows out by fate. */
 export const fates = [
@@ -73,6 +74,57 @@ export const dataset = z
   })
   .describe('A dataset and its accounts.');
 
+const contents = z
+  .strictObject({
+    bytes: z.number().int().describe('Bytes.'),
+    sha256: sha256Hex.describe('sha-256 of them.'),
+  })
+  .describe('A file that is not kept.');
+
+/**
+ * `streamed.json`, of a dataset whose rows are not kept: in the place of `rows.jsonl` and `ledger.jsonl` stand `pieces.jsonl`
+ * and what they are made from again, with equal bytes.
+ */
+export const streamedDataset = z
+  .strictObject({
+    schema: z.literal('streamed-dataset/1').describe('Document kind and version.'),
+    values: planValues.shape.data.describe('How the sources are read, and the steps.'),
+    today: z.iso.date().describe('The day embargoes were held against.'),
+    pieceBytes: z.number().int().describe('Most bytes of raw rows in a piece, unless a row has more.'),
+    pieceRows: z.number().int().describe('Most rows in a piece.'),
+    rows: contents.describe('What `rows.jsonl` would be.'),
+    ledger: contents.describe('What `ledger.jsonl` would be.'),
+  })
+  .describe('A dataset whose rows are made again from their sources.');
+
+/** One line of `pieces.jsonl`: raw rows that are read together, and what can be known of them only with a look at all rows. */
+export const datasetPiece = z
+  .strictObject({
+    key: sha256Hex.describe('Of the raw rows and their places.'),
+    rows: z.number().int().describe('Raw rows.'),
+    rowBytes: z.number().int().describe('Bytes of its lines in `rows.jsonl`.'),
+    ledgerBytes: z.number().int().describe('Bytes of its lines in `ledger.jsonl`.'),
+    sha256: sha256Hex.describe('Of the former, then the latter.'),
+    decided: z
+      .array(z.string().nullable())
+      .describe(
+        'For reading and each step that looks at all rows, which rows ended there and why: a packed delta in base64. Null for steps that look at one row at a time.',
+      ),
+    ranges: z
+      .array(
+        z.strictObject({
+          source: z.number().int().describe('Number of the source, from 0.'),
+          file: z.string().optional().describe('Its file, where the source has several.'),
+          first: z.number().int().describe('The lowest line.'),
+          last: z.number().int().describe('The highest.'),
+        }),
+      )
+      .describe('Where its rows stand.'),
+  })
+  .describe('A piece of a dataset that is made again.');
+
+export type StreamedDataset = z.infer<typeof streamedDataset>;
+export type DatasetPiece = z.infer<typeof datasetPiece>;
 export type StepAccount = z.infer<typeof stepAccount>;
 export type Fate = (typeof fates)[number];
 export type LedgerEntry = z.infer<typeof ledgerEntry>;

@@ -157,7 +157,10 @@ export const planExecution = z
     engineReason: z.string().describe('Why.'),
     threads: z.union([z.number().int(), z.literal('unknown')]).describe('Threads.'),
     memoryGiB: prediction.describe('Memory the run may take.'),
-    shardsGiB: z.number().nullable().describe('Disk that streamed shards may take; null where all are kept.'),
+    diskGiB: z
+      .number()
+      .nullable()
+      .describe('Disk that the corpus may take, which is then streamed; null where all of it is kept.'),
     packTokens: z.number().int().describe('Tokens computed at once.'),
     packing: z.enum(packings).describe('How rows share packs.'),
     checkpointEvery: z.union([z.number().int(), z.literal('unknown')]).describe('Steps between checkpoints.'),

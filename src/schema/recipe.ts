@@ -363,9 +363,9 @@ export const recipe = z
           'Memory the run may take; what the machine has when absent.',
           { unit: 'GiB', tier: 'expert' },
         ),
-        shardsGiB: field(
+        diskGiB: field(
           z.number().positive().optional(),
-          'Disk that the tokens of training rows may take. With it they are streamed: made while training, a window of steps at a time, and removed after use, with the same result. Absent: all of them are kept.',
+          'Disk that all that is kept of the corpus may take. With it rows and tokens are streamed: made again from their sources while training, a window of steps at a time, and removed after use, with the same result. Absent: all of it is kept.',
           { unit: 'GiB', tier: 'expert' },
         ),
       })

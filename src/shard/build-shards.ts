@@ -21,8 +21,8 @@ export interface BuildShardsRequest {
   readonly packing: Packing;
   /** The account of the dataset: losses there and here share one budget. */
   readonly dataset: Dataset;
-  /** Whole lines of the dataset's `rows.jsonl`, cut at the same places each time. */
-  readonly blocks: () => AsyncIterable<Uint8Array>;
+  /** Whole lines of the dataset's `rows.jsonl`, cut at the same places each time; the first `skip` are left out. */
+  readonly blocks: (skip: number) => AsyncIterable<Uint8Array>;
   /** Each encodes one block at a time; how many there are does not change the result. */
   readonly encoders: readonly EncodeBlock[];
   /** An empty folder, or one that an interrupted build of the same left behind. */

@@ -1,7 +1,8 @@
 import type { EncodeBlock, EncodedBlock } from './encode-block.ts';
 
 interface InOrderRequest {
-  readonly blocks: () => AsyncIterable<Uint8Array>;
+  /** `skip`: so many of the first are left out. */
+  readonly blocks: (skip: number) => AsyncIterable<Uint8Array>;
   readonly encoders: readonly EncodeBlock[];
   readonly signal?: AbortSignal;
 }
@@ -39,10 +40,8 @@ export async function* encodeInOrder(
     signal?.throwIfAborted();
     return { index: given++, block };
   };
-  let seen = 0;
-  for await (const lines of blocks()) {
+  for await (const lines of blocks(skip)) {
     signal?.throwIfAborted();
-    if (seen++ < skip) continue;
     const started = encode(lines);
     // Whoever waits for it is told; until then it is no unhandled failure.
     started.catch(() => undefined);

@@ -6,29 +6,31 @@ import { methodNamed } from '../methods/index.ts';
 import { dayOf, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
 import { dataset as datasetDocument } from '../schema/dataset.ts';
 import type { Plan } from '../schema/plan.ts';
+import type { DatasetRows } from '../store/dataset-rows.ts';
 import { codeVersion } from '../store/made-by.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { readSampleBlocks } from '../store/read-blocks.ts';
 import { shardCode } from '../store/shard-layout.ts';
 import { type Base, baseInput, make, readJson, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildShards } from './build-shards.ts';
 import { encodeBlock } from './encode-block.ts';
 import { type EncodePool, openEncodePool, smallestForThreads } from './encode-pool.ts';
+import { requireWindows } from './stream-shards.ts';
 import { claimWorkFolder, releaseWorkFolder } from './work-folder.ts';
 
 export interface ShardInputs {
   readonly plan: Plan;
   readonly base: Base;
   readonly dataset: Artefact;
+  readonly rows: DatasetRows;
 }
 
 /** Reads the dataset's rows; writes ids, weights and what is computed in which step: `shards/<name>@<n>/`. */
-export async function shardStage(deps: StageDeps, { plan, base, dataset }: ShardInputs): Promise<Artefact> {
+export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }: ShardInputs): Promise<Artefact> {
   const { render, train, data, method, name } = plan.values;
   const { epochs, maxSteps, rowsPerStep, groupByLength, seed } = train;
-  const { packTokens, packing, shardsGiB } = plan.execution;
-  const streamed = shardsGiB !== null;
+  const { packTokens, packing, diskGiB } = plan.execution;
+  const streamed = diskGiB !== null;
   const day = dayOf(deps.clock());
   const options = { folder: base.folder, render, now: noonOf(day) };
   const encoder = await openEncoder(options);
@@ -55,11 +57,9 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
     streamed,
   };
   const inputs = [artefactInput(dataset), baseInput(base)];
-  return make(deps, { kind: 'shards', name, of, inputs }, async (folder) => {
+  const shards = await make(deps, { kind: 'shards', name, of, inputs }, async (folder) => {
     const rules = { layout, render };
-    await using pool = await openPool(dataset.folder, () =>
-      openEncodePool({ encoder: options, ...rules }, threadsOf(plan)),
-    );
+    await using pool = await openPool(rows, () => openEncodePool({ encoder: options, ...rules }, threadsOf(plan)));
     const encodeHere = (lines: Uint8Array) => encodeBlock(lines, { ...rules, encode: encodeDocuments(encoder) });
     // The day counts too: a template may write it into a row.
     const key = fingerprint({
@@ -74,7 +74,7 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
         packTokens,
         packing,
         dataset: datasetDocument.parse(await readJson(join(dataset.folder, 'dataset.json'))),
-        blocks: () => readSampleBlocks(dataset.folder, { signal: deps.signal }),
+        blocks: (skip) => rows.blocks({ skip, signal: deps.signal }),
         encoders: pool?.encoders ?? [encodeHere],
         folder: work,
         tokenizerFingerprint: tokenizer.fingerprint,
@@ -89,16 +89,13 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset }: Shard
     );
     return { splits: built.splits, lost: built.lost.length, truncated: built.truncated, split: built.split };
   });
+  if (diskGiB !== null) await requireWindows({ diskGiB, dataset, shards });
+  return shards;
 }
 
 /** Threads, where the rows are many enough. */
-async function openPool(datasetFolder: string, open: () => EncodePool): Promise<EncodePool | undefined> {
-  let bytes = 0;
-  for await (const block of readSampleBlocks(datasetFolder)) {
-    bytes += block.length;
-    if (bytes > smallestForThreads) return open();
-  }
-  return undefined;
+async function openPool(rows: DatasetRows, open: () => EncodePool): Promise<EncodePool | undefined> {
+  return (await rows.bytes()) > smallestForThreads ? open() : undefined;
 }
 
 interface WorkRequest {

@@ -79,7 +79,7 @@ export async function createSplitWriter(
       const count = documents.length / blockDocumentNumbers;
       if (!streamed && totals.storedTokens + ids.length > maxTokens)
         throw new MartletError('shards-too-large', `the ${split} rows have more than ${maxTokens} tokens`, {
-          hint: 'Stream them: execution.shardsGiB.',
+          hint: 'Stream them: execution.diskGiB.',
         });
       const written = new Uint32Array(count * documentNumbers);
       const before = new Uint32Array(count * promptNumbers);

@@ -3,15 +3,19 @@ import { methodNamed } from '../methods/index.ts';
 import { encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
+import type { DatasetRows } from '../store/dataset-rows.ts';
+import { folderBytes } from '../store/files.ts';
+import { openShards } from '../store/shard-reader.ts';
 import { type Base, readJson, type StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { encodeBlock } from './encode-block.ts';
-import { openWindows, type ShardWindows } from './windows.ts';
+import { openWindows, type ShardWindows, type WindowsDisk, windowStarts } from './windows.ts';
 
 export interface StreamShardsRequest {
   readonly plan: Plan;
   readonly base: Base;
   readonly dataset: Artefact;
+  readonly rows: DatasetRows;
   readonly shards: Artefact;
   /** Where windows stand. */
   readonly folder: string;
@@ -20,20 +24,38 @@ export interface StreamShardsRequest {
 /** The tokens of shards while they are trained on, where they are streamed; undefined where all of them are kept. */
 export async function streamShards(
   { signal }: Pick<StageDeps, 'signal'>,
-  { plan, base, dataset, shards, folder }: StreamShardsRequest,
+  { plan, base, dataset, rows, shards, folder }: StreamShardsRequest,
 ): Promise<ShardWindows | undefined> {
   const { streamed, day } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
-  const { shardsGiB } = plan.execution;
-  if (!streamed || shardsGiB === null) return undefined;
+  const { diskGiB } = plan.execution;
+  if (!streamed || diskGiB === null) return undefined;
   const { render, method } = plan.values;
   const encoder = await openEncoder({ folder: base.folder, render, now: noonOf(day) });
   const rules = { render, layout: methodNamed(method.name).layout, encode: encodeDocuments(encoder) };
   return openWindows({
     shardsFolder: shards.folder,
-    datasetFolder: dataset.folder,
+    rows,
     folder,
     encode: (lines) => encodeBlock(lines, rules),
-    diskBytes: shardsGiB * 2 ** 30,
+    disk: await windowsDisk({ diskGiB, dataset, shards }),
     signal,
   });
+}
+
+interface DiskRequest {
+  readonly diskGiB: number;
+  readonly dataset: Artefact;
+  readonly shards: Artefact;
+}
+
+/** What windows may take beside what dataset and shards do. */
+async function windowsDisk({ diskGiB, dataset, shards }: DiskRequest): Promise<WindowsDisk> {
+  const taken = (await folderBytes(dataset.folder)) + (await folderBytes(shards.folder));
+  return { bytes: diskGiB * 2 ** 30, taken };
+}
+
+/** Told when shards are made, not only when training opens them. @throws MartletError `disk-budget` */
+export async function requireWindows(request: DiskRequest): Promise<void> {
+  using reader = await openShards(request.shards.folder);
+  windowStarts(reader, await windowsDisk(request));
 }

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { Shards } from '../schema/shards.ts';
+import { keptRows } from '../store/dataset-rows.ts';
 import { openShards, type ShardReader } from '../store/shard-reader.ts';
 import { encodeBlock } from './encode-block.ts';
 import { encodeSpelled, planValues, spelled, testShards } from './test-shards.ts';
@@ -42,16 +43,20 @@ async function stored(samples: readonly Sample[], layout: Shards['layout']) {
 
 const windowsOf = ({
   layout = 'sequence',
+  datasetFolder,
+  diskBytes = 2 ** 30,
   ...request
 }: Partial<OpenWindowsRequest> & {
   readonly datasetFolder: string;
   readonly shardsFolder: string;
   readonly layout?: Shards['layout'];
+  readonly diskBytes?: number;
 }) =>
   openWindows({
     folder: join(files.folder(), 'windows'),
     encode: (lines) => encodeBlock(lines, { layout, encode: encodeSpelled, render: values.render }),
-    diskBytes: 2 ** 30,
+    rows: keptRows(datasetFolder),
+    disk: { bytes: diskBytes, taken: 0 },
     ...request,
   });
 
@@ -121,8 +126,8 @@ test('a step that does not fit is refused with what would do', async () => {
   const { datasetFolder, streamed } = await stored(randomRows(6, 30), 'sequence');
   const request = { datasetFolder, shardsFolder: streamed.folder };
   await expect(windowsOf({ ...request, diskBytes: overhead + 100 })).rejects.toMatchObject({
-    code: 'shards-budget',
-    hint: expect.stringMatching(/execution\.shardsGiB to 0\.0003,/),
+    code: 'disk-budget',
+    hint: expect.stringMatching(/execution\.diskGiB to 0\.0003,/),
   });
 });
 

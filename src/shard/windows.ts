@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
 import { formatBytes } from '../core/units.ts';
 import type { Shards } from '../schema/shards.ts';
 import type { StepWindow } from '../spec/train-engine.ts';
+import { type DatasetRows, type LinePlace, rowsChanged } from '../store/dataset-rows.ts';
+import { diskBudget } from '../store/disk-budget.ts';
 import { openShards, type ShardReader } from '../store/shard-reader.ts';
 import { blockDocumentNumbers, type EncodeBlock, type EncodedRows } from './encode-block.ts';
 import { createSplitWriter } from './split-writer.ts';
@@ -13,28 +14,34 @@ export interface ShardWindows extends AsyncDisposable {
   holding(step: number): Promise<StepWindow | undefined>;
 }
 
+export interface WindowsDisk {
+  /** What all that is kept of the corpus may take. */
+  readonly bytes: number;
+  /** What of it stands there already: all windows that stand at once have the rest. */
+  readonly taken: number;
+}
+
 export interface OpenWindowsRequest {
   /** Streamed shards. */
   readonly shardsFolder: string;
-  /** The dataset they were made of. */
-  readonly datasetFolder: string;
+  /** Of the dataset they were made of. */
+  readonly rows: DatasetRows;
   /** Where windows stand; what a killed process left there is removed. */
   readonly folder: string;
   readonly encode: EncodeBlock;
-  /** What all windows that stand at once may take. */
-  readonly diskBytes: number;
+  readonly disk: WindowsDisk;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Tokens of streamed shards, as training comes to them. At most two windows stand at once: the one in use, and the one
  * before it or after it. They hold what the shards would have held, so that their size changes no step.
- * @throws MartletError `shards-budget` when a step alone is too large.
+ * @throws MartletError `disk-budget` when a step alone is too large.
  */
 export async function openWindows(request: OpenWindowsRequest): Promise<ShardWindows> {
   const { folder, signal } = request;
   const reader = await openShards(request.shardsFolder);
-  const starts = windowStarts(reader, request.diskBytes);
+  const starts = windowStarts(reader, request.disk);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   const closing = new AbortController();
@@ -90,32 +97,32 @@ const documentBytes = 7 * 4;
 /** The manifest, and files that are less than a block of the disk. */
 const windowBytes = 2 ** 17;
 
-/** First steps of windows of which two fit. */
-function windowStarts(reader: ShardReader, diskBytes: number): readonly number[] {
-  const room = diskBytes / 2 - windowBytes;
+/** First steps of windows of which two fit. @throws MartletError `disk-budget` */
+export function windowStarts(reader: ShardReader, disk: WindowsDisk): readonly number[] {
+  const room = (disk.bytes - disk.taken) / 2 - windowBytes;
   const starts = [0];
   let taken = 0;
+  let largest = 0;
   for (let step = 0; step < reader.stepCount('train'); step++) {
     let bytes = 4;
     for (const index of reader.stepDocuments('train', step))
       bytes += reader.outline('train', index).tokens * 8 + documentBytes;
-    if (bytes > room)
-      throw new MartletError(
-        'shards-budget',
-        `step ${step + 1} takes ${formatBytes(bytes)}; of ${formatBytes(diskBytes)}, two such windows must fit`,
-        { hint: `Raise execution.shardsGiB to ${gibAbove(2 * (bytes + windowBytes))}, or lower train.rowsPerStep.` },
-      );
+    largest = Math.max(largest, bytes);
     if (taken + bytes > room) {
       starts.push(step);
       taken = 0;
     }
     taken += bytes;
   }
+  if (largest > room)
+    throw diskBudget({
+      needs: `two steps at once take up to ${formatBytes(2 * (largest + windowBytes))} beside ${formatBytes(disk.taken)} that stand there`,
+      bytes: disk.bytes,
+      enough: disk.taken + 2 * (largest + windowBytes),
+      or: 'lower train.rowsPerStep',
+    });
   return starts;
 }
-
-/** Rounded up, so that it is enough. */
-const gibAbove = (bytes: number): number => Math.ceil((bytes / 2 ** 30) * 1e4) / 1e4;
 
 interface MakeWindowRequest extends OpenWindowsRequest {
   readonly reader: ShardReader;
@@ -132,8 +139,7 @@ async function makeWindow(request: MakeWindowRequest): Promise<StepWindow> {
   const plan = planWindow(reader, firstStep, endStep);
   await using train = await createSplitWriter(folder, { split: 'train', layout });
   await using heldout = await createSplitWriter(folder, { split: 'heldout', layout });
-  await using dataset = await open(join(request.datasetFolder, 'rows.jsonl'));
-  for await (const rows of encodedRows(dataset, plan.rows, request)) await train.add(rows, 0);
+  for await (const rows of encodedRows(plan.rows, request)) await train.add(rows, 0);
   const splits: Shards['splits'] = {
     train: await train.finish(() => plan.steps),
     heldout: await heldout.finish(() => []),
@@ -144,9 +150,7 @@ async function makeWindow(request: MakeWindowRequest): Promise<StepWindow> {
 }
 
 /** A row of a window: its line in the dataset, and the tokens of each of its documents. */
-interface WindowRow {
-  readonly start: number;
-  readonly length: number;
+interface WindowRow extends LinePlace {
   readonly documents: readonly number[];
 }
 
@@ -156,16 +160,17 @@ interface WindowPlan {
   readonly steps: readonly (readonly (readonly number[])[])[];
 }
 
-/** The packs stay as they are in the whole schedule; rows are counted anew, in the order they come. */
+/**
+ * The packs stay as they are in the whole schedule; rows are counted anew, in the order of the dataset, so that it is read
+ * from its beginning to its end.
+ */
 function planWindow(reader: ShardReader, firstStep: number, endStep: number): WindowPlan {
-  const rows: { start: number; length: number; documents: number[] }[] = [];
-  const places = new Map<number, number>();
-  const localRow = (row: number): number => {
-    const known = places.get(row);
-    if (known !== undefined) return known;
-    places.set(row, rows.length);
-    return rows.push({ ...reader.lineOf(row), documents: [] }) - 1;
-  };
+  const wanted = new Set<number>();
+  for (let step = firstStep; step < endStep; step++)
+    for (const index of reader.stepDocuments('train', step)) wanted.add(reader.outline('train', index).row);
+  const numbers = Uint32Array.from(wanted).sort();
+  const rows = Array.from(numbers, (row) => ({ ...reader.lineOf(row), documents: [] as readonly number[] }));
+  const places = new Map(Array.from(numbers, (row, place) => [row, place]));
   const rowsOfPack = (pack: Uint32Array): readonly number[] => {
     const documents = new Map<number, number[]>();
     for (const index of pack) {
@@ -173,7 +178,7 @@ function planWindow(reader: ShardReader, firstStep: number, endStep: number): Wi
       documents.set(row, [...(documents.get(row) ?? []), tokens]);
     }
     return Array.from(documents, ([row, tokens]) => {
-      const local = localRow(row);
+      const local = places.get(row) ?? 0;
       const entry = rows[local];
       if (entry) entry.documents = tokens;
       return local;
@@ -185,36 +190,22 @@ function planWindow(reader: ShardReader, firstStep: number, endStep: number): Wi
   return { rows, steps };
 }
 
-/** Small enough that whoever shares the thread hardly waits. */
-const blockBytes = 2 ** 16;
-
 async function* encodedRows(
-  dataset: FileHandle,
-  ...[rows, { encode, signal, datasetFolder }]: [readonly WindowRow[], MakeWindowRequest]
+  wanted: readonly WindowRow[],
+  { encode, signal, rows }: MakeWindowRequest,
 ): AsyncGenerator<EncodedRows> {
-  const encodeUnchanged = (lines: Uint8Array) =>
-    encode(lines).catch((error: unknown) => {
-      throw error instanceof SyntaxError ? changed(datasetFolder, error) : error;
-    });
-  for (let from = 0; from < rows.length; ) {
+  let at = 0;
+  for await (const { bytes, lines } of rows.linesAt(wanted, signal)) {
     signal?.throwIfAborted();
-    let to = from;
-    let bytes = 0;
-    while (to < rows.length && bytes < blockBytes) bytes += (rows[to++]?.length ?? 0) + 1;
-    const wanted = rows.slice(from, to);
-    const lines = Buffer.alloc(bytes, '\n');
-    let at = 0;
-    for (const { start, length } of wanted) {
-      const { bytesRead } = await dataset.read(lines, at, length, start);
-      if (bytesRead !== length) throw changed(datasetFolder);
-      at += length + 1;
-    }
-    const { train } = (await encodeUnchanged(lines)).splits;
-    if (!sameDocuments(train, wanted)) throw changed(datasetFolder);
+    const { splits } = await encode(bytes).catch((error: unknown) => {
+      throw error instanceof SyntaxError ? rowsChanged(error) : error;
+    });
+    if (!sameDocuments(splits.train, wanted.slice(at, at + lines))) throw rowsChanged();
+    at += lines;
     // Where rows come from stands in the shards themselves.
-    yield { ...train, lines: new Uint8Array() };
-    from = to;
+    yield { ...splits.train, lines: new Uint8Array() };
   }
+  if (at !== wanted.length) throw rowsChanged();
 }
 
 function sameDocuments({ rows, documents }: EncodedRows, wanted: readonly WindowRow[]): boolean {
@@ -227,11 +218,4 @@ function sameDocuments({ rows, documents }: EncodedRows, wanted: readonly Window
       return own + shared === count;
     })
   );
-}
-
-function changed(datasetFolder: string, cause?: unknown): MartletError {
-  return new MartletError('dataset-changed', `rows of ${datasetFolder} are not what the shards were made of`, {
-    cause,
-    hint: 'A file was changed. Remove the shards, and build the dataset again.',
-  });
 }

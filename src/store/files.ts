@@ -59,6 +59,12 @@ export async function hashFolder(
   return files;
 }
 
+/** Bytes of all files below a folder. */
+export async function folderBytes(folder: string): Promise<number> {
+  const sizes = (await listFiles(folder)).map(async (file) => (await stat(join(folder, file))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
 /** One fingerprint over a whole folder: the paths and hashes of its files. */
 export async function folderFingerprint(folder: string): Promise<string> {
   return fingerprint(await hashFolder(folder));

@@ -4,14 +4,23 @@ import { join } from 'node:path';
 /** Large enough that handing one over costs nothing beside encoding it, small enough that threads end together. */
 const defaultBlockBytes = 2 ** 20;
 
+export interface ReadBlocksOptions {
+  readonly blockBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** So many of the first are left out. */
+  readonly skip?: number;
+}
+
 /**
  * The rows of a dataset in pieces of whole lines, cut at the same places each time. Each piece has its bytes to itself, so
  * that a thread can be given it without copying.
  */
 export async function* readSampleBlocks(
   datasetFolder: string,
-  { blockBytes = defaultBlockBytes, signal }: { readonly blockBytes?: number; readonly signal?: AbortSignal } = {},
+  options: ReadBlocksOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { blockBytes = defaultBlockBytes, signal, skip = 0 } = options;
+  let seen = 0;
   await using handle = await open(join(datasetFolder, 'rows.jsonl'));
   let block = new Uint8Array(blockBytes);
   let held = 0;
@@ -28,11 +37,11 @@ export async function* readSampleBlocks(
       continue;
     }
     const rest = block.slice(end);
-    yield block.slice(0, end);
+    if (seen++ >= skip) yield block.slice(0, end);
     held = rest.length;
     block = grown(rest, Math.max(blockBytes, rest.length * 2));
   }
-  if (held > 0) yield block.slice(0, held);
+  if (held > 0 && seen >= skip) yield block.slice(0, held);
 }
 
 function grown(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {

@@ -10,7 +10,7 @@ import { readRawRows } from './raw-rows.ts';
  */
 export async function* readSamples(
   datasetFolder: string,
-  { split, signal }: { readonly split?: Sample['split']; readonly signal?: AbortSignal } = {},
+  { split, signal }: { readonly split?: Sample['split']; readonly signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<Sample> {
   const file = join(datasetFolder, 'rows.jsonl');
   for await (const raw of readRawRows(file, { signal })) {

@@ -164,7 +164,7 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
   const document = (index: number): ShardDocument => {
     if (streamed)
       throw new MartletError('shards-streamed', `the tokens of training rows are not kept in ${folder}`, {
-        hint: 'They are made while training. Leave out execution.shardsGiB to keep them.',
+        hint: 'They are made while training. Leave out execution.diskGiB to keep them.',
       });
     const { row, first, length, group, promptFirst, promptTokens } = entry(index);
     const own = {

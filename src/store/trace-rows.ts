@@ -4,6 +4,7 @@ import { MartletError } from '../core/error.ts';
 import { textRowKinds } from '../schema/recipe.ts';
 import { message, provenance } from '../schema/sample.ts';
 import { shardRow } from '../schema/shards.ts';
+import type { DatasetRows } from './dataset-rows.ts';
 import { hasCode, readJsonLines } from './files.ts';
 import { reopenPart } from './rows/open-parts.ts';
 import { fileKind } from './rows/read-rows.ts';
@@ -41,7 +42,7 @@ interface RowPlace {
   readonly origin: RowOrigin | undefined;
 }
 
-export interface DatasetRows {
+export interface CheckedRows {
   readonly byId: ReadonlyMap<string, RowPlace>;
   /** `file:line` of rows that do not stand in their source any more. */
   readonly changed: ReadonlySet<string>;
@@ -60,23 +61,48 @@ const datasetRow = z.object({
   extra: z.object({ origin: rowOrigin.optional().catch(undefined) }).optional(),
 });
 
-/** Reads the rows of a dataset and looks up each one in the source file it came from. Memory: a few hundred bytes a row. */
-export async function checkDatasetRows(folder: string): Promise<DatasetRows> {
+export interface CheckRowsOptions {
+  /** Makes the rows of a dataset again; undefined for one that keeps them. */
+  readonly madeRows?: ((folder: string) => DatasetRows | undefined) | undefined;
+  /** Only rows with these ids; all when absent. */
+  readonly ids?: ReadonlySet<string> | undefined;
+}
+
+/**
+ * Reads the rows of a dataset and looks up each one in the source file it came from. Rows that are made again are so
+ * looked up by being made: each piece is held against its hash. Memory: a few hundred bytes a row.
+ */
+export async function checkDatasetRows(folder: string, options: CheckRowsOptions = {}): Promise<CheckedRows> {
+  const { madeRows, ids } = options;
   const byId = new Map<string, RowPlace>();
   const wanted = new Map<string, Map<number, RowPlace[]>>();
   const problems: string[] = [];
-  await eachLine(join(folder, 'rows.jsonl'), problems, (value, line) => {
+  const add = (value: unknown, line: number): RowPlace | undefined => {
     const row = datasetRow.safeParse(value).data;
-    if (row === undefined) {
-      problems.push(`rows.jsonl:${line} is no row`);
-      return;
-    }
+    if (row === undefined) problems.push(`rows.jsonl:${line} is no row`);
+    if (row === undefined || ids?.has(row.id) === false) return undefined;
     const { file, line: sourceLine, sha256 } = row.provenance;
     const place = { file, line: sourceLine, sha256, preview: previewOf(row.messages), origin: row.extra?.origin };
     byId.set(row.id, place);
-    const lines = wanted.get(file) ?? new Map<number, RowPlace[]>();
-    wanted.set(file, lines);
-    lines.set(sourceLine, [...(lines.get(sourceLine) ?? []), place]);
+    return place;
+  };
+  const made = madeRows?.(folder);
+  if (made) {
+    let line = 0;
+    try {
+      for await (const sample of made.samples()) add(sample, ++line);
+    } catch (error) {
+      if (!MartletError.is(error)) throw error;
+      problems.push([error.message, error.hint].filter(Boolean).join('. '));
+    }
+    return { byId, changed: new Set(), problems };
+  }
+  await eachLine(join(folder, 'rows.jsonl'), problems, (value, line) => {
+    const place = add(value, line);
+    if (!place) return;
+    const lines = wanted.get(place.file) ?? new Map<number, RowPlace[]>();
+    wanted.set(place.file, lines);
+    lines.set(place.line, [...(lines.get(place.line) ?? []), place]);
   });
   const changed = new Set<string>();
   for (const [file, lines] of wanted) {
@@ -114,7 +140,7 @@ async function missingRows(file: string, lines: ReadonlyMap<number, RowPlace[]>)
 /** Holds the rows of the training shards against the dataset's: same id, same source line, same hash. */
 export async function checkShardRows(request: {
   readonly folder: string;
-  readonly dataset: DatasetRows;
+  readonly dataset: CheckedRows;
   readonly shown: number;
 }): Promise<{ readonly rows: readonly TracedRow[]; readonly count: number; readonly problems: readonly string[] }> {
   const { folder, dataset, shown } = request;

@@ -8,7 +8,7 @@ import { openShards } from './shard-reader.ts';
 import { rowsOfStep } from './shard-steps.ts';
 import { readJson } from './stage.ts';
 import type { Artefact, Store } from './store.ts';
-import { checkDatasetRows, type TracedRow } from './trace-rows.ts';
+import { type CheckRowsOptions, checkDatasetRows, type TracedRow } from './trace-rows.ts';
 
 /** A row of a step, and where in the step it was computed. */
 export interface StepRow extends Omit<TracedRow, 'steps'> {
@@ -34,14 +34,17 @@ export interface TracedStep {
   readonly problems: readonly string[];
 }
 
+export interface TraceStepRequest extends Pick<CheckRowsOptions, 'madeRows'> {
+  readonly run: string;
+  /** Counted from 1. */
+  readonly step: number;
+}
+
 /**
  * The rows that one step of a run was computed from, each looked up in its source, and what the run noted of the step.
  * @throws MartletError `artefact-missing`, `step-missing`
  */
-export async function traceStep(
-  store: Store,
-  { run: address, step }: { readonly run: string; readonly step: number },
-): Promise<TracedStep> {
+export async function traceStep(store: Store, { run: address, step, madeRows }: TraceStepRequest): Promise<TracedStep> {
   const run = await store.open('run', address);
   const { shards: shardsAddress } = runDocument.parse(await readJson(join(run.folder, 'run.json')));
   const shards = await store.open('shards', shardsAddress);
@@ -56,9 +59,11 @@ export async function traceStep(
   for (const artefact of [run, shards, dataset])
     for (const problem of await store.verify(artefact))
       problems.push(`${artefactSubject(artefact.kind, artefact.address)}/${problem}`);
-  const { byId, changed, problems: rowProblems } = await checkDatasetRows(dataset.folder);
+  const inStep = rowsOfStep(reader, step - 1);
+  const ids = new Set(inStep.map(({ documentIndex }) => reader.rowOf('train', documentIndex).id));
+  const { byId, changed, problems: rowProblems } = await checkDatasetRows(dataset.folder, { madeRows, ids });
   problems.push(...rowProblems);
-  const rows = rowsOfStep(reader, step - 1).map(({ documentIndex, pack, documents }): StepRow => {
+  const rows = inStep.map(({ documentIndex, pack, documents }): StepRow => {
     const { id, file, line, sha256, cutTokens = 0 } = reader.rowOf('train', documentIndex);
     const known = byId.get(id);
     const ok =

@@ -14,7 +14,13 @@ import { reopenPart } from './rows/open-parts.ts';
 import type { Artefact, Store } from './store.ts';
 import { verifyBase } from './trace-base.ts';
 import { checkDocuments } from './trace-documents.ts';
-import { checkDatasetRows, checkShardRows, type DatasetRows, type TracedRow } from './trace-rows.ts';
+import {
+  type CheckedRows,
+  type CheckRowsOptions,
+  checkDatasetRows,
+  checkShardRows,
+  type TracedRow,
+} from './trace-rows.ts';
 
 export type HopKind = 'answer' | 'judgement' | ArtefactKind | 'base' | 'file' | 'query' | 'plugin' | 'audit';
 
@@ -46,6 +52,8 @@ export interface Trace {
 export interface TraceOptions {
   /** How many rows to show. Every row is checked whatever this is. 5 when absent. */
   readonly rows?: number;
+  /** For datasets that do not keep their rows. */
+  readonly madeRows?: CheckRowsOptions['madeRows'];
 }
 
 interface OpenHop {
@@ -66,7 +74,8 @@ interface Walk {
   readonly recorded: ReadonlyMap<string, Json>;
   /** Folders of base models, by the fingerprint a document gives them. */
   readonly bases: Map<string, string>;
-  readonly datasets: Map<string, DatasetRows>;
+  readonly datasets: Map<string, CheckedRows>;
+  readonly madeRows: CheckRowsOptions['madeRows'];
   readonly shownRows: number;
   rows: readonly TracedRow[];
   rowCount: number;
@@ -96,6 +105,7 @@ export async function traceAnswer(store: Store, answerId: string, options: Trace
     recorded,
     bases: new Map(),
     datasets: new Map(),
+    madeRows: options.madeRows,
     shownRows: options.rows ?? 5,
     rows: [],
     rowCount: 0,
@@ -212,7 +222,7 @@ async function visitArtefact(walk: Walk, visit: Visit): Promise<void> {
   for (const input of found.follow) await visitInput(walk, { input, parent: index });
   for (const base of found.bases) await visitBase(walk, { ...base, parent: index });
   if (kind === 'dataset') {
-    const rows = await checkDatasetRows(artefact.folder);
+    const rows = await checkDatasetRows(artefact.folder, { madeRows: walk.madeRows });
     walk.datasets.set(address, rows);
     hop.problems.push(...rows.problems.map((problem) => `${subject}/${problem}`));
     hop.facts.rows = rows.byId.size;

@@ -7,8 +7,8 @@ import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
 import type { StartOptions, TrainEngine } from '../spec/train-engine.ts';
+import type { DatasetRows } from '../store/dataset-rows.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { readSamples } from '../store/read-samples.ts';
 import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { newestCheckpoint } from './checkpoints.ts';
@@ -18,7 +18,8 @@ export interface TrainInputs {
   readonly plan: Plan;
   readonly base: Base;
   readonly planned: Artefact;
-  readonly dataset: Artefact;
+  /** Of the dataset. */
+  readonly rows: DatasetRows;
   readonly shards: Artefact;
   /** Opens the windows of streamed shards in a folder; undefined where all tokens are kept. */
   readonly stream: (folder: string) => Promise<StepWindows | undefined>;
@@ -37,7 +38,7 @@ const windowsFolder = '.windows';
  */
 export async function trainStage(
   deps: StageDeps,
-  { plan, base, planned, dataset, shards, stream, servedPrompts }: TrainInputs,
+  { plan, base, planned, rows, shards, stream, servedPrompts }: TrainInputs,
 ): Promise<Artefact> {
   const { name } = plan.values;
   const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
@@ -53,7 +54,7 @@ export async function trainStage(
   // A full checkpoint that is gone on from holds every weight itself: the base beside it would only take its memory twice.
   const readsBase = plan.values.adapter.kind !== 'full';
   await using engine = startNow(deps.engine, { threads, ...(readsBase && { baseFolder: base.folder }) });
-  await checkTokens(deps, { plan, base, dataset, servedPrompts });
+  await checkTokens(deps, { plan, base, rows, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
     schema: 'run/1',
@@ -115,13 +116,13 @@ function startNow(engine: TrainEngine, options: StartOptions): TrainEngine & Asy
 /** The gate before the first step, on rows drawn from the dataset. */
 async function checkTokens(
   deps: StageDeps,
-  { plan, base, dataset, servedPrompts }: Pick<TrainInputs, 'plan' | 'base' | 'dataset' | 'servedPrompts'>,
+  { plan, base, rows, servedPrompts }: Pick<TrainInputs, 'plan' | 'base' | 'rows' | 'servedPrompts'>,
 ) {
   const { checkRows } = plan.execution;
   if (checkRows === 0) return;
   const { render, train: values } = plan.values;
   const encoder = await openEncoder({ folder: base.folder, render, now: deps.clock() });
-  const trained = readSamples(dataset.folder, { split: 'train', signal: deps.signal });
+  const trained = rows.samples({ split: 'train', signal: deps.signal });
   const samples = await drawRows(trained, checkRows, values.seed);
   const engines = [servedPrompts(encoder)];
   const report = await runGate({ encoder, samples, engines, trainedOnly: true, signal: deps.signal });

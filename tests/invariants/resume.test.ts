@@ -44,7 +44,7 @@ test('streamed in small windows and killed at random moments, it ends with the b
     ways: ['kill', 'kill-engine', 'kill-both', 'interrupt'],
     withinMs: 0.6 * courseMs(undisturbed),
     // Windows of three steps: two of them, and what each takes beside its tokens.
-    flags: ['--set', 'execution.shardsGiB=0.00026'],
+    flags: ['--set', 'execution.diskGiB=0.00032'],
   });
   expect(ended).toBeGreaterThan(0);
   expect((await stat(join(store, 'shards/tiny@1/train.ids.u32'))).size).toBe(0);

@@ -9,7 +9,7 @@ const rounds = 30;
 
 test.each([
   ['kept', []],
-  ['streamed', ['--set', 'execution.shardsGiB=1']],
+  ['streamed', ['--set', 'execution.diskGiB=1']],
 ] as const)('shards that are %s, killed at random moments again and again, are the same bytes', async (_, flags) => {
   const scratch = await mkdtemp(join(tmpdir(), 'martlet-shards-'));
   try {

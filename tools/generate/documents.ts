@@ -23,6 +23,8 @@ export const documents: readonly DocumentRow[] = [
   stored('dataset', '`datasets/<name>@<n>/dataset.json`', schemas.dataset),
   stored('sample', 'lines of `datasets/<name>@<n>/rows.jsonl`', schemas.sample),
   stored('ledger-entry', 'lines of `datasets/<name>@<n>/ledger.jsonl`', schemas.ledgerEntry),
+  stored('streamed-dataset', '`datasets/<name>@<n>/streamed.json`', schemas.streamedDataset),
+  stored('dataset-piece', 'lines of `datasets/<name>@<n>/pieces.jsonl`', schemas.datasetPiece),
   stored('shards', '`shards/<name>@<n>/shards.json`', schemas.shards),
   stored('shard-row', 'lines of `shards/<name>@<n>/<split>.rows.jsonl`', schemas.shardRow),
   stored('run', '`runs/<name>@<n>/run.json`', schemas.run),

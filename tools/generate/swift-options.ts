@@ -243,8 +243,8 @@ export const swiftOptions: readonly SwiftOption[] = [
   {
     part: 'from rows to batches',
     theirs: '`--streaming`, with `--max_steps` and a shuffle buffer',
-    ours: '`execution.shardsGiB`: shards within so much disk. Rows are counted and shuffled as ever, so that neither `train.maxSteps` nor a buffer is needed, and the result is the same.',
-    recipe: 'execution: { shardsGiB: 1 }',
+    ours: '`execution.diskGiB`: shards within so much disk. Rows are counted and shuffled as ever, so that neither `train.maxSteps` nor a buffer is needed, and the result is the same.',
+    recipe: 'execution: { diskGiB: 1 }',
     test: test('src/shard/windows.test.ts', 'are the packs that would have been stored'),
   },
   {

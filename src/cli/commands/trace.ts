@@ -25,13 +25,18 @@ export const command: CommandModule = {
       .option('--json', 'print the trace as JSON')
       .action(async (answer: string, { rows, step, json }: TraceFlags) => {
         const store = await openStore({ root: storeRoot(context), clock: context.now, who: '' });
+        const [{ madeRows }, { sourceReading }] = await Promise.all([
+          import('../../pipeline.ts'),
+          import('../source-reading.ts'),
+        ]);
+        const made = { madeRows: (folder: string) => madeRows(folder, sourceReading(context)) };
         if (step !== undefined) {
-          const traced = await traceStep(store, { run: answer, step });
+          const traced = await traceStep(store, { run: answer, step, ...made });
           context.out(json ? `${JSON.stringify(traced)}\n` : formatStep(traced, context));
           if (traced.problems.length > 0) context.setExitCode(1);
           return;
         }
-        const traced = await traceAnswer(store, answer, { rows });
+        const traced = await traceAnswer(store, answer, { rows, ...made });
         context.out(
           json ? `${JSON.stringify({ ...traced, traceComplete: traced.complete })}\n` : formatTrace(traced, context),
         );

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Drop } from '../steps/step.ts';
 
 /** What one step did to the rows of one batch, by index in the batch, rising. Rows it left alone are not in it. */
@@ -40,6 +40,19 @@ export function decodeDelta(bytes: Buffer): Delta | undefined {
     rows: JSON.parse(body.subarray(0, rowsLength).toString()) as readonly DeltaRow[],
     samples: body.subarray(rowsLength),
   };
+}
+
+/** A delta in as little room as it takes: about a dozen bytes for each row that ended. */
+export function packDelta(delta: Delta): Buffer {
+  return delta.rows.length === 0 ? Buffer.alloc(0) : deflateRawSync(encodeDelta(delta));
+}
+
+/** @throws for bytes that are not whole */
+export function unpackDelta(bytes: Uint8Array): Delta {
+  if (bytes.length === 0) return emptyDelta;
+  const delta = decodeDelta(inflateRawSync(bytes));
+  if (!delta) throw new RangeError('what was packed is damaged');
+  return delta;
 }
 
 /** The changed rows of a delta, as their lines, by index in the batch. */

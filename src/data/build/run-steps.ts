@@ -1,16 +1,17 @@
 import { createHash, hash } from 'node:crypto';
 import { fingerprint } from '../../core/fingerprint.ts';
 import type { ReadSourcesRequest } from '../read-sources.ts';
-import { type RowAccounts, rowAccounts } from '../row-accounts.ts';
+import { rowAccounts } from '../row-accounts.ts';
 import { sourceRows } from '../source-rows.ts';
 import type { OpenedSource } from '../sources.ts';
 import { codeFingerprint, type OpenedStep, openSteps, stepKeys } from '../steps/open-steps.ts';
 import type { WholeVerdict } from '../steps/step.ts';
 import { batchesOf } from './batches.ts';
 import { type Cache, openCache } from './cache.ts';
-import { type Delta, type DeltaRow, decodeDelta, encodeDelta } from './delta-file.ts';
-import { wholeRows } from './whole-rows.ts';
-import { type JobResult, plainSource, type StepRun } from './work.ts';
+import { accountsDelta, type DropsRequest, dropsByBatch, liveNumbers } from './decide.ts';
+import { type Delta, decodeDelta, encodeDelta } from './delta-file.ts';
+import { cachedRows } from './whole-rows.ts';
+import { plainSource, type StepRun } from './work.ts';
 import { openWorkerPool, type WorkerPool } from './worker-pool.ts';
 import { holdYoungMemory } from './young-memory.ts';
 
@@ -84,7 +85,7 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
     const { run, chain, deltas } = planRun({ segment: segments[0], keys, steps, chain: batch.key });
     const rowSources = Uint16Array.from(batch.rows, ({ source }) => source);
     const rowFiles = batch.rows.map(({ raw }) => raw.file);
-    const job = pool.run({ kind: 'read', rows: batch.rows, part, run }, workers > 0 ? batch.memory : []);
+    const job = pool.run({ kind: 'read', rows: batch.rows, part, run }, pool.isApart ? batch.memory : []);
     job.catch(() => undefined);
     settled = settled.then(async () => {
       const { rows, dropped, read } = await job;
@@ -168,33 +169,6 @@ function planRun({ segment, steps, keys, chain: from }: PlanRunRequest) {
 
 const link = (chain: string, next: string): string => hash('sha256', `${chain} ${next}`);
 
-interface AccountsDeltaRequest {
-  readonly accounts: RowAccounts;
-  readonly read: NonNullable<JobResult['read']>;
-  readonly rowSources: Uint16Array;
-  readonly rowFiles: readonly (string | undefined)[];
-  /** Filled in. */
-  readonly dead: Uint8Array;
-}
-
-/** What rows end for because of others, as soon as those before them are known. */
-function accountsDelta({ accounts, read, rowSources, rowFiles, dead }: AccountsDeltaRequest): Delta {
-  const rows: DeltaRow[] = [];
-  const { kept, filtered, ids, lines } = read;
-  for (let row = 0; row < kept.length; row++) {
-    const end = accounts.endOf(rowSources[row] ?? 0, {
-      isKept: kept[row] === 1,
-      isFiltered: filtered[row] === 1,
-      id: ids.subarray(row * 32, row * 32 + 32),
-      line: lines[row] ?? 0,
-      file: rowFiles[row],
-    });
-    if (end) rows.push({ row, drop: { ...end, code: end.fate } });
-    if (end || kept[row] === 0) dead[row] = 1;
-  }
-  return { rows, samples: Buffer.alloc(0) };
-}
-
 /** Under its content, so that equal decisions lead to equal names. */
 async function saveDelta(cache: Cache, ...[prefix, delta]: [prefix: string, delta: Delta]): Promise<string> {
   const bytes = encodeDelta(delta);
@@ -261,7 +235,7 @@ async function runWhole({
   const live = liveNumbers(batches);
   const verdict: WholeVerdict = known
     ? { drops: [] }
-    : step.decide(await wholeRows({ cache, batches, live, sources, width: step.featureBytes }));
+    : step.decide(await cachedRows({ cache, batches, live, sources, width: step.featureBytes }));
   const names = known ?? (await saveDrops({ cache, batches, live, verdict, key }));
   for (const [index, batch] of batches.entries()) {
     const name = names[index] ?? '';
@@ -297,19 +271,6 @@ async function markDead(cache: Cache, ...[batch, name]: [BatchState, string]): P
   for (const { row, drop } of delta?.rows ?? []) if (drop) batch.dead[row] = 1;
 }
 
-/** The numbers, among all rows, of those that are still there. */
-function liveNumbers(batches: readonly BatchState[]): Uint32Array {
-  const count = batches.reduce((sum, { dead }) => sum + dead.length - dead.reduce((ended, one) => ended + one, 0), 0);
-  const live = new Uint32Array(count);
-  let at = 0;
-  let start = 0;
-  for (const { dead } of batches) {
-    for (let row = 0; row < dead.length; row++) if (dead[row] === 0) live[at++] = start + row;
-    start += dead.length;
-  }
-  return live;
-}
-
 /** The numbers of `order` that are among `live`, in their order. */
 function stillThere(order: Uint32Array, live: Uint32Array): Uint32Array {
   const isLive = new Uint8Array(order.reduce((most, number) => Math.max(most, number + 1), 0));
@@ -317,32 +278,15 @@ function stillThere(order: Uint32Array, live: Uint32Array): Uint32Array {
   return order.filter((number) => isLive[number] === 1);
 }
 
-interface SaveDropsRequest {
+interface SaveDropsRequest extends DropsRequest {
   readonly cache: Cache;
-  readonly batches: readonly BatchState[];
-  readonly live: Uint32Array;
-  readonly verdict: WholeVerdict;
   readonly key: string;
 }
 
 /** The drops of a whole step, batch by batch; gives the names of their deltas. */
 async function saveDrops({ cache, batches, live, verdict, key }: SaveDropsRequest): Promise<readonly string[]> {
-  const drops = verdict.drops[Symbol.iterator]();
-  let next = drops.next();
-  let start = 0;
   const names: string[] = [];
-  for (const batch of batches) {
-    const rows: DeltaRow[] = [];
-    const end = start + batch.rows;
-    for (; !next.done; next = drops.next()) {
-      const [row, drop] = next.value;
-      const number = live[row] ?? 0;
-      if (number >= end) break;
-      rows.push({ row: number - start, drop });
-      batch.dead[number - start] = 1;
-    }
+  for (const rows of dropsByBatch({ batches, live, verdict }))
     names.push(await saveDelta(cache, key, { rows, samples: Buffer.alloc(0) }));
-    start = end;
-  }
   return names;
 }

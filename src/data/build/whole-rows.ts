@@ -8,50 +8,76 @@ import type { Cache } from './cache.ts';
 import { decodePart, lineOf, type Part, parseLine } from './part-file.ts';
 import type { BatchState } from './run-steps.ts';
 
-interface WholeRowsRequest {
+export interface WholeRowsRequest {
+  /** For each batch the index of each row's source. */
+  readonly sources: readonly Uint16Array[];
+  /** Numbers, among all rows, of those that reach the step. */
+  readonly live: Uint32Array;
+  readonly addresses: readonly string[];
+  /** Where row `index` of a batch stands; `number`: among all rows. */
+  readonly place: (at: { readonly batch: number; readonly index: number; readonly number: number }) => string;
+  /** Of a batch, `width` bytes a row. */
+  readonly feature: (batch: number) => Uint8Array;
+  readonly width: number;
+}
+
+/** The rows a step looks at together. */
+export function wholeRows({ sources, live, addresses, place, feature, width }: WholeRowsRequest): WholeRows {
+  const starts = new Float64Array(sources.length);
+  for (let i = 1; i < sources.length; i++) starts[i] = (starts[i - 1] ?? 0) + (sources[i - 1]?.length ?? 0);
+  let batch = 0;
+  let index = 0;
+  let number = 0;
+  /** Sets the batch of a row and its place there; rows are mostly asked for in order. */
+  const find = (row: number): void => {
+    number = live[row] ?? 0;
+    while (number < (starts[batch] ?? 0)) batch--;
+    while (batch + 1 < starts.length && number >= (starts[batch + 1] ?? 0)) batch++;
+    index = number - (starts[batch] ?? 0);
+  };
+  return {
+    count: live.length,
+    source(row) {
+      find(row);
+      return addresses[sources[batch]?.[index] ?? 0] ?? '';
+    },
+    place(row) {
+      find(row);
+      return place({ batch, index, number });
+    },
+    feature(row) {
+      find(row);
+      return feature(batch).subarray(index * width, (index + 1) * width);
+    },
+  };
+}
+
+interface CachedRowsRequest {
   readonly cache: Cache;
   readonly batches: readonly BatchState[];
-  /** Numbers, among all rows, of those that reach the step. */
   readonly live: Uint32Array;
   readonly sources: readonly OpenedSource[];
   readonly width: number;
 }
 
-/** The rows a step looks at together. Memory: their features (`width` bytes a row) and one batch. */
-export async function wholeRows({ cache, batches, live, sources, width }: WholeRowsRequest): Promise<WholeRows> {
-  const starts = new Float64Array(batches.length);
-  for (let i = 1; i < batches.length; i++) starts[i] = (starts[i - 1] ?? 0) + (batches[i - 1]?.rows ?? 0);
+/** Out of the cache. Memory: their features (`width` bytes a row) and one batch. */
+export async function cachedRows({ cache, batches, live, sources, width }: CachedRowsRequest): Promise<WholeRows> {
   const features: Buffer[] = [];
   if (width > 0) for (const { feature } of batches) features.push((await cache.read(feature ?? '')) ?? gone(feature));
-
-  let at = 0;
-  let index = 0;
-  /** Sets `at` to the batch of a row and `index` to its place there; rows are mostly asked for in order. */
-  const find = (row: number): void => {
-    const number = live[row] ?? 0;
-    while (number < (starts[at] ?? 0)) at--;
-    while (at + 1 < starts.length && number >= (starts[at + 1] ?? 0)) at++;
-    index = number - (starts[at] ?? 0);
-  };
   let held: { readonly name: string; readonly part: Part } | undefined;
-  return {
-    count: live.length,
-    source(row) {
-      find(row);
-      return sources[batches[at]?.sources[index] ?? 0]?.values.from ?? '';
-    },
-    place(row) {
-      find(row);
-      const name = batches[at]?.part ?? '';
+  return wholeRows({
+    sources: batches.map((batch) => batch.sources),
+    live,
+    addresses: sources.map(({ values }) => values.from),
+    place({ batch, index }) {
+      const name = batches[batch]?.part ?? '';
       if (held?.name !== name) held = { name, part: decodePart(readFileSync(join(cache.folder, name))) ?? gone(name) };
       const entry = parseLine<LedgerEntry>(lineOf(held.part.ledger, held.part.ledgerEnds, index));
       return `${entry.file ?? entry.source}:${entry.line}`;
     },
-    feature(row) {
-      find(row);
-      return features[at]?.subarray(index * width, (index + 1) * width) ?? gone(null);
-    },
-  };
+    feature: (batch) => features[batch] ?? gone(null),
+    width,
+  });
 }
 
 function gone(what: string | null): never {

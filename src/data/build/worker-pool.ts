@@ -7,6 +7,8 @@ import { type Job, type JobResult, openWork, type WorkSettings } from './work.ts
 export interface WorkerPool extends AsyncDisposable {
   /** Jobs that keep everyone busy. */
   readonly width: number;
+  /** Whether jobs are done in threads of their own, to which memory can be handed. */
+  readonly isApart: boolean;
   run(job: Job, memory?: readonly ArrayBuffer[]): Promise<JobResult>;
 }
 
@@ -14,7 +16,7 @@ export interface WorkerPool extends AsyncDisposable {
 export async function openWorkerPool(settings: WorkSettings, workers: number): Promise<WorkerPool> {
   if (workers === 0) {
     const work = await openWork(settings);
-    return { width: 1, run: work, [Symbol.asyncDispose]: async () => undefined };
+    return { width: 1, isApart: false, run: work, [Symbol.asyncDispose]: async () => undefined };
   }
   interface Waiting {
     readonly job: Job;
@@ -75,6 +77,7 @@ export async function openWorkerPool(settings: WorkSettings, workers: number): P
   };
   return {
     width: workers,
+    isApart: true,
     run: (job, memory = []) =>
       new Promise((resolve, reject) => {
         queue.push({ job, memory, resolve, reject });

@@ -1,0 +1,203 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
+import { type DatasetPiece, datasetPiece, type LedgerEntry, streamedDataset } from '../schema/dataset.ts';
+import type { Sample } from '../schema/sample.ts';
+import { type DatasetRows, gathered, keptRows, type LinePlace } from '../store/dataset-rows.ts';
+import { readJsonLines } from '../store/files.ts';
+import { readRawRows } from '../store/raw-rows.ts';
+import { batchesOf } from './build/batches.ts';
+import { openAccounts } from './build/dataset-accounts.ts';
+import { deriveBatches } from './build/derive-batches.ts';
+import { linesOf, piecesFile, streamedFile } from './build/stream-dataset.ts';
+import { plainSource } from './build/work.ts';
+import { openWorkerPool } from './build/worker-pool.ts';
+import { sourceRows } from './source-rows.ts';
+import { type OpenSourcesRequest, openSources } from './sources.ts';
+import { openSteps } from './steps/open-steps.ts';
+
+/** What reading sources needs beside what a dataset says. */
+export type SourceAccess = Pick<OpenSourcesRequest, 'resolveFeedback' | 'fetchDataset' | 'signal'>;
+
+/** The rows of a dataset: as they stand in its folder or, where they are not kept, made again from their sources. */
+export function datasetRows(folder: string, access: SourceAccess): DatasetRows {
+  return madeRows(folder, access) ?? keptRows(folder);
+}
+
+/** Undefined for a dataset that keeps its rows. */
+export function madeRows(folder: string, access: SourceAccess): DatasetRows | undefined {
+  return isStreamed(folder) ? derivedRows(folder, access) : undefined;
+}
+
+export const isStreamed = (folder: string): boolean => existsSync(join(folder, streamedFile));
+
+/** The ledger of a dataset, kept or not; `line`: where it is not, only pieces with rows at this line of a file. */
+export async function* ledgerOf(
+  folder: string,
+  ...[access, line]: [access: SourceAccess, line?: number]
+): AsyncGenerator<LedgerEntry> {
+  if (!isStreamed(folder)) {
+    yield* readLedger(folder);
+    return;
+  }
+  for await (const { ledger } of derivedPieces(folder, access, (piece) => mayHold(piece, line)))
+    for (const text of linesIn(ledger)) yield JSON.parse(text.toString()) as LedgerEntry;
+}
+
+const mayHold = ({ ranges }: DatasetPiece, line: number | undefined): boolean =>
+  line === undefined || ranges.some(({ first, last }) => first <= line && line <= last);
+
+function derivedRows(folder: string, access: SourceAccess): DatasetRows {
+  const pieces = () => readPieces(folder);
+  return {
+    bytes: async () => (await readStreamed(folder)).rows.bytes,
+    async *blocks({ signal = access.signal, skip = 0 } = {}) {
+      let seen = 0;
+      // Asked for each piece in their order.
+      const wanted = ({ rowBytes }: DatasetPiece): boolean => rowBytes > 0 && seen++ >= skip;
+      for await (const { rows } of derivedPieces(folder, { ...access, signal }, wanted)) yield new Uint8Array(rows);
+    },
+    async *linesAt(places, signal = access.signal) {
+      const within = placesByPiece(places, await pieces());
+      const wanted = (_: DatasetPiece, index: number): boolean => within.has(index);
+      for await (const { index, rows } of derivedPieces(folder, { ...access, signal }, wanted)) {
+        const { start, places: inside } = within.get(index) ?? { start: 0, places: [] };
+        const line = (place: LinePlace) => rows.subarray(place.start - start, place.start - start + place.length + 1);
+        for (const together of gathered(inside))
+          yield { bytes: Buffer.concat(together.map(line)), lines: together.length };
+      }
+    },
+    async *samples({ split, line, signal = access.signal } = {}) {
+      const wanted = (piece: DatasetPiece): boolean => piece.rowBytes > 0 && mayHold(piece, line);
+      for await (const { rows } of derivedPieces(folder, { ...access, signal }, wanted))
+        for (const text of linesIn(rows)) {
+          const sample = JSON.parse(text.toString()) as Sample;
+          if (split === undefined || sample.split === split) yield sample;
+        }
+    },
+  };
+}
+
+interface DerivedPiece {
+  readonly index: number;
+  /** Lines of `rows.jsonl`. */
+  readonly rows: Buffer;
+  /** Lines of `ledger.jsonl`. */
+  readonly ledger: Buffer;
+}
+
+/**
+ * Reads the sources again and gives the lines of the pieces that are wanted, each held against the hash of what it was.
+ * Memory: a few pieces, and what `pieces.jsonl` holds. Disk: none.
+ * @throws MartletError `source-changed`
+ */
+async function* derivedPieces(
+  folder: string,
+  ...[access, isWanted]: [SourceAccess, (piece: DatasetPiece, index: number) => boolean]
+): AsyncGenerator<DerivedPiece> {
+  const { values, today, pieceBytes, pieceRows } = await readStreamed(folder);
+  const pieces = await readPieces(folder);
+  const wanted = pieces.map(isWanted);
+  const last = wanted.lastIndexOf(true);
+  if (last === -1) return;
+  const sources = await openSources({ ...access, values });
+  const names = ['read', ...(await openSteps(values.steps)).map(({ name }) => name)];
+  const settings = {
+    cacheFolder: '',
+    request: { values, today },
+    sources: sources.map(plainSource),
+    steps: values.steps,
+  };
+  // One thread beside this one: whoever wants the rows has work for the others.
+  const bytes = pieces.reduce((sum, { rowBytes }, index) => sum + (wanted[index] ? rowBytes : 0), 0);
+  await using pool = await openWorkerPool(settings, bytes < bytesWorthThread ? 0 : 1);
+  const batches = until(
+    batchesOf(sourceRows(sources, { values, signal: access.signal }), sources, {
+      ...{ bytes: pieceBytes, rows: pieceRows, context: '' },
+      wanted: (index) => wanted[index] ?? false,
+    }),
+    last,
+  );
+  const decided = (index: number) =>
+    (pieces[index]?.decided ?? []).map((text) => (text === null ? null : Buffer.from(text, 'base64')));
+  let given = 0;
+  for await (const batch of deriveBatches({ batches, pool, decided, signal: access.signal })) {
+    const piece = pieces[batch.index];
+    if (piece?.key !== batch.key) throw changed(folder);
+    const accounts = openAccounts(names);
+    const lines = await linesOf(batch, { piece: { decided: decided(batch.index) }, names, accounts });
+    if (lines.sha256 !== piece.sha256) throw changed(folder);
+    given++;
+    yield { index: batch.index, rows: lines.rows, ledger: lines.ledger };
+  }
+  if (given < wanted.filter(Boolean).length) throw changed(folder);
+}
+
+/** Below this a thread takes longer to begin than to read. */
+const bytesWorthThread = 8 * 2 ** 20;
+
+/** Nothing behind the last that is wanted is read. */
+async function* until<T extends { readonly index: number }>(
+  batches: AsyncIterable<T>,
+  last: number,
+): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    yield batch;
+    if (batch.index === last) return;
+  }
+}
+
+function changed(folder: string): MartletError {
+  return new MartletError('source-changed', `the sources of ${folder} do not give the rows any more that they gave`, {
+    hint: 'A file was changed, or this version of Martlet reads it otherwise. Build the dataset again.',
+  });
+}
+
+async function readStreamed(folder: string) {
+  return streamedDataset.parse(JSON.parse(await readFile(join(folder, streamedFile), 'utf8')));
+}
+
+async function readPieces(folder: string): Promise<readonly DatasetPiece[]> {
+  const pieces: DatasetPiece[] = [];
+  for await (const { value } of readJsonLines(join(folder, piecesFile))) pieces.push(datasetPiece.parse(value));
+  return pieces;
+}
+
+/** Places by number of their piece, with where that begins in `rows.jsonl`. */
+function placesByPiece(places: readonly LinePlace[], pieces: readonly DatasetPiece[]) {
+  const found = new Map<number, { readonly start: number; readonly places: LinePlace[] }>();
+  let start = 0;
+  let at = 0;
+  for (const [index, { rowBytes }] of pieces.entries()) {
+    const inside: LinePlace[] = [];
+    for (let place = places[at]; place && place.start < start + rowBytes; place = places[++at]) inside.push(place);
+    if (inside.length > 0) found.set(index, { start, places: inside });
+    start += rowBytes;
+  }
+  return found;
+}
+
+/** Each with its end. */
+function* linesIn(bytes: Buffer): Generator<Buffer> {
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(10, start) + 1;
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
+/** @throws MartletError `dataset-unreadable` */
+async function* readLedger(folder: string): AsyncGenerator<LedgerEntry> {
+  const file = join(folder, 'ledger.jsonl');
+  for await (const raw of readRawRows(file)) {
+    try {
+      yield JSON.parse(raw.bytes?.toString('utf8') ?? '') as LedgerEntry;
+    } catch (cause) {
+      throw new MartletError('dataset-unreadable', `${file}:${raw.line} is not an entry of a ledger`, {
+        cause,
+        hint: 'The file was changed or cut; build the dataset again.',
+      });
+    }
+  }
+}

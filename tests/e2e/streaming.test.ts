@@ -1,0 +1,153 @@
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/random.ts';
+import { hashFolder } from '../../src/store/files.ts';
+import { openShards } from '../../src/store/shard-reader.ts';
+import { writeTinyModel } from '../../src/testing/tiny-model.ts';
+import { bytesBelow, watchDisk } from '../support/disk-watch.ts';
+import { expectSameRun, type FinishedRun, finishedRun, trainInterrupted } from '../support/interrupted-run.ts';
+import { startMartlet } from '../support/tiny-recipe.ts';
+
+let scratch = '';
+let recipe = '';
+let kept: FinishedRun;
+const keptStore = (): string => join(scratch, 'kept');
+
+/** Rows some of which are equal, or become equal by a step, or cannot be read. */
+function rowsOf(seed: number, count: number): string {
+  const random = randomStream(seed);
+  const words = (most: number): string =>
+    Array.from({ length: 4 + random.below(most) }, () => `w${random.below(4000)}`).join(' ');
+  const chat = (question: string, answer: string): string =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content: question },
+        { role: 'assistant', content: answer },
+      ],
+    });
+  return Array.from({ length: count }, (_, line) => {
+    const kind = random.below(30);
+    if (kind === 0) return '{"messages": [\n';
+    if (kind < 4) return `${chat(`asked often ${random.below(30)}`, `the same${kind === 1 ? '\u0007' : ''}`)}\n`;
+    return `${chat(`${words(30)} ${seed}-${line}`, words(35))}\n`;
+  }).join('');
+}
+
+const recipeText = (sources: string): string =>
+  [
+    'name: tiny',
+    'base: ./model',
+    'data:',
+    `  sources: [${sources}]`,
+    '  steps: [clean]',
+    '  budget: { dropped: 0.1 }',
+    '  split: { share: 0.02 }',
+    'adapter: { kind: lora, rank: 4, dropout: 0.1 }',
+    'train: { epochs: 2, rowsPerStep: 128, maxSteps: 24, checkpointEvery: 4, learningRate: 1e-2 }',
+    '',
+  ].join('\n');
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-streaming-'));
+  await writeTinyModel(join(scratch, 'model'), { seed: 1, headDim: 16 });
+  await writeFile(join(scratch, 'packed.jsonl.gz'), gzipSync(rowsOf(1, 1200)));
+  await mkdir(join(scratch, 'parts'));
+  for (const part of [1, 2, 10]) await writeFile(join(scratch, `parts/part-${part}.jsonl`), rowsOf(part + 1, 300));
+  recipe = join(scratch, 'recipe.yaml');
+  await writeFile(recipe, recipeText('{ from: packed.jsonl.gz }, { from: parts }'));
+  await martlet(keptStore(), 'train', recipe);
+  kept = await finishedRun(keptStore());
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+async function martlet(store: string, ...args: readonly string[]): Promise<string> {
+  const run = await startMartlet(['--store', store, ...args]).ended;
+  expect(run.code, run.err).toBe(0);
+  return run.out;
+}
+
+/** All that a walk keeps of the corpus. */
+const corpusFolders = (store: string): string[] => [
+  ...['cache', 'datasets', 'shards', 'work'].map((name) => join(store, name)),
+  join(store, 'runs/tiny@1/.windows'),
+];
+
+const diskBytes = 1_600_000;
+const streaming = ['--set', `execution.diskGiB=${diskBytes / 2 ** 30}`];
+
+/** What each step computes: which rows, in which packs. */
+async function stepsIn(store: string): Promise<readonly unknown[]> {
+  using reader = await openShards(join(store, 'shards/tiny@1'));
+  return Array.from({ length: reader.stepCount('train') }, (_, step) =>
+    reader.stepPacks('train', step).map((pack) => Array.from(pack, (index) => reader.outline('train', index))),
+  );
+}
+
+test('a packed corpus larger than its disk is trained on with the same rows, steps and weights', async () => {
+  const store = join(scratch, 'streamed');
+  const watch = watchDisk(corpusFolders(store));
+  await martlet(store, 'train', recipe, ...streaming);
+  watch.stop();
+  expect(watch.most()).toBeLessThanOrEqual(diskBytes);
+  // Else nothing would be shown: what is kept takes many times as much.
+  expect(bytesBelow(corpusFolders(keptStore()))).toBeGreaterThan(4 * diskBytes);
+  expect(await stepsIn(store)).toEqual(await stepsIn(keptStore()));
+  expectSameRun(await finishedRun(store), kept);
+
+  const dataset = (of: string, file: string): Promise<string> => readFile(join(of, 'datasets/tiny@1', file), 'utf8');
+  expect(await dataset(store, 'dataset.json')).toBe(await dataset(keptStore(), 'dataset.json'));
+  const said = JSON.parse(await dataset(store, 'streamed.json')) as Record<'rows' | 'ledger', { sha256: string }>;
+  const hashes = await hashFolder(join(keptStore(), 'datasets/tiny@1'));
+  expect([said.rows.sha256, said.ledger.sha256]).toEqual([hashes['rows.jsonl'], hashes['ledger.jsonl']]);
+});
+
+test('what is asked of rows is answered as if they were kept', async () => {
+  const store = join(scratch, 'streamed');
+  const both = async (...args: string[]): Promise<unknown[]> =>
+    (await Promise.all([store, keptStore()].map((of) => martlet(of, ...args)))).map((out) => JSON.parse(out));
+  const [ledger, keptLedger] = await both('data', 'ledger', 'tiny', '--json');
+  expect(ledger).toEqual(keptLedger);
+  for (const place of ['packed.jsonl.gz:17', 'parts/part-10.jsonl:250']) {
+    const [story, keptStory] = await both('data', 'why', place, '--json');
+    expect(story).toEqual(keptStory);
+    expect(story).toHaveLength(1);
+  }
+  for (const step of ['1', '24']) {
+    const [traced, keptTraced] = await both('trace', 'tiny@1', '--step', step, '--json');
+    expect(traced).toMatchObject({ problems: [] });
+    const { event: _, ...rows } = traced as { event: unknown };
+    expect(keptTraced).toMatchObject(rows);
+  }
+  await martlet(store, 'audit', 'verify', '--artefacts');
+});
+
+test('killed at random moments while it streams, it ends with the same bytes', async () => {
+  const store = join(scratch, 'killed');
+  const watch = watchDisk(corpusFolders(store));
+  const ended = await trainInterrupted({
+    recipe,
+    store,
+    seed: 21,
+    times: 3,
+    ways: ['kill', 'kill-both'],
+    withinMs: 3000,
+    flags: streaming,
+  });
+  watch.stop();
+  expect(ended).toBeGreaterThan(0);
+  expect(watch.most()).toBeLessThanOrEqual(diskBytes);
+  expectSameRun(await finishedRun(store), kept);
+  await expect(stat(join(store, 'runs/tiny@1/.windows'))).rejects.toThrow();
+});
+
+test('a budget that no step fits into is told when shards are made, with what would do', async () => {
+  const store = join(scratch, 'small');
+  const run = await startMartlet(['--store', store, 'shard', recipe, '--set', 'execution.diskGiB=0.0004']).ended;
+  expect(run.code).not.toBe(0);
+  const [, enough] = /Raise execution\.diskGiB to ([\d.]+)/.exec(run.err) ?? [];
+  expect(run.err).toContain('[disk-budget]');
+  await martlet(store, 'shard', recipe, '--set', `execution.diskGiB=${enough}`);
+});
