@@ -78,7 +78,7 @@ const texts = (paths: readonly string[]): string[] => paths.map((path) => readFi
 
 test('a subset of Hugging Face is fetched into the cache of its Python client, once', async () => {
   await using hub = await serveRows();
-  const paths = await fetchHubDataset(request(hub, { subset: 'en' }));
+  const paths = await fetchHubDataset(request(hub, { parts: ['en'] }));
   expect(texts(paths)).toEqual(['{"n":1}\n', '{"n":2}\n']);
   const cache = join(home, 'hf', 'hub', 'datasets--org--rows');
   expect(paths.map((path) => relative(cache, path))).toEqual(
@@ -87,26 +87,31 @@ test('a subset of Hugging Face is fetched into the cache of its Python client, o
   expect(lstatSync(paths[0] ?? '').isSymbolicLink()).toBe(true);
   expect(readFileSync(join(cache, 'refs', 'v1'), 'utf8')).toBe(commit);
   const asked = hub.requests.length;
-  expect(await fetchHubDataset(request(hub, { subset: 'en' }))).toEqual(paths);
-  expect(await fetchHubDataset(request(null, { subset: 'en', offline: true }))).toEqual(paths);
+  expect(await fetchHubDataset(request(hub, { parts: ['en'] }))).toEqual(paths);
+  expect(await fetchHubDataset(request(null, { parts: ['en'], offline: true }))).toEqual(paths);
   expect(hub.requests.length).toBe(asked);
-  expect(texts(await fetchHubDataset(request(hub, { subset: 'en', split: 'test' })))).toEqual(['{"n":3}\n']);
-  expect(texts(await fetchHubDataset(request(hub, { subset: 'de' })))).toEqual(['{"n":4}\n']);
-  await expect(fetchHubDataset(request(hub, { subset: 'fr' }))).rejects.toMatchObject({ code: 'subset-unknown' });
+  expect(texts(await fetchHubDataset(request(hub, { parts: ['en'], split: 'test' })))).toEqual(['{"n":3}\n']);
+  expect(texts(await fetchHubDataset(request(hub, { parts: ['de'] })))).toEqual(['{"n":4}\n']);
+  expect(texts(await fetchHubDataset(request(hub, { parts: ['de', 'en', 'train'] })))).toEqual([
+    '{"n":4}\n',
+    '{"n":1}\n',
+    '{"n":2}\n',
+  ]);
+  await expect(fetchHubDataset(request(hub, { parts: ['fr'] }))).rejects.toMatchObject({ code: 'subset-unknown' });
 });
 
 test('a data set of ModelScope is fetched page by page', async () => {
   await using hub = await serveRows();
-  const paths = await fetchHubDataset(request(hub, { kind: 'modelscope', revision: 'master', subset: 'de' }));
+  const paths = await fetchHubDataset(request(hub, { kind: 'modelscope', revision: 'master', parts: ['de'] }));
   expect(texts(paths)).toEqual(['{"n":4}\n']);
   expect(hub.requests.filter(({ url }) => url?.includes('repo/tree'))).toHaveLength(2);
   expect(
-    await fetchHubDataset(request(null, { kind: 'modelscope', revision: 'master', subset: 'de', offline: true })),
+    await fetchHubDataset(request(null, { kind: 'modelscope', revision: 'master', parts: ['de'], offline: true })),
   ).toEqual(paths);
 });
 
 test('what is not what the hub says is refused, and so is what is not here without a network', async () => {
   await using hub = await serveRows(new Map([['en/train-00000.jsonl', Buffer.from('{"n":9}\n')]]));
-  await expect(fetchHubDataset(request(hub, { subset: 'en' }))).rejects.toMatchObject({ code: 'download-mismatch' });
+  await expect(fetchHubDataset(request(hub, { parts: ['en'] }))).rejects.toMatchObject({ code: 'download-mismatch' });
   await expect(fetchHubDataset(request(hub, { offline: true }))).rejects.toMatchObject({ code: 'offline' });
 });

@@ -31,7 +31,7 @@ export interface HubDatasetRequest extends DatasetSelection {
 }
 
 /**
- * The files of a subset and split of a hub's data set, on this machine: fetched and proven as weights are, and shared with
+ * The files of subsets and a split of a hub's data set, on this machine: fetched and proven as weights are, and shared with
  * Python's hub client in its cache (`datasets--org--name/{blobs,snapshots}`). What was fetched once is taken without asking.
  * @returns absolute paths, in the order of their rows
  * @throws MartletError of `listHub`, `download` and `selectDatasetFiles`; `offline`
@@ -39,7 +39,7 @@ export interface HubDatasetRequest extends DatasetSelection {
 export async function fetchHubDataset(request: HubDatasetRequest): Promise<readonly string[]> {
   const { kind, id, revision, home, env, signal } = request;
   const name = `${kind}:${id}@${revision}`;
-  const wanted = JSON.stringify([name, request.subset ?? null, request.split ?? null]);
+  const wanted = JSON.stringify([name, request.parts ?? [], request.split ?? null]);
   const index = join(home, 'datasets', '.index', `${fingerprintText(wanted).slice(0, 32)}.json`);
   const known = request.refresh ? undefined : await filesOf(index);
   if (known) return known;

@@ -38,7 +38,7 @@ const source = z
   .strictObject({
     from: field(
       z.string().min(1),
-      'A file (JSON, JSONL, CSV, TSV, Parquet, text or Markdown, also .gz and .zst), a folder or a pattern such as data/*.jsonl, relative to the recipe; hf:org/name@rev:subset/split or modelscope:...; feedback/<name>@<n>; sqlite:file.db or postgres://host/database with a query; or a module (./my-source.ts) that makes rows. With #500 behind it, 500 rows drawn at random.',
+      'A file (JSON, JSONL, CSV, TSV, Parquet, text or Markdown, also .gz and .zst), a folder or a pattern such as data/*.jsonl, relative to the recipe; hf:org/name@rev:subset/split (several subsets :a/b, every one :all) or modelscope:...; feedback/<name>@<n>; sqlite:file.db or postgres://host/database with a query; or a module (./my-source.ts) that makes rows. With #500 behind it, 500 rows drawn at random.',
       { label: 'From', tier: 'basic' },
     ),
     query: field(z.string().min(1).optional(), 'The SELECT whose rows a database gives; say ORDER BY.', {

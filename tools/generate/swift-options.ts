@@ -49,9 +49,12 @@ export const swiftOptions: readonly SwiftOption[] = [
   {
     part: 'sources',
     theirs: '`:subset1/subset2`, `:all`',
-    ours: 'A source for each subset: `from: hf:org/name:subset/split`. What stands behind the bar is the split; a subset or split that is not there is named with those that are.',
-    recipe: 'data: { sources: [{ from: hf:org/name:en/train }, { from: modelscope:org/name:fr }] }',
-    test: test('src/store/rows/open-parts.test.ts', 'a subset is a folder in it, a split what a name says'),
+    ours: 'The same, in one source: `from: hf:org/name:subset1/subset2#500` draws from all of them. The last word may be a split, `:en/de/test`; one that may be either is refused with both readings, and what is not there is named with what is.',
+    recipe: 'data: { sources: [{ from: "hf:org/name:en/fr#20" }, { from: modelscope:org/name:fr/train }] }',
+    test: test(
+      'src/store/rows/open-parts.test.ts',
+      'several subsets follow one another as they are named, and all are every file of the split',
+    ),
   },
   {
     part: 'sources',

@@ -4,7 +4,9 @@ import { nearestName } from '../../core/nearest.ts';
 import { fileKind } from './read-rows.ts';
 
 export interface DatasetSelection {
-  readonly subset?: string | undefined;
+  /** Names of subsets, and perhaps a split of all of them as the last; `all` alone is every subset. */
+  readonly parts?: readonly string[] | undefined;
+  /** With it, all parts are subsets. */
   readonly split?: string | undefined;
 }
 
@@ -60,18 +62,67 @@ const splitNamed = (name: string): string =>
   Object.entries(splitNames).find(([, names]) => names.some((known) => known === name))?.[0] ?? name;
 
 /**
- * The files of a data set's subset and split, as hubs name them: by the `configs` at the head of its README, else by folder
- * and file names. Without a split it is `train`, or everything where no file names a split.
- * @throws MartletError `subset-unknown`, `split-unknown`, `dataset-empty`
+ * The files of a data set's subsets and split, as hubs name them: by the `configs` at the head of its README, else by folder
+ * and file names. Without a split it is `train`, or everything where no file names a split. The files of several subsets
+ * follow one another as the subsets are named, each file once.
+ * @throws MartletError `subset-unknown`, `split-unknown`, `subset-ambiguous`, `dataset-empty`
  */
 export function selectDatasetFiles(dataset: DatasetFiles): readonly string[] {
   const configs = configsOf(dataset.card);
-  const selected = configs.length > 0 ? byConfig(dataset, configs) : byPath(dataset);
+  const layout = configs.length > 0 ? layoutOfConfigs(dataset, configs) : layoutOfPaths(dataset);
+  const { subsets, split } = readParts(dataset, layout);
+  const selected = [...new Set(subsets.flatMap((subset) => layout.files(subset, split)))];
   if (selected.length === 0)
     throw new MartletError('dataset-empty', `${dataset.name} has no file of rows that can be read`, {
       hint: 'Rows are read from JSON, JSONL, CSV, TSV, Parquet, text and Markdown.',
     });
   return selected;
+}
+
+/** Which files make which subset and split. A subset that is undefined is the one that is meant when none is named. */
+interface Layout {
+  readonly subsets: readonly string[];
+  /** What `all` stands for. */
+  readonly every: readonly (string | undefined)[];
+  readonly has: (subset: string) => boolean;
+  readonly splits: (subset: string | undefined) => readonly string[];
+  /** @throws MartletError `subset-unknown`, `split-unknown` */
+  readonly files: (subset: string | undefined, split: string | undefined) => readonly string[];
+}
+
+interface Reading {
+  readonly subsets: readonly (string | undefined)[];
+  readonly split: string | undefined;
+}
+
+/** Behind the bar, ms-swift writes subsets, `en/de`; a split is written there too, `en/train`. The data set says which. */
+function readParts({ name, parts = [], split }: DatasetFiles, layout: Layout): Reading {
+  const subsetsOf = (names: readonly string[]): Reading['subsets'] =>
+    names.length === 0 ? [undefined] : names.join() === 'all' && !layout.has('all') ? layout.every : names;
+  const asSubsets: Reading = { subsets: subsetsOf(parts), split };
+  const last = parts.at(-1);
+  const before = parts.slice(0, -1);
+  if (last === undefined || before.length === 0 || split !== undefined) return asSubsets;
+  const asSplit: Reading = { subsets: subsetsOf(before), split: last };
+  for (const subset of asSplit.subsets)
+    if (subset !== undefined && !layout.has(subset)) throw unknown('subset', name, subset, layout.subsets);
+  const isSplit = asSplit.subsets.every((subset) => layout.splits(subset).some((known) => sameSplit(known, last)));
+  if (isSplit && layout.has(last) && layout.subsets.includes(last)) throw ambiguous(name, parts);
+  if (isSplit) return asSplit;
+  if (layout.has(last)) return asSubsets;
+  const splits = new Set(asSplit.subsets.flatMap(layout.splits));
+  throw unknown('split', name, last, [...splits, ...layout.subsets.filter((subset) => !parts.includes(subset))]);
+}
+
+const sameSplit = (a: string, b: string): boolean => splitNamed(a) === splitNamed(b);
+
+function ambiguous(name: string, parts: readonly string[]): MartletError {
+  const last = parts.at(-1);
+  const before = parts.slice(0, -1).join('/');
+  const text = `${name}:${parts.join('/')} may be the split ${last} of ${before}, or the subsets ${parts.join(', ')}`;
+  return new MartletError('subset-ambiguous', text, {
+    hint: `For the split write ${name}/${last}:${before}; for the subsets, a source for each.`,
+  });
 }
 
 interface Config {
@@ -80,52 +131,64 @@ interface Config {
   readonly files: readonly { readonly split: string; readonly patterns: readonly string[] }[];
 }
 
-function byConfig(dataset: DatasetFiles, configs: readonly Config[]): readonly string[] {
-  const { name, subset } = dataset;
-  const names = configs.map((config) => config.name);
-  const config =
-    configs.length === 1 && subset === undefined
+function layoutOfConfigs(dataset: DatasetFiles, configs: readonly Config[]): Layout {
+  const subsets = configs.map((config) => config.name);
+  const find = (subset: string | undefined): Config | undefined =>
+    subset === undefined && configs.length === 1
       ? configs[0]
       : configs.find((each) => (subset === undefined ? each.isDefault : each.name === subset));
-  if (!config) throw unknown('subset', name, subset, names);
-  const split = splitNamed(dataset.split ?? 'train');
-  const found = config.files.find((each) => splitNamed(each.split) === split);
-  const files = found ?? (dataset.split === undefined && config.files.length === 1 ? config.files[0] : undefined);
-  if (!files)
-    throw unknown(
-      'split',
-      name,
-      dataset.split,
-      config.files.map((each) => each.split),
-    );
-  const known = dataset.paths.filter((path) => fileKind(path) !== undefined);
-  return known.filter((path) => files.patterns.some((pattern) => matches(pattern, path))).toSorted(byName);
+  return {
+    subsets,
+    every: subsets,
+    has: (subset) => subsets.includes(subset),
+    splits: (subset) => find(subset)?.files.map(({ split }) => split) ?? [],
+    files(subset, split) {
+      const config = find(subset);
+      if (!config) throw unknown('subset', dataset.name, subset, subsets);
+      const named = config.files.find((each) => sameSplit(each.split, split ?? 'train'));
+      const files = named ?? (split === undefined && config.files.length === 1 ? config.files[0] : undefined);
+      const splits = config.files.map((each) => each.split);
+      if (!files) throw unknown('split', dataset.name, split, splits);
+      const known = dataset.paths.filter((path) => fileKind(path) !== undefined);
+      return known.filter((path) => files.patterns.some((pattern) => matches(pattern, path))).toSorted(byName);
+    },
+  };
 }
 
-function byPath(dataset: DatasetFiles): readonly string[] {
-  const { name, subset, split } = dataset;
-  const all = dataFiles(dataset.paths);
-  const inFolder = all.filter((path) =>
-    path
-      .split('/')
-      .slice(0, -1)
-      .includes(subset ?? ''),
-  );
-  const byStem = all.filter(
-    (path) => stemOf(path) === subset || stemOf(path).startsWith(`${subset}-`) || stemOf(path).startsWith(`${subset}_`),
-  );
-  const files = subset === undefined ? all : inFolder.length > 0 ? inFolder : byStem;
-  if (files.length === 0 && subset !== undefined) {
-    const folders = all.flatMap((path) => path.split('/').slice(0, -1));
-    throw unknown('subset', name, subset, [...new Set([...folders, ...all.map(stemOf)])]);
-  }
-  const named = new Set(files.map((path) => splitOf(path) ?? 'train'));
-  const wanted = splitNamed(split ?? 'train');
-  if (split === undefined && !files.some((path) => splitOf(path) !== undefined)) return files;
-  const selected = files.filter((path) => (splitOf(path) ?? 'train') === wanted);
-  if (selected.length === 0 && files.length > 0) throw unknown('split', name, split, [...named]);
-  return selected;
+/** A subset is a folder, else what a file's name begins with; a word for a split is none, where it may be a split. */
+function layoutOfPaths({ name, paths }: DatasetFiles): Layout {
+  const all = dataFiles(paths);
+  const folders = [...new Set(all.flatMap(foldersOf))];
+  const within = (subset: string | undefined): readonly string[] => {
+    if (subset === undefined) return all;
+    const inFolder = all.filter((path) => foldersOf(path).includes(subset));
+    if (inFolder.length > 0) return inFolder;
+    return all.filter((path) => {
+      const stem = stemOf(path);
+      return stem === subset || stem.startsWith(`${subset}-`) || stem.startsWith(`${subset}_`);
+    });
+  };
+  const splits = (subset: string | undefined): readonly string[] => [
+    ...new Set(within(subset).map((path) => splitOf(path) ?? 'train')),
+  ];
+  return {
+    subsets: folders.filter((folder) => splitOf(folder) === undefined),
+    every: [undefined],
+    has: (subset) => within(subset).length > 0,
+    splits,
+    files(subset, split) {
+      const files = within(subset);
+      if (files.length === 0 && subset !== undefined)
+        throw unknown('subset', name, subset, [...new Set([...folders, ...all.map(stemOf)])]);
+      if (split === undefined && !files.some((path) => splitOf(path) !== undefined)) return files;
+      const selected = files.filter((path) => sameSplit(splitOf(path) ?? 'train', split ?? 'train'));
+      if (selected.length === 0 && files.length > 0) throw unknown('split', name, split, splits(subset));
+      return selected;
+    },
+  };
 }
+
+const foldersOf = (path: string): readonly string[] => path.split('/').slice(0, -1);
 
 const stemOf = (path: string): string => (path.split('/').at(-1) ?? '').replace(/\..*$/, '');
 

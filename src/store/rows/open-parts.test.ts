@@ -63,6 +63,22 @@ describe('files of many', () => {
     });
   });
 
+  test('several subsets follow one another as they are named, and all are every file of the split', async () => {
+    save('../sets/en/train.csv', 'a\n1\n');
+    save('../sets/de/train.csv', 'a\n2\n');
+    save('../sets/de/test.csv', 'a\n3\n');
+    save('../sets/fr/train.csv', 'a\n4\n');
+    const sets = join(folder, 'sets');
+    const rows = async (behind: string) => (await rowsOf(`${sets}:${behind}`)).map((row) => /"(\d)"/.exec(row)?.[1]);
+    expect(await rows('en/de')).toEqual(['1', '2']);
+    expect(await rows('fr/en/train')).toEqual(['4', '1']);
+    expect(await rows('en/en')).toEqual(['1']);
+    expect(await rows('all')).toEqual(['2', '1', '4']);
+    expect(await rows('all/test')).toEqual(['3']);
+    await expect(rows('en/dee')).rejects.toMatchObject({ hint: expect.stringContaining('Did you mean de?') });
+    await expect(rows('ens/de')).rejects.toMatchObject({ code: 'subset-unknown' });
+  });
+
   test('what is not there is said', async () => {
     await expect(names(join(place, '*.parquet'))).rejects.toThrow(/no file is called/);
     await expect(names(join(place, 'none'))).rejects.toThrow(/cannot read/);
@@ -74,13 +90,15 @@ describe('files of many', () => {
 test('an address is taken apart, in the words of ms-swift too', () => {
   const hub = (kind: string, revision: string) => ({ kind, id: 'org/name', revision });
   expect(parseSourceAddress('hf:org/name@v1.0:en/test#500')).toEqual({
-    ...{ place: 'hf:org/name', hub: hub('hf', 'v1.0'), subset: 'en', split: 'test', sample: 500 },
+    ...{ place: 'hf:org/name', hub: hub('hf', 'v1.0'), parts: ['en', 'test'], split: undefined, sample: 500 },
   });
-  expect(parseSourceAddress('ms::org/name:all')).toMatchObject({ hub: hub('modelscope', 'master'), subset: 'all' });
+  expect(parseSourceAddress('ms::org/name:all')).toMatchObject({ hub: hub('modelscope', 'master'), parts: ['all'] });
+  expect(parseSourceAddress('hf:org/name@v1.0:en/de/fr#7')).toMatchObject({ parts: ['en', 'de', 'fr'], sample: 7 });
+  expect(parseSourceAddress('hf:org/name/test:en/de')).toMatchObject({ parts: ['en', 'de'], split: 'test' });
   expect(parseSourceAddress('hf:org/name/validation')).toMatchObject({
     hub: hub('hf', 'main'),
     split: 'validation',
-    subset: undefined,
+    parts: [],
   });
   expect(parseSourceAddress('/data/a#b.jsonl#20')).toMatchObject({ place: '/data/a#b.jsonl', hub: null, sample: 20 });
   for (const bad of ['hf:name', 'hf:../x', 'modelscope:a/b@x..y', 'rows.jsonl#0'])
@@ -95,8 +113,8 @@ describe('the files of a hub', () => {
   const select = (more: object) => selectDatasetFiles({ name: 'hf:a/b', paths, ...more });
 
   test('are chosen by folder and name', () => {
-    expect(select({ subset: 'en' })).toEqual(paths.slice(1, 3));
-    expect(select({ subset: 'en', split: 'test' })).toEqual(['en/test.parquet']);
+    expect(select({ parts: ['en'] })).toEqual(paths.slice(1, 3));
+    expect(select({ parts: ['en', 'test'] })).toEqual(['en/test.parquet']);
     expect(select({})).toEqual(['de/train.parquet', ...paths.slice(1, 3)]);
     expect(selectDatasetFiles({ name: 'x', paths: ['b.jsonl', 'a.jsonl'] })).toEqual(['a.jsonl', 'b.jsonl']);
   });
@@ -110,11 +128,31 @@ describe('the files of a hub', () => {
     ].join('\n');
     expect(select({ card })).toEqual(paths.slice(1, 3));
     expect(select({ card, split: 'test' })).toEqual(['en/test.parquet']);
-    expect(select({ card, subset: 'german' })).toEqual(['de/train.parquet']);
-    expect(() => select({ card, subset: 'germen' })).toThrow(
+    expect(select({ card, parts: ['german'] })).toEqual(['de/train.parquet']);
+    expect(() => select({ card, parts: ['germen'] })).toThrow(
       expect.objectContaining({ hint: expect.stringContaining('german') }),
     );
+    expect(select({ card, parts: ['german', 'default'] })).toEqual(['de/train.parquet', ...paths.slice(1, 3)]);
+    expect(select({ card, parts: ['all'] })).toEqual([...paths.slice(1, 3), 'de/train.parquet']);
     expect(() => select({ card, split: 'validation' })).toThrow(expect.objectContaining({ code: 'split-unknown' }));
+  });
+
+  test('a word that may be a split or a subset is refused with both readings', () => {
+    const card = ['en', 'de', 'test']
+      .map(
+        (name) => `- config_name: ${name}\n  data_files: [{split: train, path: a}, {split: test, path: ${name}.csv}]`,
+      )
+      .join('\n');
+    const select = (more: object) =>
+      selectDatasetFiles({ name: 'hf:a/b', paths: ['en.csv', 'de.csv'], card: `---\nconfigs:\n${card}\n---`, ...more });
+    expect(() => select({ parts: ['en', 'de', 'test'] })).toThrow(
+      expect.objectContaining({
+        code: 'subset-ambiguous',
+        message: 'hf:a/b:en/de/test may be the split test of en/de, or the subsets en, de, test',
+        hint: expect.stringContaining('hf:a/b/test:en/de'),
+      }),
+    );
+    expect(select({ parts: ['en', 'de'], split: 'test' })).toEqual(['en.csv', 'de.csv']);
   });
 });
 

@@ -17,7 +17,7 @@ export type FetchDataset = (dataset: {
   readonly kind: 'hf' | 'modelscope';
   readonly id: string;
   readonly revision: string;
-  readonly subset: string | undefined;
+  readonly parts: readonly string[];
   readonly split: string | undefined;
 }) => Promise<readonly string[]>;
 
@@ -45,17 +45,17 @@ export interface RowPart {
 
 /**
  * Everything a source is made of, in order: files sorted by name, numbers in names by their value.
- * @throws MartletError `file-unreadable`, `bad-address`, `dataset-empty`, `subset-unknown` and whatever a hub answers
+ * @throws MartletError `file-unreadable`, `bad-address`, `dataset-empty`, `subset-unknown`, `subset-ambiguous` and whatever a hub answers
  */
 export async function openParts(request: OpenPartsRequest): Promise<readonly RowPart[]> {
   const { from } = request;
   if (isQueryAddress(from)) return [queryPart(parseQueryAddress(from, request.query))];
   if (await kindOf(from)) return (await filesBelow(from)).map((file) => partOf(file, request));
-  const { place, hub, subset, split } = parseSourceAddress(from);
+  const { place, hub, parts, split } = parseSourceAddress(from);
   if (hub) {
     if (!request.fetchDataset)
       throw new MartletError('offline', `${place} is not on this machine, and no hub is to be asked`);
-    return (await request.fetchDataset({ ...hub, subset, split })).map(filePart);
+    return (await request.fetchDataset({ ...hub, parts, split })).map(filePart);
   }
   return (await localFiles(place)).map((file) => partOf(file, request));
 }
@@ -139,22 +139,19 @@ async function localFiles(place: string): Promise<readonly string[]> {
     });
   }
   const parts = splitLocalPlace(place);
-  if (parts && (await kindOf(parts.path)) === 'folder') return filesBelow(parts.path, parts);
+  if (parts && (await kindOf(parts.path)) === 'folder') return filesBelow(parts.path, parts.parts);
   const near = nearestName(basename(place), await readdir(dirname(place)).catch(() => []));
   throw new MartletError('file-unreadable', `cannot read ${place}`, {
     hint: near ? `Did you mean ${near}?` : 'Check the path; it is taken relative to the recipe.',
   });
 }
 
-async function filesBelow(
-  place: string,
-  selection: { subset?: string; split?: string } = {},
-): Promise<readonly string[]> {
+async function filesBelow(place: string, parts: readonly string[] = []): Promise<readonly string[]> {
   if ((await kindOf(place)) === 'file') return [place];
   const paths = await listFiles(place);
-  const isDataset = selection.subset !== undefined;
+  const isDataset = parts.length > 0;
   const card = isDataset && paths.includes('README.md') ? await readFile(join(place, 'README.md'), 'utf8') : undefined;
-  const files = isDataset ? selectDatasetFiles({ ...selection, name: place, paths, card }) : dataFiles(paths);
+  const files = isDataset ? selectDatasetFiles({ parts, name: place, paths, card }) : dataFiles(paths);
   if (files.length > 0) return files.map((path) => join(place, path));
   throw new MartletError('dataset-empty', `${place} has no file of rows that can be read`, {
     hint: 'Rows are read from JSON, JSONL, CSV, TSV, Parquet, text and Markdown, also packed as .gz or .zst.',
