@@ -37,6 +37,12 @@ export function askTokenizer(request: TokenizerRequest): Exclude<TokenizerReply,
   return reply;
 }
 
+/** Has the crate read a definition ahead. Whoever asks it first is told what is wrong with it. */
+export function prepareTokenizer(request: { readonly key: string; readonly text: string }): void {
+  wakeTokenizers();
+  bridge?.port.postMessage({ kind: 'prepare', ...request } satisfies TokenizerRequest);
+}
+
 /** Starts the worker without waiting for it: it loads while its first definition is being read. */
 export function wakeTokenizers(): void {
   bridge ??= openBridge();

@@ -6,7 +6,9 @@ import type { TokenizerBridge } from './tokenizer-bridge.ts';
 /** What `tokenizer-bridge.ts` may ask for. */
 export type TokenizerRequest =
   | { readonly kind: 'has'; readonly key: string }
-  | { readonly kind: 'open'; readonly key: string; readonly definition: string }
+  /** Answered by nothing: an `open` that nobody waits for. */
+  | { readonly kind: 'prepare'; readonly key: string; readonly text: string }
+  | { readonly kind: 'open'; readonly key: string; readonly text: string }
   | { readonly kind: 'encode'; readonly key: string; readonly text: string }
   | { readonly kind: 'decode'; readonly key: string; readonly ids: readonly number[]; readonly skipSpecial: boolean };
 
@@ -20,6 +22,7 @@ const tokenizers = new Map<string, Tokenizer>();
 
 parentPort?.on('message', ({ port, turn }: TokenizerBridge) => {
   port.on('message', async (request: TokenizerRequest) => {
+    if (request.kind === 'prepare') return prepare(request);
     let reply: TokenizerReply;
     try {
       reply = await answer(request);
@@ -32,11 +35,25 @@ parentPort?.on('message', ({ port, turn }: TokenizerBridge) => {
   });
 });
 
-async function answer(request: TokenizerRequest): Promise<TokenizerReply> {
+/** Truncation, padding and what is put around a text belong to others; without them offsets cover the text, spaces too. */
+function open({ key, text }: { readonly key: string; readonly text: string }): void {
+  const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');
+  const bare = { ...JSON.parse(text), truncation: null, padding: null, post_processor: null };
+  tokenizers.set(key, native.Tokenizer.fromString(JSON.stringify(bare)));
+}
+
+function prepare(request: { readonly key: string; readonly text: string }): void {
+  try {
+    if (!tokenizers.has(request.key)) open(request);
+  } catch {
+    // It is opened once more for whoever asks, who is told.
+  }
+}
+
+async function answer(request: Exclude<TokenizerRequest, { kind: 'prepare' }>): Promise<TokenizerReply> {
   if (request.kind === 'has') return { has: tokenizers.has(request.key) };
   if (request.kind === 'open') {
-    const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');
-    tokenizers.set(request.key, native.Tokenizer.fromString(request.definition));
+    open(request);
     return { text: '' };
   }
   const tokenizer = tokenizers.get(request.key);

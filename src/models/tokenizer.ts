@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import type { Encoding, Tokenizer } from '../spec/tokenizer.ts';
 import { wordMerger } from './merge-word.ts';
-import { askTokenizer, wakeTokenizers } from './tokenizer-bridge.ts';
+import { askTokenizer, prepareTokenizer, wakeTokenizers } from './tokenizer-bridge.ts';
 import { wordCutOf } from './word-cut.ts';
 import { type WordEncoder, wordEncoder } from './word-encoder.ts';
 
@@ -42,26 +42,30 @@ export interface TokenizerDefinition {
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
   wakeTokenizers();
   const file = join(folder, 'tokenizer.json');
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT') throw cause;
     throw new MartletError('tokenizer-missing', `${folder} has no tokenizer.json`, {
       hint: 'Save it with transformers (AutoTokenizer, use_fast=True, save_pretrained), or import the GGUF of the model.',
     });
   });
-  return tokenizerFrom(text, file);
+  // The hash of bytes takes a thirtieth of that of a string.
+  return tokenizerOf({ text: bytes.toString('utf8'), fingerprint: hash('sha256', bytes), file });
 }
 
 /** By fingerprint, while somebody holds them: each stage of a walk opens the tokenizer of its model. */
 const held = new Map<string, WeakRef<Tokenizer>>();
 
-/**
- * The crate is given the definition when it is first asked.
- * @param text the content of a `tokenizer.json`
- */
+/** @param text the content of a `tokenizer.json` */
 export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer {
-  const fingerprint = hash('sha256', text);
+  return tokenizerOf({ text, fingerprint: hash('sha256', text), file });
+}
+
+function tokenizerOf(read: { readonly text: string; readonly fingerprint: string; readonly file: string }): Tokenizer {
+  const { text, fingerprint, file } = read;
   const known = held.get(fingerprint)?.deref();
   if (known) return known;
+  // The crate reads it in its own thread, while this one makes its tables.
+  prepareTokenizer({ key: fingerprint, text });
   const made = makeTokenizer(parseDefinition(text, file), fingerprint);
   held.set(fingerprint, new WeakRef(made));
   return made;
@@ -132,15 +136,11 @@ function wordsOf(definition: TokenizerDefinition, encode: (text: string) => Enco
 
 const opened = new Set<string>();
 
-/** Truncation, padding and what is put around a text belong to others; without them offsets cover the text, spaces too. */
 function open(key: string, definition: TokenizerDefinition): void {
   if (opened.has(key)) return;
-  // Another thread may have opened it.
+  // It was prepared, or another thread opened it.
   const reply = askTokenizer({ kind: 'has', key });
-  if (!('has' in reply && reply.has)) {
-    const bare = JSON.stringify({ ...definition, truncation: null, padding: null, post_processor: null });
-    askTokenizer({ kind: 'open', key, definition: bare });
-  }
+  if (!('has' in reply && reply.has)) askTokenizer({ kind: 'open', key, text: JSON.stringify(definition) });
   opened.add(key);
 }
 
