@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
-import { packBestFit, packRows } from './pack.ts';
+import { packBestFit, packEvenly, packRows } from './pack.ts';
 
 test('the largest first, each into the fullest pack with room', () => {
   expect(packBestFit([3, 7, 2, 5, 3], 10)).toEqual([
@@ -34,6 +34,24 @@ test('each item once, packs within capacity, and few of them (seeded)', () => {
     const [a = 0, b = 0] = room.sort((left, right) => right - left);
     if (packs.length > 1) expect(a + b).toBeLessThan(capacity);
   }
+});
+
+test('as few packs as best fit makes, and as even as they come (seeded)', () => {
+  expect(packEvenly(Array(16).fill(70), 512).map((pack) => pack.length)).toEqual([6, 6, 4]);
+  const largest = (packs: number[][], sizes: number[]): number =>
+    Math.max(0, ...packs.map((pack) => pack.reduce((sum, index) => sum + (sizes[index] ?? 0), 0)));
+  let evened = 0;
+  for (let seed = 0; seed < 300; seed++) {
+    const random = randomStream(streamKey(7, seed));
+    const capacity = 1 + random.below(600);
+    const sizes = Array.from({ length: random.below(60) }, () => 1 + random.below(Math.ceil(capacity / 3)));
+    const [plain, even] = [packBestFit(sizes, capacity), packEvenly(sizes, capacity)];
+    expect(even.length).toBeLessThanOrEqual(plain.length);
+    expect(even.flat().toSorted((a, b) => a - b)).toEqual(sizes.map((_, index) => index));
+    expect(largest(even, sizes)).toBeLessThanOrEqual(largest(plain, sizes));
+    if (largest(even, sizes) < largest(plain, sizes)) evened++;
+  }
+  expect(evened).toBeGreaterThan(50);
 });
 
 test('every way of packing holds each row once, within capacity, however many there are (seeded)', () => {
