@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
 import { formatCount, formatDuration } from '../core/units.ts';
 import { embeddedEngine } from '../engine/embedded.ts';
+import { startAhead } from '../engine/start-ahead.ts';
 import { martletHome } from '../envs/home.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
@@ -44,6 +46,9 @@ export async function walkRecipe(
   const log = (text: string): void => {
     if (!request.quiet) line.note(withCommands(text, context));
   };
+  const embedded = embeddedEngine({ home, env, log });
+  await using ahead = startAhead(request.wrapEngine?.(embedded) ?? embedded);
+  if (trains(request.last)) ahead.begin();
   const found: { base?: Walk['base']; error?: unknown } = {};
   const { plan, warnings, missing } = await loadPlan({
     file: request.file,
@@ -56,6 +61,8 @@ export async function walkRecipe(
         try {
           const resolved = await resolveModel({ addresses, home, env, log, signal });
           found.base = resolved;
+          // Rows are counted, cut and checked while it reads the weights.
+          ahead.prepare({ baseFolder: resolved.folder });
           return resolved.folder;
         } catch (error) {
           found.error = error;
@@ -70,19 +77,20 @@ export async function walkRecipe(
   // Facts may be missing; the model may not.
   if (!base) throw found.error ?? new MartletError('base-missing', missing.join('; '));
   const shown = trainProgress(context);
-  const embedded = embeddedEngine({ home, env, log });
   const deps: StageDeps = {
     store: await openStore({
       root: storeRoot(context),
       clock: context.now,
       who: userName(context) ?? 'unknown',
     }),
-    engine: request.wrapEngine?.(embedded) ?? embedded,
+    engine: ahead.engine,
     home,
     env,
     clock: context.now,
     log,
     onMade: (artefact, isNew) => {
+      if (artefact.lineage.kind === 'plan' && base)
+        ahead.prepare({ baseFolder: base.folder, planFile: join(artefact.folder, 'plan.json') });
       if (request.quiet) return;
       line.clear();
       line.note(madeLine(artefact, isNew));

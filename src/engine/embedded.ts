@@ -25,18 +25,19 @@ export function embeddedEngine(options: EmbeddedOptions): TrainEngine {
     name: 'embedded',
     version: `onnxruntime ${onnxRuntimePackage.version}`,
     unsupported,
-    async start({ threads, baseFolder, signal }) {
+    async start({ signal }) {
       await ensureOnnxRuntime({ ...options, signal });
       const { home, env } = options;
       const worker = await startWorker<{ log: string }>({
         module: 'train-worker',
-        argument: { threads, home, env, ...(baseFolder !== undefined && { baseFolder }) } satisfies TrainWorkerArgument,
+        argument: { home, env } satisfies TrainWorkerArgument,
         signal,
       });
       worker.onEvent((event) => options.log(event.log));
       const call = async <T>(method: string, argument: unknown): Promise<T> =>
         (await worker.call(method, argument)) as T;
       const session: TrainSession = {
+        prepare: (request) => call('prepare', request),
         load: (request) => call('load', request),
         step: (request) => call('step', request),
         evaluate: (request) => call('evaluate', request),

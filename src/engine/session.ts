@@ -13,6 +13,7 @@ import type {
   GenerateResult,
   LoadRequest,
   LoadResult,
+  PrepareRequest,
   ScoreRequest,
   ScoreResult,
   StepRequest,
@@ -20,6 +21,8 @@ import type {
   TrainSession,
 } from '../spec/train-engine.ts';
 import { openShards, type Pack, type ShardReader } from '../store/shard-reader.ts';
+import { threadsOf } from '../store/stage.ts';
+import { type BufferPool, bufferPool } from './buffer-pool.ts';
 import { type OptimizerState, readOptimizer, writeFullModel, writeOptimizer } from './checkpoint-files.ts';
 import { openDecoder } from './decoder.ts';
 import type { AdapterShape } from './llama.ts';
@@ -30,9 +33,10 @@ import type { Runtime } from './runtime.ts';
 import { sampleToken } from './sampling.ts';
 import { type Optimizer, scaleOf, trainStep } from './train-step.ts';
 import { freshAdapter, type Trained } from './trained.ts';
-import { openTrainer, type Trainer } from './trainer.ts';
+import { openTrainer, type Trainer, warmActivations } from './trainer.ts';
 
 interface Loaded {
+  readonly runtime: Runtime;
   readonly plan: Plan;
   readonly baseFolder: string;
   readonly model: Model;
@@ -42,25 +46,22 @@ interface Loaded {
   readonly optimizer: Optimizer | null;
 }
 
-/** Everything that is asked of the engine, in the process it computes in. `worker.ts` puts it behind messages. */
-export function openSession(runtime: Runtime, baseFolder?: string): TrainSession {
+/**
+ * Everything that is asked of the engine, in the process it computes in. `train-worker.ts` puts it behind messages.
+ * @param runtimeWith ONNX Runtime on so many threads
+ */
+export function openSession(runtimeWith: (threads: number) => Runtime): TrainSession {
   let loaded: Loaded | undefined;
-  /** What is being read before anybody asked; whoever asks first takes it. */
-  let early = baseFolder === undefined ? undefined : { folder: baseFolder, model: loadModel(runtime, baseFolder) };
-  early?.model.catch(() => {});
-  const modelFrom = (folder: string): Promise<Model> => {
-    const model = early?.folder === folder ? early.model : loadModel(runtime, folder);
-    early = undefined;
-    return model;
-  };
+  const ahead = openAhead(runtimeWith(1));
   const windows = windowReader();
   const need = (): Loaded => {
     if (!loaded) throw new MartletError('bug', 'nothing is loaded yet');
     return loaded;
   };
   return {
+    prepare: async (request) => ahead.prepare(request),
     async load(request) {
-      loaded = await load(runtime, request, modelFrom);
+      loaded = await load(runtimeWith, request, ahead);
       const { plan, trainer, model } = loaded;
       const result: LoadResult = {
         planHash: plan.hash,
@@ -75,7 +76,7 @@ export function openSession(runtime: Runtime, baseFolder?: string): TrainSession
       return step(need(), request, shards.packsOf('train', request.step - (window?.firstStep ?? 0)));
     },
     evaluate: (request) => evaluate(need(), request),
-    generate: (request) => generate(runtime, need(), request),
+    generate: (request) => generate(need(), request),
     score: (request) => score(need(), request),
     async save({ folder }) {
       const { adapter, model, baseFolder, trainer, optimizer } = need();
@@ -101,16 +102,70 @@ export function openSession(runtime: Runtime, baseFolder?: string): TrainSession
   };
 }
 
-async function load(
-  runtime: Runtime,
-  request: LoadRequest,
-  modelFrom: (folder: string) => Promise<Model>,
-): Promise<Loaded> {
+interface Ahead {
+  prepare(request: PrepareRequest): void;
+  /** A model, read already or now. */
+  model(folder: string): Promise<Model>;
+  readonly buffers: BufferPool;
+}
+
+/** What is read and set up before it is asked for, while rows are still being made; asking for a model ends it. */
+function openAhead(runtime: Runtime): Ahead {
+  const buffers = bufferPool();
+  const asked = new AbortController();
+  const ignore = (): void => {};
+  let early: { readonly folder: string; readonly model: Promise<Model> } | undefined;
+  return {
+    buffers,
+    prepare({ baseFolder, planFile }) {
+      early ??= { folder: baseFolder, model: loadModel(runtime, baseFolder) };
+      early.model.catch(ignore);
+      if (planFile !== undefined) warm(planFile, { model: early.model, buffers, signal: asked.signal }).catch(ignore);
+    },
+    async model(folder) {
+      asked.abort();
+      const known = early;
+      early = undefined;
+      if (known?.folder === folder) return known.model;
+      // Of a full fine-tune that goes on, every weight is in the checkpoint: the base must not be held beside it.
+      (await known?.model.catch(ignore))?.release();
+      return loadModel(runtime, folder);
+    },
+  };
+}
+
+async function warm(
+  planFile: string,
+  how: { readonly model: Promise<Model>; readonly buffers: BufferPool; readonly signal: AbortSignal },
+): Promise<void> {
+  const [plan, model] = [await readPlan(planFile), await how.model];
+  const { values, execution, predictions } = plan;
+  if (predictions.tokens === 'unknown' || predictions.steps === 'unknown') return;
+  const stepTokens = (predictions.tokens * values.train.epochs) / predictions.steps;
+  const packs = Math.max(1, Math.ceil(stepTokens / execution.packTokens));
+  await warmActivations({
+    ...how,
+    config: model.config,
+    adapter: adapterShape(values.adapter),
+    saveActivations: savesAll(plan, model),
+    tokens: Math.min(execution.packTokens, Math.ceil(stepTokens / packs)),
+  });
+}
+
+function savesAll({ values: { adapter }, execution: { packTokens, memoryGiB } }: Plan, model: Model): boolean {
+  return savesActivations(
+    { model: { ...model.config, parameters: model.parameters.size }, adapter, packTokens },
+    memoryGiB,
+  );
+}
+
+async function load(runtimeWith: (threads: number) => Runtime, request: LoadRequest, ahead: Ahead): Promise<Loaded> {
   const plan = await readPlan(request.planFile);
+  const runtime = runtimeWith(threadsOf(plan));
   const { values, execution } = plan;
   const checkpoint = request.checkpointFolder;
   const fullCheckpoint = values.adapter.kind === 'full' && checkpoint !== null;
-  const model = await modelFrom(fullCheckpoint ? checkpoint : request.baseFolder);
+  const model = await ahead.model(fullCheckpoint ? checkpoint : request.baseFolder);
   const shape = adapterShape(values.adapter);
   const adapter =
     shape &&
@@ -126,29 +181,17 @@ async function load(
     loss: plan.loss as Expression,
     seed: values.train.seed,
     maxTokens: Math.max(execution.packTokens, values.render.lengthTokens, shards?.manifest.packTokens ?? 0),
-    saveActivations:
-      training &&
-      savesActivations(
-        {
-          model: { ...model.config, parameters: model.parameters.size },
-          adapter: values.adapter,
-          packTokens: execution.packTokens,
-        },
-        execution.memoryGiB,
-      ),
+    saveActivations: training && savesAll(plan, model),
+    buffers: ahead.buffers,
   });
-  if (!training) return { plan, baseFolder: request.baseFolder, model, adapter, shards, trainer, optimizer: null };
+  const opened = { runtime, plan, baseFolder: request.baseFolder, model, adapter, shards, trainer };
+  if (!training) return { ...opened, optimizer: null };
   const size = trainer.trained.parameters.size;
   const state: OptimizerState = { first: new Float32Array(size), second: new Float32Array(size) };
   // A checkpoint without its moments would train on as if at step 0: it is refused.
   const step = checkpoint ? await readOptimizer(checkpoint, state) : 0;
   return {
-    plan,
-    baseFolder: request.baseFolder,
-    model,
-    adapter,
-    shards,
-    trainer,
+    ...opened,
     optimizer: { adamW: await openAdamW(runtime), state, step },
   };
 }
@@ -221,12 +264,12 @@ async function evaluate(loaded: Loaded, request: EvaluateRequest): Promise<Evalu
 /** Sequences answered together; more gives little once the weights are read for each token anyway. */
 const generateSlots = 16;
 
-async function generate(runtime: Runtime, loaded: Loaded, request: GenerateRequest): Promise<GenerateResult> {
+async function generate(loaded: Loaded, request: GenerateRequest): Promise<GenerateResult> {
   const began = performance.now();
   const { sampling, prompts } = request;
   const maxLength = Math.max(...prompts.map((prompt) => prompt.length)) + sampling.maxTokens + 1;
   const decoder = await openDecoder({
-    runtime,
+    runtime: loaded.runtime,
     model: loaded.model,
     adapter: request.base ? null : loaded.adapter,
     slots: Math.min(generateSlots, prompts.length),

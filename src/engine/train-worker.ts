@@ -1,21 +1,20 @@
+import { ensureOnnxRuntime, loadOnnxRuntime } from '../envs/onnxruntime.ts';
 import type {
   EvaluateRequest,
   GenerateRequest,
   LoadRequest,
+  PrepareRequest,
   ScoreRequest,
   StepRequest,
   TrainSession,
 } from '../spec/train-engine.ts';
-import { openRuntime } from './runtime.ts';
+import { runtimeOn } from './runtime.ts';
 import { openSession } from './session.ts';
 import { hostWorker } from './worker-host.ts';
 
 /** The process that trains: see `embedded.ts` for the side that asks. */
 export interface TrainWorkerArgument {
-  readonly threads: number;
   readonly home: string;
-  /** Read at once, so that it is there when the plan is loaded. */
-  readonly baseFolder?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -26,9 +25,11 @@ hostWorker((emit) => {
     return session;
   };
   return {
-    async start({ threads, home, env, baseFolder }: TrainWorkerArgument) {
-      session = openSession(await openRuntime({ threads, home, env, log: (line) => emit({ log: line }) }), baseFolder);
+    async start({ home, env }: TrainWorkerArgument) {
+      const ort = loadOnnxRuntime(await ensureOnnxRuntime({ home, env, log: (line) => emit({ log: line }) }));
+      session = openSession((threads) => runtimeOn(ort, threads));
     },
+    prepare: (request: PrepareRequest) => open().prepare(request),
     load: (request: LoadRequest) => open().load(request),
     step: (request: StepRequest) => open().step(request),
     evaluate: (request: EvaluateRequest) => open().evaluate(request),

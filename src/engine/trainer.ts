@@ -1,9 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Tensor } from 'onnxruntime-common';
 import { MartletError } from '../core/error.ts';
 import { streamKey } from '../core/random.ts';
 import { evaluateLoss } from '../methods/evaluate.ts';
 import type { Expression } from '../methods/expression.ts';
-import { bufferPool } from './buffer-pool.ts';
+import type { ModelConfig } from '../spec/train-engine.ts';
+import { type BufferPool, bufferPool } from './buffer-pool.ts';
 import { fillDropout } from './dropout.ts';
 import { headGraphs } from './head.ts';
 import { layoutFeeds, packLayout } from './layout.ts';
@@ -24,6 +26,8 @@ export interface TrainerOptions {
   readonly maxTokens: number;
   /** Save activations for the backward pass (faster) or compute them again (about 20 KB a token a layer less). */
   readonly saveActivations: boolean;
+  /** Where activations are kept between the passes; a pool of its own when absent. */
+  readonly buffers?: BufferPool;
 }
 
 /** Sums over the whole step, which every pack of it is normalised by. */
@@ -65,7 +69,7 @@ export interface Trainer {
  * buffers of our own. Gradients of all parameters lie in one flat array and packs add to them in place.
  */
 export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, model, adapter, maxTokens } = options;
+  const { runtime, model, adapter, maxTokens, buffers = bufferPool() } = options;
   const { config } = model;
   const { hidden_size: hidden, vocab_size: vocabulary, num_hidden_layers: layers } = config;
   const full = adapter === null;
@@ -123,7 +127,6 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
   const embedding = model.parameters.view(model.values, embeddingName);
   const headTensor = model.tensor(headName(config));
   const normTensor = model.tensor(normName);
-  const buffers = bufferPool();
   const matrix = (name: string, rows: number, width: number): Tensor =>
     runtime.float(buffers(name, rows * width), [rows, width]);
 
@@ -173,7 +176,9 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
   };
 
   const savedTensors = (run: Run, layer: number): Record<string, Tensor> =>
-    Object.fromEntries(graphs.saved.map(({ name, width }) => [name, matrix(`${name} of ${layer}`, run.tokens, width)]));
+    Object.fromEntries(
+      graphs.saved.map(({ name, width }) => [name, matrix(savedName(name, layer), run.tokens, width)]),
+    );
 
   /** @returns the output of the last block, [T, hidden]. */
   const forward = async (run: Run): Promise<Float32Array> => {
@@ -377,6 +382,32 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
       return all;
     },
   };
+}
+
+const savedName = (name: string, layer: number): string => `${name} of ${layer}`;
+
+/**
+ * Writes to the largest of the buffers that training on packs of so many tokens will use. Memory that a process has never
+ * written to is only promised, and the system finds it page by page: in the first step that costs a tenth of it.
+ * @returns when all is written, or `signal` aborted
+ */
+export async function warmActivations(request: {
+  readonly buffers: BufferPool;
+  readonly config: ModelConfig;
+  readonly adapter: AdapterShape | null;
+  readonly saveActivations: boolean;
+  readonly tokens: number;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { buffers, config, tokens, signal } = request;
+  const { saved } = blockGraphs({ ...request, trained: [] });
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    // Messages are looked at in between.
+    await setImmediate();
+    if (signal.aborted) return;
+    buffers(`x${layer}`, tokens * config.hidden_size).fill(0);
+    for (const { name, width } of saved) buffers(savedName(name, layer), tokens * width).fill(0);
+  }
 }
 
 function blockParameterNames(model: Model): string[] {

@@ -6,7 +6,7 @@ import type { DatasetRows } from '../store/dataset-rows.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { lossCurve, readEvents } from '../store/run-events.ts';
 import { heldOutDocuments, openShards } from '../store/shard-reader.ts';
-import { type Base, lastCheckpoint, make, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
+import { type Base, lastCheckpoint, make, type StageDeps, writeJson } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { evaluateRun, promptMessages } from './evaluate.ts';
 import { reportPage } from './report-page.ts';
@@ -27,7 +27,7 @@ export async function evalStage(deps: StageDeps, inputs: EvalInputs): Promise<Ar
   const { eval: values, name, render } = plan.values;
   const read = [run, shards, dataset].map(artefactInput);
   return make(deps, { kind: 'report', name, of: values, inputs: read }, async (folder) => {
-    await using session = await deps.engine.start({ threads: threadsOf(plan), signal: deps.signal });
+    await using session = await deps.engine.start({ signal: deps.signal });
     const checkpoint = lastCheckpoint(run);
     await session.load({
       planFile: join(planned.folder, 'plan.json'),

@@ -150,7 +150,7 @@ async function observe(
   request: ExportRequest,
   how: { readonly baseFolder: string; readonly checkpointFolder: string | null },
 ): Promise<Behaviour> {
-  await using session: TrainSession = await request.engine.start({ threads: request.threads });
+  await using session: TrainSession = await request.engine.start({});
   await session.load({
     planFile: request.planFile,
     baseFolder: how.baseFolder,

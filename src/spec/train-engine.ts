@@ -10,18 +10,13 @@ export interface TrainEngine {
   readonly version: string;
   /** Whether this engine can carry out such a plan on such a model; a reason for each thing it cannot. */
   unsupported(values: PlanValues, config: ModelConfig): readonly string[];
-  /** Starts the process. Nothing is loaded yet, but the engine may begin to read a base model that it is told of. */
-  start(options: StartOptions): Promise<TrainSession>;
-}
-
-export interface StartOptions {
-  readonly threads: number;
-  /** The base that will be loaded. */
-  readonly baseFolder?: string;
-  readonly signal?: AbortSignal;
+  /** Starts the process. Nothing is loaded yet; how many threads it computes with, the plan says that is loaded. */
+  start(options: { readonly signal?: AbortSignal }): Promise<TrainSession>;
 }
 
 export interface TrainSession extends AsyncDisposable {
+  /** Hints of what `load` will ask for, so that the engine can get ready meanwhile. It returns at once and binds to nothing. */
+  prepare(request: PrepareRequest): Promise<void>;
   load(request: LoadRequest): Promise<LoadResult>;
   /** Computes the gradient of one step of the shards' schedule and applies it. */
   step(request: StepRequest): Promise<StepResult>;
@@ -34,6 +29,12 @@ export interface TrainSession extends AsyncDisposable {
   save(request: { readonly folder: string }): Promise<void>;
   /** Gives each trained tensor's last gradient; for tests and diagnosis. */
   gradients(): Promise<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;
+}
+
+export interface PrepareRequest {
+  readonly baseFolder: string;
+  /** The plan it will be trained by, once that is known. */
+  readonly planFile?: string;
 }
 
 export interface LoadRequest {

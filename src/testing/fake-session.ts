@@ -34,6 +34,7 @@ export function fakeSession(options: FakeSessionOptions = {}): FakeSession {
     get disposed() {
       return disposed;
     },
+    prepare: async () => {},
     load: async () => ({
       planHash: options.planHash ?? '0'.repeat(64),
       trainableParameters: 0,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import type { TrainEngine, TrainSession } from '../spec/train-engine.ts';
+import type { PrepareRequest, TrainEngine, TrainSession } from '../spec/train-engine.ts';
 import { hashFolder } from '../store/files.ts';
 import { readEvents } from '../store/run-events.ts';
 import { train } from '../train/index.ts';
@@ -35,8 +35,9 @@ const full = ['adapter.kind=full', 'train.learningRate=0.001'];
  */
 export function trainEngineContract(options: TrainEngineContractOptions): readonly ContractCase[] {
   const { engine, folder, threads = 1, tolerance = 1e-4 } = options;
-  const start = (): Promise<TrainSession> => engine.start({ threads });
-  const runWith = (flags: readonly string[]): Promise<ContractRun> => contractRun({ folder, flags });
+  const start = (): Promise<TrainSession> => engine.start({});
+  const runWith = (flags: readonly string[]): Promise<ContractRun> =>
+    contractRun({ folder, flags: [`execution.threads=${threads}`, ...flags] });
   /** A fresh session that trains the steps `from` to `to`; `between` is asked of it after each. */
   const course = async (
     run: ContractRun,
@@ -45,10 +46,13 @@ export function trainEngineContract(options: TrainEngineContractOptions): readon
       readonly to: number;
       readonly checkpoint?: string;
       readonly save?: string;
+      /** Told before `load`. */
+      readonly hints?: readonly PrepareRequest[];
       readonly between?: (session: TrainSession) => Promise<unknown>;
     },
   ): Promise<Exact[]> => {
     await using session = await start();
+    for (const hint of how.hints ?? []) await session.prepare(hint);
     await session.load(run.load({ checkpointFolder: how.checkpoint ?? null }));
     const results: Exact[] = [];
     for (let step = how.from ?? 0; step < how.to; step++) {
@@ -102,7 +106,6 @@ export function trainEngineContract(options: TrainEngineContractOptions): readon
           hasHeldOut: true,
           runFolder,
           engine,
-          threads,
           clock: () => new Date(0),
         });
         await assert.rejects(trained, { code: 'plan-mismatch' });
@@ -237,6 +240,28 @@ export function trainEngineContract(options: TrainEngineContractOptions): readon
               : ['adapter_config.json', 'adapter_model.safetensors'];
           for (const name of [...weights, 'optimizer.safetensors'])
             assert.ok(names.includes(name), `${name} is missing among ${names.join(', ')}`);
+        },
+      }),
+    ),
+    ...[lora, full].map(
+      (flags): ContractCase => ({
+        name: `${flags === full ? 'full' : 'LoRA'}: what it is told ahead, right or wrong, changes nothing`,
+        async run() {
+          const run = await runWith(flags);
+          const { baseFolder, planFile } = run.load();
+          const none = join(run.folder, 'none');
+          const [plain, middle] = [await run.emptyFolder('plain'), await run.emptyFolder('middle')];
+          const steps = await course(run, { to: 2, save: plain });
+          for (const hints of [
+            [{ baseFolder }],
+            [{ baseFolder }, { baseFolder, planFile }],
+            [{ baseFolder: none, planFile }],
+            [{ baseFolder, planFile: none }],
+          ])
+            assert.deepEqual(await course(run, { to: 2, hints }), steps);
+          await course(run, { to: 1, save: middle });
+          const resumed = { from: 1, to: 2, checkpoint: middle, hints: [{ baseFolder, planFile }] };
+          assert.deepEqual(await course(run, resumed), steps.slice(1));
         },
       }),
     ),

@@ -38,7 +38,6 @@ async function trainIn({ run = 'run', engine, request }: Runs): Promise<TrainOut
     hasHeldOut: false,
     runFolder,
     engine: fakeTrainEngine({ planHash: plan.hash, ...engine }),
-    threads: 1,
     clock: () => new Date(0),
     ...request,
   });

@@ -26,7 +26,6 @@ export interface TrainRequest {
   readonly hasHeldOut: boolean;
   readonly runFolder: string;
   readonly engine: TrainEngine;
-  readonly threads: number;
   readonly clock: () => Date;
   /** Aborted: the step under way ends, a checkpoint is saved, the run stops. */
   readonly signal?: AbortSignal;
@@ -59,7 +58,7 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
     const resumed = await newestCheckpoint(runFolder, plan.hash);
     step = resumed?.step ?? 0;
     await tidyCheckpoints({ runFolder, resumed, keep: plan.execution.keepCheckpoints });
-    await using session = await request.engine.start({ threads: request.threads });
+    await using session = await request.engine.start({});
     return await course({
       request,
       session,

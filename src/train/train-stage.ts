@@ -6,10 +6,9 @@ import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
-import type { StartOptions, TrainEngine } from '../spec/train-engine.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { type Base, baseInput, readJson, type StageDeps, threadsOf, writeJson } from '../store/stage.ts';
+import { type Base, baseInput, readJson, type StageDeps, writeJson } from '../store/stage.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { newestCheckpoint } from './checkpoints.ts';
 import { type StepWindows, train } from './loop.ts';
@@ -50,10 +49,6 @@ export async function trainStage(
   }
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
-  const threads = threadsOf(plan);
-  // A full checkpoint that is gone on from holds every weight itself: the base beside it would only take its memory twice.
-  const readsBase = plan.values.adapter.kind !== 'full';
-  await using engine = startNow(deps.engine, { threads, ...(readsBase && { baseFolder: base.folder }) });
   await checkTokens(deps, { plan, base, rows, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
@@ -76,8 +71,7 @@ export async function trainStage(
     steps: splits.train.steps,
     hasHeldOut: splits.heldout.documents > 0,
     runFolder: begun.folder,
-    engine,
-    threads,
+    engine: deps.engine,
     clock: deps.clock,
     signal: deps.signal,
     onEvent: deps.onEvent,
@@ -99,18 +93,6 @@ export async function trainStage(
   );
   deps.onMade(run, true);
   return run;
-}
-
-/** The same engine, whose process starts and reads the base at once: it does so while the rows are looked at. */
-function startNow(engine: TrainEngine, options: StartOptions): TrainEngine & AsyncDisposable {
-  const session = engine.start(options);
-  // Told to whoever asks for the session; nobody does when the rows are refused.
-  session.catch(() => {});
-  return {
-    ...engine,
-    start: () => session,
-    [Symbol.asyncDispose]: async () => await (await session.catch(() => undefined))?.[Symbol.asyncDispose](),
-  };
 }
 
 /** The gate before the first step, on rows drawn from the dataset. */
