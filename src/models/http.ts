@@ -1,4 +1,4 @@
-import { EnvHttpProxyAgent, fetch as undiciFetch } from 'undici';
+import type { EnvHttpProxyAgent } from 'undici';
 import { MartletError } from '../core/error.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -22,18 +22,25 @@ export type Fetch = (
 /** Headers that carry a credential. */
 export type Auth = Readonly<Record<string, string>>;
 
-/** fetch through the proxies that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, either case). */
+/**
+ * fetch through the proxies that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, either case). What does it has
+ * a hundred modules: they are loaded with the first request, which a model on this machine never makes.
+ */
 export function proxiedFetch(env: Env): Fetch {
   const named = (name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
-  const dispatcher = new EnvHttpProxyAgent({
-    httpProxy: named('HTTP_PROXY') ?? named('ALL_PROXY') ?? '',
-    httpsProxy: named('HTTPS_PROXY') ?? named('ALL_PROXY') ?? '',
-    noProxy: named('NO_PROXY') ?? '',
-    // Time limits are the callers', by signal: a model may take minutes between two answers of a slow mirror.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  return (url, options) => undiciFetch(url, { ...options, dispatcher }) as Promise<HttpAnswer>;
+  let agent: EnvHttpProxyAgent | undefined;
+  return async (url, options) => {
+    const undici = await import('undici');
+    agent ??= new undici.EnvHttpProxyAgent({
+      httpProxy: named('HTTP_PROXY') ?? named('ALL_PROXY') ?? '',
+      httpsProxy: named('HTTPS_PROXY') ?? named('ALL_PROXY') ?? '',
+      noProxy: named('NO_PROXY') ?? '',
+      // Time limits are the callers', by signal: a model may take minutes between two answers of a slow mirror.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    return (await undici.fetch(url, { ...options, dispatcher: agent })) as HttpAnswer;
+  };
 }
 
 /** Hubs redirect once or twice, to a content server. */
