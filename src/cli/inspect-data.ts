@@ -14,19 +14,25 @@ export interface InspectFlags {
 
 /** Says how the rows of a recipe, or of one source, are understood. */
 export async function inspectData(context: CliContext, target: string, flags: InspectFlags): Promise<void> {
-  const values = /\.ya?ml$/i.test(target) ? await ofRecipe(context, target, flags) : ofSource(context, target, flags);
+  const { values, atPlaces } = /\.ya?ml$/i.test(target)
+    ? await ofRecipe(context, target, flags)
+    : { values: ofSource(context, target, flags), atPlaces: (error: unknown) => error };
   const [{ inspectSources }, { sourceReading }] = await Promise.all([
     import('../pipeline.ts'),
     import('./source-reading.ts'),
   ]);
-  const inspections = await inspectSources({ ...sourceReading(context), values, shown: flags.rows });
+  const inspections = await inspectSources({ ...sourceReading(context), values, shown: flags.rows }).catch(
+    (error: unknown) => {
+      throw atPlaces(error);
+    },
+  );
   if (flags.json) context.out(`${JSON.stringify(inspections)}\n`);
   else context.out(inspections.map((inspection) => formatInspection(inspection, context)).join('\n'));
 }
 
-async function ofRecipe(context: CliContext, file: string, { set }: InspectFlags): Promise<PlanValues['data']> {
-  const { plan } = await loadPlan({ file, flags: set, context });
-  return plan.values.data;
+async function ofRecipe(context: CliContext, file: string, { set }: InspectFlags) {
+  const { plan, atPlaces } = await loadPlan({ file, flags: set, context });
+  return { values: plan.values.data, atPlaces };
 }
 
 /** As a recipe that names nothing but the source, with every default. */

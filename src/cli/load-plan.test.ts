@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import { countRows } from '../pipeline.ts';
 import { type Plan, plan as planSchema } from '../schema/plan.ts';
+import { openStore } from '../store/open-store.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
 import { loadPlan } from './load-plan.ts';
 import { runMartlet } from './test-context.ts';
@@ -87,6 +89,72 @@ test('a file that is not there is answered with the one that is', async () => {
   expect((await martlet(cwd, 'plan', 'recipes')).err).toContain('is a folder');
 });
 
+test.each([
+  ['rows.jsonl', `${chatRow(1)}\n`],
+  ['rows.csv', 'query,response\na,b\n'],
+  ['rows.json', `[${chatRow(1)}]`],
+])('%s is told from a recipe, with what to write instead', async (name, text) => {
+  const cwd = await recipeFolder();
+  await writeFile(join(cwd, name), text);
+  const { exit, out, err } = await martlet(cwd, 'plan', name);
+  expect({ exit, out }).toEqual({ exit: 2, out: '' });
+  expect(err).toContain(`${name} holds rows; what is wanted is a recipe`);
+  // What it says to write is a recipe that works.
+  const written = /recipe\.yaml beside it: (\{.*\})\. /.exec(err)?.[1] ?? '';
+  await writeFile(join(cwd, 'recipe.yaml'), written);
+  const { plan } = await loadPlan({ file: 'recipe.yaml', context: { cwd } });
+  expect(plan.values.data.sources[0]?.from).toBe(join(cwd, name));
+  expect(err.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`martlet data inspect \\S*${name}$`));
+});
+
+test('a recipe may be written as JSON', async () => {
+  const cwd = await recipeFolder();
+  await writeFile(
+    join(cwd, 'recipe.json'),
+    JSON.stringify({ name: 'a', base: 'hf:a/b', data: { sources: [{ from: 'b.jsonl' }] } }),
+  );
+  expect((await loadPlan({ file: 'recipe.json', context: { cwd } })).plan.values.name).toBe('a');
+});
+
+test('feedback without a version is answered with the newest there is, at its place', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main').replace('rows.jsonl', 'feedback/desk'));
+  const none = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect(none.exit).toBe(2);
+  expect(none.err).toMatch(
+    /recipe\.yaml:4:20 data\.sources\[0\]\.from: there is no feedback\/desk in .*review --feedback desk/,
+  );
+  const store = await openStore({ root: join(cwd, 'store'), clock: () => new Date(), who: 'tester' });
+  for (const key of ['1', '2'])
+    await store.create({ kind: 'feedback', name: 'desk', key: fingerprint(key), inputs: [] }, async (folder) => {
+      await writeFile(join(folder, 'rows.jsonl'), Array.from({ length: 20 }, (_, index) => chatRow(index)).join('\n'));
+      return {};
+    });
+  const { exit, err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect(exit).toBe(2);
+  expect(err).toMatch(
+    /recipe\.yaml:4:20 data\.sources\[0\]\.from: feedback\/desk names no version\. Write feedback\/desk@2,/,
+  );
+  const set = ['--set', 'data.sources[0].from=feedback/dusk@1'];
+  expect((await martlet(cwd, 'plan', 'recipes/recipe.yaml', ...set)).err).toContain(
+    'The newest there is: feedback/desk@2.',
+  );
+  const pinned = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'data.sources[0].from=feedback/desk@1#10');
+  expect(pinned).toMatchObject({ exit: 0, out: expect.stringMatching(/rows +9 /) });
+});
+
+test('a source that fails in a later stage is still told with its place in the recipe', async () => {
+  const cwd = await recipeFolder(recipe.replace('rows.jsonl', 'hf:org/rows'));
+  await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1 });
+  const env = { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home'), HF_HUB_OFFLINE: '1' };
+  for (const words of [['data', 'build'], ['data', 'inspect'], ['tokens'], ['verify', 'render']]) {
+    const { err } = await runMartlet([...words, 'recipes/recipe.yaml'], { cwd, env, columns: 80 });
+    expect(err, words.join(' ')).toMatch(
+      /recipe\.yaml:4:20 data\.sources\[0\]\.from: hf:org\/rows@main is not on this machine/,
+    );
+    expect(err).toContain('once HF_HUB_OFFLINE is unset');
+  }
+});
+
 test('martlet plan shows every value, its origin and what to expect', async () => {
   const cwd = await recipeFolder();
   const { exit, out, err } = await martlet(
@@ -110,6 +178,7 @@ test('martlet plan shows every value, its origin and what to expect', async () =
   expect(out).toMatch(/^ {2}steps +unknown +the rows are not known yet$/m);
   expect(out).toMatch(/^unknown model: hf:org\/model@main: not on this machine\. Known after martlet models pull /m);
   expect(out).toMatch(/^unknown rows: data\.sources\[0\]\.from: hf:org\/rows.* is not on this machine/m);
+  expect(out).not.toContain('HF_HUB_OFFLINE');
 });
 
 test('what a person named and is not there is an error at its place, the base and the rows at once', async () => {

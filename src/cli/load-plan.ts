@@ -1,11 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
-import { formatIssue, type Issue } from '../core/issue.ts';
+import { formatIssue, formatPath, type Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import { type Facts, placeOf, readRecipe, resolvePlan } from '../recipe/index.ts';
 import type { Plan, PlanValues } from '../schema/plan.ts';
 import type { CliContext } from './context.ts';
+import { refuseRows } from './refuse-rows.ts';
 
 type Rows = NonNullable<Facts['rows']>;
 
@@ -46,6 +47,8 @@ export interface LoadedPlan {
   readonly missing: readonly string[];
   /** The recipe, absolute. */
   readonly file: string;
+  /** What a stage threw, with the place in the recipe of each value that it finds fault with. */
+  readonly atPlaces: (error: unknown) => unknown;
 }
 
 const maxRecipeBytes = 2 ** 20;
@@ -71,16 +74,21 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
   // What is wrong without any fact is told before facts are looked for.
   const { values, origins } = resolveWith({}).plan;
   const missing: string[] = [];
-  const refuse = (issues: readonly Issue[]): void => {
-    const { places } = read.value;
-    const placed = issues.map((issue): Issue => {
+  const { places } = read.value;
+  const placed = (issues: readonly Issue[]): Issue[] =>
+    issues.map((issue) => {
       const place = issue.place ?? placeOf(places, issue.path);
       return { ...issue, ...(place && { place }) };
     });
-    if (placed.length > 0) throw issuesError(shownFile, placed);
+  const refuse = (issues: readonly Issue[]): void => {
+    if (issues.length > 0) throw issuesError(shownFile, placed(issues));
+  };
+  const atPlaces = (error: unknown): unknown => {
+    const isOurs = ({ path, place }: Issue): boolean => !place && places.keys.has(formatPath(path.slice(0, 1)));
+    return MartletError.is(error) && error.issues.some(isOurs) ? issuesError(shownFile, placed(error.issues)) : error;
   };
   const facts = await collectFacts({ values, origins, sources, missing, refuse });
-  return { ...resolveWith(facts), facts, missing, file };
+  return { ...resolveWith(facts), facts, missing, file, atPlaces };
 }
 
 interface CollectRequest {
@@ -188,6 +196,7 @@ async function readRecipeText(file: string): Promise<string> {
     throw new MartletError('invalid-input', `${file} is a folder`, {
       hint: `Name a file, such as ${file}/recipe.yaml.`,
     });
+  await refuseRows(file);
   if (found.size > maxRecipeBytes)
     throw new MartletError('invalid-input', `${file} is no recipe: it has ${found.size} bytes`, {
       hint: `A recipe has at most ${maxRecipeBytes}.`,

@@ -26,14 +26,21 @@ import { formatSummary, summariseTokens } from './tokens-summary.ts';
  * @throws MartletError `row-missing`, `invalid-input`
  */
 export async function showTokens(context: CliContext, recipe: string | undefined, flags: TokensFlags): Promise<void> {
-  const values =
-    recipe === undefined
-      ? valuesWithoutRecipe(flags, context)
-      : (await loadPlan({ file: recipe, flags: flags.set, base: flags.base, context })).plan.values;
+  if (recipe === undefined) return showRows(context, { values: valuesWithoutRecipe(flags, context), flags });
+  const { plan, atPlaces } = await loadPlan({ file: recipe, flags: flags.set, base: flags.base, context });
+  await showRows(context, { values: plan.values, flags, ofRecipe: true }).catch((error: unknown) => {
+    throw atPlaces(error);
+  });
+}
+
+async function showRows(
+  context: CliContext,
+  { values, flags, ofRecipe = false }: { values: PlanValues; flags: TokensFlags; ofRecipe?: boolean },
+): Promise<void> {
   const { cwd, env, signal } = context;
   const log = (line: string): void => context.err(`${line}\n`);
   const { folder } = await resolveModel({ addresses: values.base, home: martletHome(env), env, cwd, log, signal });
-  const now = noonOf(recipe === undefined ? dayOf(context.now()) : await shardDay(values, context));
+  const now = noonOf(ofRecipe ? await shardDay(values, context) : dayOf(context.now()));
   const encoder = await openEncoder({ folder, render: values.render, now });
   if (flags.summary) return showSummary(context, { values, encoder, json: flags.json ?? false });
 

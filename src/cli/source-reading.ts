@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { martletHome } from '../envs/home.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { CliContext } from './context.ts';
@@ -16,8 +15,13 @@ export function sourceReading(context: CliContext, { offline = false }: { readon
   };
   return {
     today: context.now().toISOString().slice(0, 10),
-    resolveFeedback: (address: string): string =>
-      join(root, 'feedback', address.replace(/^feedback\//, ''), 'rows.jsonl'),
+    resolveFeedback: async (address: string): Promise<string> => {
+      const [{ openStore }, { feedbackRows }] = await Promise.all([
+        import('../store/open-store.ts'),
+        import('../store/feedback-rows.ts'),
+      ]);
+      return feedbackRows(await openStore({ root, clock: context.now, who: '' }), address);
+    },
     fetchDataset: datasetFetcher({ home: martletHome(env), env, offline, log, signal }),
     signal,
   };

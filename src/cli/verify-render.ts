@@ -24,14 +24,16 @@ export interface VerifyRenderRequest {
  */
 export async function verifyRender(context: CliContext, request: VerifyRenderRequest): Promise<GateReport> {
   const { cwd, env, signal } = context;
-  const { plan } = await loadPlan({ file: request.file, flags: request.flags, base: request.base, context });
+  const { plan, atPlaces } = await loadPlan({ file: request.file, flags: request.flags, base: request.base, context });
   const { base, render, data, train } = plan.values;
   const log = (line: string): void => context.err(`${line}\n`);
   const { folder } = await resolveModel({ addresses: base, home: martletHome(env), env, cwd, log, signal });
   const now = context.now();
   const encoder = await openEncoder({ folder, render, now });
   const outcomes = readSources({ ...sourceReading(context), values: data });
-  const samples = await drawRows(kept(outcomes), request.rows, train.seed);
+  const samples = await drawRows(kept(outcomes), request.rows, train.seed).catch((error: unknown) => {
+    throw atPlaces(error);
+  });
   if (samples.length === 0)
     throw new MartletError('nothing-to-train', 'no row is kept', {
       hint: 'martlet data ledger <name> tells why, once martlet data build has run.',

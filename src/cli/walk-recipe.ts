@@ -50,7 +50,7 @@ export async function walkRecipe(
   await using ahead = startAhead(request.wrapEngine?.(embedded) ?? embedded);
   if (trains(request.last)) ahead.begin();
   const found: { base?: Walk['base']; error?: unknown } = {};
-  const { plan, warnings, missing } = await loadPlan({
+  const { plan, warnings, missing, atPlaces } = await loadPlan({
     file: request.file,
     flags: request.flags,
     base: request.base,
@@ -117,6 +117,8 @@ export async function walkRecipe(
     );
   try {
     return { walk: await walkTo(deps, { plan, base }, request.last, request.skip), deps };
+  } catch (error) {
+    throw atPlaces(error);
   } finally {
     line.finish();
   }

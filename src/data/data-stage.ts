@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { Plan } from '../schema/plan.ts';
+import { feedbackRows } from '../store/feedback-rows.ts';
 import { make, type StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildDataset } from './build-dataset.ts';
@@ -11,7 +12,7 @@ import { unusedParts } from './unused-parts.ts';
 /** What the sources of a plan are read with. */
 export function sourceAccess(deps: StageDeps): SourceAccess {
   return {
-    resolveFeedback: (address) => join(deps.store.folder('feedback', address.replace(/^feedback\//, '')), 'rows.jsonl'),
+    resolveFeedback: (address) => feedbackRows(deps.store, address),
     fetchDataset: datasetFetcher(deps),
     signal: deps.signal,
   };

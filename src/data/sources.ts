@@ -1,4 +1,5 @@
 import { issuesError, MartletError } from '../core/error.ts';
+import { parseFeedbackAddress } from '../core/feedback-address.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import type { Issue } from '../core/issue.ts';
 import type { LineageInput } from '../schema/lineage.ts';
@@ -107,16 +108,14 @@ async function sourceParts(
   { resolveFeedback, fetchDataset }: OpenSourcesRequest,
 ): Promise<readonly RowPart[]> {
   const { from, query, options } = values;
-  if (!isFeedback(from)) return openParts({ from, query, options: options ?? {}, fetchDataset });
+  if (!parseFeedbackAddress(from)) return openParts({ from, query, options: options ?? {}, fetchDataset });
   if (!resolveFeedback) throw new MartletError('feedback-unresolved', `${from} needs a store to be found in`);
   return openParts({ from: await resolveFeedback(from) });
 }
 
-const isFeedback = (from: string): boolean => /^feedback\/.+@[0-9]+$/.test(from);
-
 function unreadable({ file, index, error }: { file: string; index: number; error: unknown }): Issue {
   const known = MartletError.is(error) ? error : undefined;
-  const fix = known ? known.hint : 'Check the path; it is taken relative to the recipe.';
+  const fix = known ? known.hint : 'Check the path.';
   return {
     code: known?.code ?? 'file-unreadable',
     severity: 'error',
@@ -148,7 +147,7 @@ export async function sourceInputs(request: OpenSourcesRequest): Promise<readonl
       for (const part of await sourceParts(values, request)) {
         const fingerprint = await part.fingerprint(request.signal);
         inputs.push(
-          isFeedback(values.from)
+          parseFeedbackAddress(values.from)
             ? { kind: 'feedback', address: values.from, fingerprint }
             : { kind: part.kind, address: part.file, fingerprint },
         );

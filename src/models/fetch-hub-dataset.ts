@@ -7,7 +7,7 @@ import { hasCode, readTextIfThere, writeFileAtomic } from '../store/files.ts';
 import { type DatasetSelection, selectDatasetFiles } from '../store/rows/dataset-files.ts';
 import { type DownloadLimits, download } from './download.ts';
 import { type Fetch, proxiedFetch } from './http.ts';
-import { type HubFile, huggingFaceCache, isOffline, listHub, openHub } from './hub.ts';
+import { type HubFile, huggingFaceCache, listHub, offlineVariable, openHub } from './hub.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -43,9 +43,10 @@ export async function fetchHubDataset(request: HubDatasetRequest): Promise<reado
   const index = join(home, 'datasets', '.index', `${fingerprintText(wanted).slice(0, 32)}.json`);
   const known = request.refresh ? undefined : await filesOf(index);
   if (known) return known;
-  if (request.offline || isOffline(env))
+  const forbidden = offlineVariable(env);
+  if (request.offline || forbidden)
     throw new MartletError('offline', `${name} is not on this machine, and no hub is to be asked`, {
-      hint: 'martlet data build fetches it; unset HF_HUB_OFFLINE if that is set.',
+      hint: `martlet data build fetches it${forbidden ? `, once ${forbidden} is unset` : ''}.`,
     });
   const hub = await openHub(kind, env);
   const fetch = request.fetch ?? proxiedFetch(env);

@@ -7,7 +7,7 @@ import { hasCode, readTextIfThere, writeFileAtomic } from '../store/files.ts';
 import { readJsonObject } from './config.ts';
 import { type DownloadLimits, download } from './download.ts';
 import type { Fetch } from './http.ts';
-import { type HubFile, huggingFaceCache, isOffline, listHub, openHub } from './hub.ts';
+import { type HubFile, huggingFaceCache, listHub, offlineVariable, openHub } from './hub.ts';
 import { openSafetensors } from './safetensors.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -50,9 +50,10 @@ export async function fetchHubModel(
     const commit = await takeSnapshot(cache, { folder, revision: request.revision });
     if (commit !== undefined) return { licence: null, commit };
   }
-  if (request.offline || isOffline(env))
+  const forbidden = offlineVariable(env);
+  if (request.offline || forbidden)
     throw new MartletError('offline', `${id} is not on this machine, and hubs are not to be asked`, {
-      hint: 'Unset HF_HUB_OFFLINE, or name a model that is here.',
+      hint: forbidden ? `Unset ${forbidden}, or name a model that is here.` : 'Name a model that is here.',
     });
   const hub = await openHub(kind, env);
   const { files, commit, licence } = await listHub(hub, request);

@@ -39,9 +39,9 @@ const plainPath = /^[\w][\w.+ =,()[\]-]*(?:\/[\w][\w.+ =,()[\]-]*)*$/;
 const pageFiles = 200;
 const truthy = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? '');
 
-/** Whether the environment forbids to ask hubs, in the words that Python's hub client knows. */
-export function isOffline(env: Env): boolean {
-  return truthy(env.HF_HUB_OFFLINE) || truthy(env.TRANSFORMERS_OFFLINE);
+/** The variable of the environment that forbids to ask hubs, in the words that Python's hub client knows. */
+export function offlineVariable(env: Env): string | undefined {
+  return ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find((name) => truthy(env[name]));
 }
 
 /** `HF_ENDPOINT`, `HF_TOKEN` (or the token that `hf auth login` keeps), `MODELSCOPE_DOMAIN`, `MODELSCOPE_API_TOKEN`. */

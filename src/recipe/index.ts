@@ -9,4 +9,3 @@ export { type Origins, type Path, type Place, type Places, placeOf } from './pla
 export { countSteps, flopsPerToken } from './predict.ts';
 export { type ReadRequest, readRecipe } from './read-recipe.ts';
 export { planHash, type ResolveRequest, resolvePlan } from './resolve-plan.ts';
-export { isFeedback } from './resolve-values.ts';

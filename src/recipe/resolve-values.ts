@@ -1,3 +1,4 @@
+import { parseFeedbackAddress } from '../core/feedback-address.ts';
 import type { Json } from '../schema/common.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import { loraModules, type Recipe } from '../schema/recipe.ts';
@@ -182,13 +183,9 @@ function resolveFormats({ recipe, given, notes }: ResolveValuesRequest): PlanVal
   return notes.orDerive(['export', 'formats'], written ? formats : undefined, () => deriveFormats(formats));
 }
 
-export function isFeedback(from: string): boolean {
-  return /^feedback\/.+@\d+$/.test(from);
-}
-
 /** What is no address of a hub, a database or feedback is a path; so is the file of an SQLite database. */
 function sourceAddress(from: string, resolvePath: (path: string) => string): string {
-  if (isFeedback(from)) return from;
+  if (parseFeedbackAddress(from)) return from;
   const [, file, query = ''] = /^sqlite:(.*?)(\?query=.*)?$/is.exec(from) ?? [];
   if (file !== undefined) return `sqlite:${resolvePath(file)}${query}`;
   return /^(hf|ms|modelscope|postgres(ql)?):/i.test(from) ? from : resolvePath(from);

@@ -135,14 +135,14 @@ async function localFiles(place: string): Promise<readonly string[]> {
     for (const path of found.toSorted(byName)) if ((await kindOf(path)) === 'file') files.push(path);
     if (files.length > 0) return files;
     throw new MartletError('file-unreadable', `no file is called ${place}`, {
-      hint: 'Check the pattern; it is taken relative to the recipe.',
+      hint: 'Check the pattern.',
     });
   }
   const parts = splitLocalPlace(place);
   if (parts && (await kindOf(parts.path)) === 'folder') return filesBelow(parts.path, parts.parts);
   const near = nearestName(basename(place), await readdir(dirname(place)).catch(() => []));
   throw new MartletError('file-unreadable', `cannot read ${place}`, {
-    hint: near ? `Did you mean ${near}?` : 'Check the path; it is taken relative to the recipe.',
+    hint: near ? `Did you mean ${near}?` : 'Check the path.',
   });
 }
 
