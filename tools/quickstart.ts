@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeMarketBriefs } from '../recipes/market-brief/briefs.ts';
+import { calledAs, sayingCommands, withCommands } from '../src/cli/called-as.ts';
 import { printFailure } from '../src/cli/print/failure.ts';
 import { formatTable } from '../src/cli/print/table.ts';
 import { readReport } from '../src/cli/print/walk.ts';
@@ -25,7 +26,10 @@ const usage = `npm run quickstart -- [options]
 
 /** When the first command started, installs included; the bootstrap says so. */
 const began = Number(process.env.MARTLET_STARTED_MS ?? performance.timeOrigin);
-const shell = processContext();
+const root = join(import.meta.dirname, '..');
+const shell = ((context) => sayingCommands({ ...context, calledAs: calledAs(join(root, 'bin', 'martlet'), context) }))(
+  processContext(),
+);
 
 try {
   await quickstart();
@@ -44,7 +48,6 @@ async function quickstart(): Promise<void> {
     },
   });
   if (values.help) return shell.out(usage);
-  const root = join(import.meta.dirname, '..');
   const context = {
     ...shell,
     cwd: root,
@@ -161,7 +164,7 @@ ${nextSteps(values.store === undefined ? '' : ` --store ${values.store}`, [
 function nextSteps(store: string, ideas: readonly (readonly [idea: string, ...commands: string[]])[]): string {
   const lines = ideas.flatMap(([idea, ...commands]) => [
     `  # ${idea}`,
-    ...commands.map((command) => `  ${command.replace(/(?<!\S)martlet(?=\s)/, `bin/martlet${store}`)}`),
+    ...commands.map((command) => `  ${withCommands(command, { calledAs: `${shell.calledAs}${store}` })}`),
   ]);
   return `next\n${lines.join('\n')}\n`;
 }

@@ -20,5 +20,10 @@ export function calledAs(script: string | undefined, { cwd, env }: Pick<CliConte
 
 /** A text with each command in it, such as `martlet setup gguf`, as the person would call it. */
 export function withCommands(text: string, { calledAs }: Pick<CliContext, 'calledAs'>): string {
-  return calledAs === undefined ? text : text.replace(/(?<![\w/.-])martlet(?= [a-z])/g, () => calledAs);
+  return calledAs === undefined ? text : text.replace(/(?<![\w/.-]|npx )martlet(?= [a-z])/g, () => calledAs);
+}
+
+/** The context with the commands in all that it says on `err` as the person would call them. Results stay as they are. */
+export function sayingCommands<Context extends Pick<CliContext, 'calledAs' | 'err'>>(context: Context): Context {
+  return { ...context, err: (text: string) => context.err(withCommands(text, context)) };
 }

@@ -30,7 +30,6 @@ test('a failure of the machine stays what it is', () => {
 });
 
 test.each([
-  ['infer --input nope.jsonl', 'file-unreadable', '--input'],
   ['render --template chat.jinja --input nope.jsonl', 'file-unreadable', '--input'],
   ['render --template chat.jinja --input rows.jsonl --output no/where.jsonl', 'file-unwritable', '--output'],
 ])('martlet %s', async (line, code, flag) => {

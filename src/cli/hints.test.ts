@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeTinyModel } from '../testing/tiny-model.ts';
+import type { CommandRow } from './commands.ts';
 import { runMartlet } from './test-context.ts';
 
 let cwd = '';
@@ -23,4 +25,39 @@ test.each([
   expect(err).toContain(`[${code}]`);
   expect(err).toMatch(/^error /m);
   expect(err).toMatch(fix);
+});
+
+test('what is said on the way names commands as they were called, answers stay as they are', async () => {
+  const table: CommandRow[] = [
+    {
+      name: 'plan',
+      summary: '',
+      load: async () => ({
+        command: {
+          register: (command, context) => {
+            command.action(() => {
+              context.err('warning: martlet verify render tells where (npx martlet setup x)\n');
+              context.out('it said: martlet serve\n');
+            });
+          },
+        },
+      }),
+    },
+  ];
+  const said = await runMartlet(['plan'], { calledAs: 'npx martlet' }, table);
+  expect(said.err).toBe('warning: npx martlet verify render tells where (npx martlet setup x)\n');
+  expect(said.out).toBe('it said: martlet serve\n');
+});
+
+test('the report of verify render names what to set up as the command was called', async () => {
+  await writeTinyModel(join(cwd, 'tiny'), { seed: 1 });
+  const messages = [
+    { role: 'user', content: 'martlet plan' },
+    { role: 'assistant', content: 'a' },
+  ];
+  await writeFile(join(cwd, 'rows.jsonl'), `${JSON.stringify({ messages })}\n`.repeat(4));
+  await writeFile(join(cwd, 'recipe.yaml'), 'name: a\nbase: ./tiny\ndata: { sources: [{ from: rows.jsonl }] }\n');
+  const env = { MARTLET_HOME: join(cwd, 'home'), MARTLET_STORE: join(cwd, 'store') };
+  const { out } = await runMartlet(['verify', 'render', 'recipe.yaml'], { cwd, env, calledAs: 'bin/martlet' });
+  expect(out).toMatch(/absent, not compared: .*: bin\/martlet setup llama-cpp/);
 });

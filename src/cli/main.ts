@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { sayingCommands } from './called-as.ts';
 import type { CommandRow } from './commands.ts';
 import { commands } from './commands.ts';
 import type { CliContext } from './context.ts';
@@ -28,7 +29,7 @@ export interface RunCliOptions {
 /** Parses, loads the one command that is called, and runs it. @returns the exit code. */
 export async function runCli(argv: readonly string[], options: RunCliOptions): Promise<number> {
   const env: Record<string, string | undefined> = { ...options.context.env };
-  const context: CliContext = { ...options.context, env };
+  const context: CliContext = sayingCommands({ ...options.context, env });
   try {
     const program = frame(context).on('option:store', (folder: string) => {
       env.MARTLET_STORE = resolve(context.cwd, folder);

@@ -24,3 +24,8 @@ export function portNumber(text: string): number {
   if (value > 65_535) throw new InvalidArgumentError('Ports go up to 65535.');
   return value;
 }
+
+/** For an option that may be repeated. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}

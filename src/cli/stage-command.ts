@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { StageName } from '../pipeline.ts';
 import type { CommandModule } from './command.ts';
-import { collect } from './commands/plan.ts';
 import type { CliContext } from './context.ts';
+import { collect } from './option-values.ts';
 
 interface StageOptions {
   readonly set: readonly string[];

@@ -11,7 +11,6 @@ import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { TrainEngine } from '../spec/train-engine.ts';
 import { openStore } from '../store/open-store.ts';
-import { withCommands } from './called-as.ts';
 import type { CliContext } from './context.ts';
 import { factSources } from './fact-sources.ts';
 import { loadPlan } from './load-plan.ts';
@@ -44,7 +43,7 @@ export async function walkRecipe(
   const home = martletHome(env);
   const line = progressLine(context);
   const log = (text: string): void => {
-    if (!request.quiet) line.note(withCommands(text, context));
+    if (!request.quiet) line.note(text);
   };
   const embedded = embeddedEngine({ home, env, log });
   await using ahead = startAhead(request.wrapEngine?.(embedded) ?? embedded);

@@ -84,6 +84,16 @@ export async function* readOpenedSources(
   if ((request.share ?? 1) === 1) accounts.finish();
 }
 
+/** Every row by itself, also one that says the same as another: for whoever wants something of each. Rows that are not drawn are left out. */
+export async function* readEachRow(request: ReadSourcesRequest): AsyncGenerator<RowReading> {
+  const sources = await openSources(request);
+  const read = rowReader(request);
+  for await (const { source: index, raw } of sourceRows(sources, request)) {
+    const source = sources[index];
+    if (source && raw.left === undefined) yield read(raw, source);
+  }
+}
+
 /** What a row is by itself: whether it can be read, which side it is on, and what it says. */
 export interface RowReading extends Omit<RowOutcome, 'fate'> {
   readonly fate: Exclude<Fate, 'duplicate'>;

@@ -6,7 +6,8 @@ import type { AnswerMessage } from './call-reader.ts';
 
 /** One line of a batch's output. */
 export interface RowAnswer {
-  /** The row's line in the input, counted from 1. */
+  /** Where the row stands; lines count from 1. */
+  readonly file: string;
   readonly line: number;
   /** Fingerprint of what was asked of what: see `answerDigest`. */
   readonly digest: string;
@@ -28,19 +29,22 @@ export interface RowAnswer {
  */
 export async function* answerRows(request: {
   readonly backend: Backend;
+  /** Name or address of the one that answers. */
+  readonly model: string;
   readonly rows: readonly BatchRow[];
   /** Rows under way at a time. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
 }): AsyncGenerator<RowAnswer> {
   const { backend, rows, atOnce } = request;
+  const model = modelOf(backend, request.model);
   const left = new AbortController();
   const signal = AbortSignal.any([request.signal, left.signal]);
   const running: Promise<RowAnswer>[] = [];
   try {
     for (const row of rows) {
       request.signal.throwIfAborted();
-      const answer = answerRow(backend, row, signal);
+      const answer = answerRow({ backend, model, row, signal });
       // Whoever awaits it hears of the failure; until then it must not end the process.
       answer.catch(() => {});
       running.push(answer);
@@ -54,9 +58,14 @@ export async function* answerRows(request: {
 }
 
 /** An answer with another digest answers another row, or the same row asked otherwise, or of another model. */
-export function answerDigest(backend: Pick<Backend, 'models'>, { digest, chat }: BatchRow): string {
-  return fingerprint({ row: digest, model: modelOf(backend, chat.model).entry.modelFingerprint });
+export function answerDigest(
+  { digest }: BatchRow,
+  { backend, model }: { readonly backend: Pick<Backend, 'models'>; readonly model: string },
+): string {
+  return rowDigest(digest, modelOf(backend, model));
 }
+
+const rowDigest = (row: string, { entry }: ServedModel): string => fingerprint({ row, model: entry.modelFingerprint });
 
 function modelOf(backend: Pick<Backend, 'models'>, name: string): ServedModel {
   const model = findModel(backend, name);
@@ -65,13 +74,24 @@ function modelOf(backend: Pick<Backend, 'models'>, name: string): ServedModel {
 }
 
 /** What is wrong with a row, and with no other. */
-const rowCodes: readonly string[] = ['context_length_exceeded', 'invalid-input', 'tools_unsupported'];
+const rowCodes: readonly string[] = [
+  'context_length_exceeded',
+  'max_tokens_too_large',
+  'invalid-input',
+  'tools_unsupported',
+];
 
-async function answerRow(backend: Backend, row: BatchRow, signal: AbortSignal): Promise<RowAnswer> {
-  const { line, chat } = row;
-  const model = modelOf(backend, chat.model);
+interface AnswerRequest {
+  readonly backend: Backend;
+  readonly model: ServedModel;
+  readonly row: BatchRow;
+  readonly signal: AbortSignal;
+}
+
+async function answerRow({ backend, model, row, signal }: AnswerRequest): Promise<RowAnswer> {
+  const { file, line, chat } = row;
   const { name } = model.entry;
-  const digest = answerDigest(backend, row);
+  const digest = rowDigest(row.digest, model);
   try {
     const question = prepareQuestion(backend, model, chat);
     const answer = ask(backend, question, signal);
@@ -81,12 +101,13 @@ async function answerRow(backend: Backend, row: BatchRow, signal: AbortSignal): 
     const { content, toolCalls } = message;
     const usage = { promptTokens: question.prompt.length, completionTokens };
     const calls = toolCalls.length > 0 ? { toolCalls } : {};
-    return { line, digest, id: question.id, model: name, answer: content, ...calls, finishReason, usage };
+    return { file, line, digest, id: question.id, model: name, answer: content, ...calls, finishReason, usage };
   } catch (error) {
     // This row cannot be answered; the others can.
     if (!MartletError.is(error) || !rowCodes.includes(error.code)) throw error;
     const { code, message } = error;
     return {
+      file,
       line,
       digest,
       id: null,

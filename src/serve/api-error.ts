@@ -55,5 +55,8 @@ export function failureApiError(error: unknown): ApiError {
     return apiError(400, { message: error.issues.map((each) => each.message).join('\n'), code, param: 'messages' });
   if (error.code === 'tools_unsupported') return apiError(400, { message, code, param: 'tools' });
   if (error.code === 'context_length_exceeded') return apiError(400, { message, code, param: 'messages' });
+  // The code that OpenAI and vLLM have for both: clients look for it.
+  if (error.code === 'max_tokens_too_large')
+    return apiError(400, { message, code: 'context_length_exceeded', param: 'max_tokens' });
   return apiError(error.retryable ? 503 : 500, { message, code });
 }

@@ -60,10 +60,10 @@ export function unknownModelError({ models }: Pick<Backend, 'models'>, name: str
 }
 
 /**
- * @throws MartletError `context_length_exceeded` when the prompt leaves no room for an answer; `invalid-input` when the
- * chat template refuses the conversation
+ * @throws MartletError `context_length_exceeded` when the prompt leaves no room for an answer; `max_tokens_too_large` when it
+ * leaves less than was asked for; `invalid-input` when the chat template refuses the conversation
  */
-export function prepareQuestion(backend: Backend, model: ServedModel, chat: ChatRequest): Question {
+export function prepareQuestion(backend: Backend, model: ServedModel, chat: Omit<ChatRequest, 'model'>): Question {
   const { tools, variables } = chat;
   if (tools && !model.encoder.toolCalls().offers)
     throw new MartletError('tools_unsupported', `the chat template of ${model.entry.name} has no place for tools`, {
@@ -77,9 +77,16 @@ export function prepareQuestion(backend: Backend, model: ServedModel, chat: Chat
       `the prompt has ${prompt.length} tokens; prompt and answer together may have ${model.maxLength}`,
       { hint: 'Shorten the messages, or serve with a greater --max-length.' },
     );
+  // As OpenAI and vLLM refuse it: an answer cut short in silence would look like the model's doing.
+  if (chat.maxTokens !== null && chat.maxTokens > room)
+    throw new MartletError(
+      'max_tokens_too_large',
+      `${chat.maxTokens} tokens are asked for (max_tokens) behind a prompt of ${prompt.length}; prompt and answer together may have ${model.maxLength} tokens, which leaves ${room}`,
+      { hint: `Ask for at most ${room}, or leave max_tokens out for what fits; or serve with a greater --max-length.` },
+    );
   const { temperature, topP, topK, stop, topLogProbabilities } = chat;
   const seed = chat.seed ?? backend.newSeed();
-  const maxTokens = Math.min(chat.maxTokens ?? room, room);
+  const maxTokens = chat.maxTokens ?? room;
   return {
     id: backend.newId(),
     at: backend.clock(),

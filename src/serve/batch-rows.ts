@@ -1,23 +1,25 @@
 import { readFile } from 'node:fs/promises';
-import { issuesError, MartletError } from '../core/error.ts';
+import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import type { Issue } from '../core/issue.ts';
+import type { Checked } from '../core/issue.ts';
+import { chatBody, chatBodyText } from '../models/chat-body.ts';
+import type { Conversation } from '../models/encoder.ts';
 import type { Json } from '../schema/common.ts';
 import { type ChatRequest, readChatRequest } from './chat-request.ts';
-import { isObject, issue, type JsonObject } from './request-issue.ts';
+import { isObject } from './request-issue.ts';
 
 /** One row of a batch, ready to be asked. */
 export interface BatchRow {
+  readonly file: string;
   /** Where it stands in the file, counted from 1. */
   readonly line: number;
   /** Fingerprint of the row and of how it is asked. */
   readonly digest: string;
-  readonly chat: ChatRequest;
+  readonly chat: Omit<ChatRequest, 'model'>;
 }
 
 /** How every row is asked, in OpenAI's words. */
 export interface BatchSettings {
-  readonly model: string;
   readonly temperature: number;
   readonly seed: number;
   readonly top_p?: number;
@@ -25,39 +27,20 @@ export interface BatchSettings {
 }
 
 /**
- * Rows with `messages` (and `tools`), or with a `prompt`, one JSON object a line. An answer at the end of the messages, as
- * training rows have it, is left out: it is what is asked for.
- * @throws MartletError with everything that is wrong with any row, each with its line
+ * A row's conversation as a question. An answer at its end, as training rows have it, is left out: it is what is asked for.
  */
-export function readBatchRows(text: string, file: string, settings: BatchSettings): BatchRow[] {
-  const issues: Issue[] = [];
-  const rows = text.split('\n').flatMap((raw, index): BatchRow[] => {
-    if (raw.trim() === '') return [];
-    const place = { file, line: index + 1, column: 1 };
-    const row = parse(raw);
-    if (!isObject(row)) {
-      issues.push({ ...issue([], 'the line is no JSON object.', '{"messages": [...]} or {"prompt": "..."}'), place });
-      return [];
-    }
-    const messages = messagesOf(row);
-    const read = readChatRequest({ ...settings, messages, ...(row.tools === undefined ? {} : { tools: row.tools }) });
-    if (!read.ok) {
-      issues.push(...read.issues.map((each) => ({ ...each, place })));
-      return [];
-    }
-    const digest = fingerprint({ ...settings, messages, tools: row.tools });
-    return [{ line: index + 1, digest, chat: read.value }];
-  });
-  if (issues.length > 0) throw issuesError(file, issues);
-  if (rows.length === 0) throw new MartletError('no-rows', `${file} has no rows`);
-  return rows;
-}
-
-function messagesOf(row: JsonObject): Json {
-  if (typeof row.prompt === 'string' && row.messages === undefined) return [{ role: 'user', content: row.prompt }];
-  const messages = row.messages ?? null;
-  const last = Array.isArray(messages) ? messages.at(-1) : undefined;
-  return Array.isArray(messages) && isObject(last) && last.role === 'assistant' ? messages.slice(0, -1) : messages;
+export function batchRow(
+  conversation: Conversation,
+  { file, line, settings }: { readonly file: string; readonly line: number; readonly settings: BatchSettings },
+): Checked<BatchRow> {
+  const { messages } = conversation;
+  const asked = messages.at(-1)?.role === 'assistant' ? messages.slice(0, -1) : messages;
+  const body = chatBody({ ...conversation, messages: asked });
+  // Whom it asks is known later, and decides nothing here.
+  const text = chatBodyText(body, { ...settings, model: 'any' });
+  const read = readChatRequest(JSON.parse(text) as Json, text);
+  if (!read.ok) return read;
+  return { ...read, value: { file, line, digest: fingerprint({ ...settings, ...body }), chat: read.value } };
 }
 
 function parse(text: string): Json | undefined {

@@ -206,7 +206,21 @@ test('what is wrong is said all at once, in the shape of OpenAI', async () => {
     code: 'context_length_exceeded',
     param: 'messages',
   });
+  const room = 40 - ids('the price').length;
+  const greedy = { ...question, messages: [{ role: 'user', content: 'the price' }], max_tokens: room + 1 };
+  expect(await error(greedy)).toMatchObject({
+    status: 400,
+    code: 'context_length_exceeded',
+    param: 'max_tokens',
+    message: expect.stringMatching(
+      new RegExp(
+        `^${room + 1} tokens .* prompt of ${40 - room}; .* 40 tokens, which leaves ${room}\\. Ask for at most ${room},`,
+      ),
+    ),
+  });
   expect(engine.requests).toHaveLength(0);
+  await post({ ...greedy, max_tokens: room });
+  expect(engine.requests[0]?.sampling.maxTokens).toBe(room);
 });
 
 test('fields that ask for nothing special are let through', async () => {

@@ -2,8 +2,8 @@ import { InvalidArgumentError } from 'commander';
 import type { CommandModule } from '../command.ts';
 import type { InspectFlags } from '../inspect-data.ts';
 import { addLedgerCommands } from '../ledger-commands.ts';
+import { collect } from '../option-values.ts';
 import { addStage } from '../stage-command.ts';
-import { collect } from './plan.ts';
 
 export const command: CommandModule = {
   register(data, context) {

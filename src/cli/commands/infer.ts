@@ -3,12 +3,16 @@ import { resolve } from 'node:path';
 import { servingDefaults } from '../../core/serving-defaults.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { givenFileFailure, readGivenFile } from '../given-file.ts';
-import { decimal, positive, wholeNumber } from '../option-values.ts';
+import { givenFileFailure } from '../given-file.ts';
+import { collect, decimal, positive, wholeNumber } from '../option-values.ts';
 import { progressLine } from '../print/progress-line.ts';
+
+/** Rows without an answer that are named, for each reason. */
+const shownFailures = 3;
 
 interface InferFlags {
   readonly input?: string;
+  readonly set: readonly string[];
   readonly output?: string;
   readonly model?: string;
   readonly base?: string;
@@ -23,7 +27,16 @@ interface InferFlags {
 export const command: CommandModule = {
   register(infer, context) {
     infer
-      .option('--input <file>', 'JSON Lines: rows with "messages", or with "prompt"')
+      .option(
+        '--input <file>',
+        'rows to answer, as data.sources reads them: a file (JSONL, CSV, Parquet ...), a pattern, hf:org/name',
+      )
+      .option(
+        '--set <path=value>',
+        'how the rows are read, such as data.sources[0].format=query; may be repeated',
+        collect,
+        [],
+      )
       .option('--output <file>', 'one line of answer a row; rows it holds already are not asked again')
       .option('--model <name>', 'an exported model, or "base"; the last one exported unless given')
       .option('--base <address>', 'the base model: hf:org/name@rev, a folder, a .gguf file ...')
@@ -43,56 +56,60 @@ export const command: CommandModule = {
 };
 
 async function run(flags: InferFlags & { readonly input: string }, context: CliContext): Promise<void> {
-  const [{ answerDigest, answeredRows, answerRows, openBackend, readBatchRows }, { openServed }] = await Promise.all([
-    import('../../pipeline.ts'),
-    import('../open-served.ts'),
-  ]);
+  const [{ answerDigest, answeredRows, answerRows, openBackend }, { openServed }, { readBatchInput }] =
+    await Promise.all([import('../../pipeline.ts'), import('../open-served.ts'), import('../batch-input.ts')]);
   const { cwd, signal } = context;
   const asBase = flags.model === 'base' || (flags.model === undefined && flags.base !== undefined);
   const line = progressLine(context);
+  const { maxTokens, topP, temperature, seed, slots, maxLength } = flags;
   // All that is wrong with the rows is said before a model is loaded.
-  const text = await readGivenFile(flags.input, { flag: '--input', cwd });
+  const rows = await readBatchInput(flags.input, {
+    context,
+    set: flags.set,
+    settings: {
+      temperature,
+      seed,
+      ...(topP === undefined ? {} : { top_p: topP }),
+      ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    },
+  });
   const opened = await openServed(context, {
     models: flags.model === undefined || flags.model === 'base' ? [] : [flags.model],
     base: flags.base,
     log: line.note,
   });
   const model = asBase ? 'base' : (opened.models.at(-1) ?? 'base');
-  const { maxTokens, topP, temperature, seed, slots, maxLength } = flags;
-  const rows = readBatchRows(text, flags.input, {
-    model,
-    temperature,
-    seed,
-    ...(topP === undefined ? {} : { top_p: topP }),
-    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
-  });
   const output = flags.output === undefined ? undefined : resolve(cwd, flags.output);
   await using backend = await openBackend({ ...opened, slots, maxLength });
   const refused = (error: unknown): never => {
     throw givenFileFailure(error, { file: output ?? '', flag: '--output', doing: 'write' });
   };
-  const digests = rows.map((row) => answerDigest(backend, row));
+  const digests = rows.map((row) => answerDigest(row, { backend, model }));
   const known = output === undefined ? { count: 0, bytes: 0 } : await answeredRows(output, digests).catch(refused);
   if (known.count > 0) line.note(`${known.count} of ${rows.length} rows are answered already`);
   await using file = output === undefined ? undefined : await open(output, 'a').catch(refused);
   // A line that was cut short by an interruption is written anew.
   if (output !== undefined) await truncate(output, known.bytes);
   let done = known.count;
-  let failed = 0;
+  const failed = new Map<string, number>();
   const left = rows.slice(known.count);
   try {
-    for await (const answer of answerRows({ backend, rows: left, atOnce: 2 * slots, signal })) {
+    for await (const answer of answerRows({ backend, model, rows: left, atOnce: 2 * slots, signal })) {
       const written = `${JSON.stringify(answer)}\n`;
       if (file) await file.appendFile(written);
       else context.out(written);
       if (answer.error) {
-        failed++;
-        line.note(`${flags.input}:${answer.line} ${answer.error.message} [${answer.error.code}]`);
+        const { code, message } = answer.error;
+        const before = failed.get(code) ?? 0;
+        failed.set(code, before + 1);
+        if (before < shownFailures) line.note(`${answer.file}:${answer.line} ${message} [${code}]`);
       }
       line.update(`${++done} of ${rows.length} rows answered`);
     }
   } finally {
     line.finish();
   }
-  if (failed > 0) context.setExitCode(1);
+  for (const [code, count] of failed)
+    if (count > shownFailures) line.note(`${count} of ${rows.length} rows have no answer for that reason [${code}]`);
+  if (failed.size > 0) context.setExitCode(1);
 }

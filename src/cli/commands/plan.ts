@@ -1,6 +1,7 @@
 import type { CommandModule } from '../command.ts';
 import { factSources } from '../fact-sources.ts';
 import { loadPlan } from '../load-plan.ts';
+import { collect } from '../option-values.ts';
 import { formatPlan } from '../print/plan.ts';
 
 interface PlanOptions {
@@ -27,7 +28,3 @@ export const command: CommandModule = {
       });
   },
 };
-
-export function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
-}

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import type { ReviewedAnswer } from '../../pipeline.ts';
 import type { Judgement } from '../../schema/audit.ts';
-import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
 import { countClaims, formatAnswer } from './review-print.ts';
 
@@ -28,17 +27,17 @@ export async function walkAnswers(request: {
   readonly answers: AsyncIterable<ReviewedAnswer>;
   readonly prompter: Prompter;
   readonly record: (decision: Decision) => Promise<unknown>;
-  readonly context: Pick<CliContext, 'colour' | 'err' | 'calledAs'>;
+  readonly context: Pick<CliContext, 'colour' | 'err' | 'out'>;
 }): Promise<Record<Judgement['verdict'] | 'skip', number>> {
   const { answers, prompter, record, context } = request;
   const counts = { approve: 0, edit: 0, reject: 0, skip: 0 };
   for await (const answer of answers) {
     const { id } = answer.capture;
     if (answer.problem !== null) {
-      context.err(`skipped ${id}: ${answer.problem.message}. ${withCommands(answer.problem.hint ?? '', context)}\n`);
+      context.err(`skipped ${id}: ${answer.problem.message}. ${answer.problem.hint ?? ''}\n`);
       continue;
     }
-    context.err(`\n${formatAnswer(answer, context)}`);
+    context.out(`\n${formatAnswer(answer, context)}`);
     const verdict = await prompter.choose(`${id} (${countClaims(answer.claims)})`);
     if (verdict === undefined) break;
     const decision = verdict === 'skip' ? undefined : await decide(answer, { verdict, prompter });

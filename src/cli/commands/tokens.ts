@@ -1,6 +1,6 @@
 import { MartletError } from '../../core/error.ts';
 import type { CommandModule } from '../command.ts';
-import { collect } from './plan.ts';
+import { collect } from '../option-values.ts';
 
 /** Flags of `martlet tokens`, as `tokens-rows.ts` works on them. */
 export interface TokensFlags {

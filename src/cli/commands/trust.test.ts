@@ -98,7 +98,7 @@ describe('review', () => {
       ask: async () => texts.shift(),
     };
     const decisions: Decision[] = [];
-    let err = '';
+    let out = '';
     const counts = await walkAnswers({
       answers: listAnswers(chain.store.root, { unreviewed: true }),
       prompter,
@@ -108,8 +108,9 @@ describe('review', () => {
       },
       context: {
         colour: true,
-        err: (text) => {
-          err += text;
+        err: () => {},
+        out: (text) => {
+          out += text;
         },
       },
     });
@@ -121,7 +122,7 @@ describe('review', () => {
       ['answer-4', 'edit'],
       ['answer-5', 'approve'],
     ]);
-    expect(stripVTControlCharacters(err)).toContain('AAA closed at 12, up from 10.');
+    expect(stripVTControlCharacters(out)).toContain('AAA closed at 12, up from 10.');
     const left = [];
     for await (const { capture } of listAnswers(chain.store.root, { unreviewed: true })) left.push(capture.id);
     expect(left).toEqual(['answer-2', 'answer-6']);

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { GateFailure, GateReport } from '../../models/gate.ts';
+import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { collect } from '../option-values.ts';
 import { palette } from '../print/palette.ts';
 import type { ResumeVerdict } from '../verify-resume.ts';
-import { collect } from './plan.ts';
 
 interface ResumeFlags {
   readonly set: readonly string[];
@@ -74,7 +75,9 @@ function formatReport(
 ): string {
   const { green, red, dim } = palette(context);
   const { rows, documents, splitRows, tokens, learnedTokens, engines, absent, failures } = report;
-  const lines = failures.slice(0, shownFailures).map(format);
+  const lines = failures
+    .slice(0, shownFailures)
+    .map((failure) => format({ ...failure, fix: failure.fix && withCommands(failure.fix, context) }));
   if (failures.length > lines.length) lines.push(`and ${failures.length - lines.length} more (--json lists them all)`);
   const split = splitRows > 0 ? `, ${splitRows} rows split` : '';
   lines.push(dim(`${rows} rows, ${documents} documents, ${tokens} tokens, ${learnedTokens} learned${split}`));
@@ -84,7 +87,8 @@ function formatReport(
       `(g) ${name}: ${differing === 0 ? green('the same') : red(`${differing} differ`)} of ${prompts} prompts`,
     );
   }
-  for (const { name, reason } of absent) lines.push(dim(`(g) ${name}: absent, not compared: ${reason}`));
+  for (const { name, reason } of absent)
+    lines.push(dim(`(g) ${name}: absent, not compared: ${withCommands(reason, context)}`));
   const wrong = new Set(failures.filter(({ severity }) => severity === 'error').map(({ row }) => row.id)).size;
   const warned = failures.filter(({ severity }) => severity === 'warning').length;
   const warnings = warned > 0 ? `, ${warned} warnings` : '';

@@ -2,7 +2,6 @@ import { inspect } from 'node:util';
 import { MartletError } from '../../core/error.ts';
 import { formatIssue } from '../../core/issue.ts';
 import { systemFailure } from '../../core/system-failure.ts';
-import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from './palette.ts';
 
@@ -11,18 +10,14 @@ export function printFailure(error: unknown, context: CliContext): number {
   const colours = palette(context);
   if (MartletError.is(error)) {
     // An edge that can only stop has put its issues into the message already.
-    const issues = error.issues
-      .map(formatIssue)
-      .filter((line) => !error.message.includes(line))
-      .map((line) => withCommands(line, context));
+    const issues = error.issues.map(formatIssue).filter((line) => !error.message.includes(line));
     // Stopped because it was asked to: nothing went wrong.
     const asked = context.signal.aborted && error.code === 'stopped';
-    const message = withCommands(error.message, context);
     const lines = [
-      `${asked ? colours.cyan('stop ') : colours.red('error')} ${message} ${colours.dim(`[${error.code}]`)}`,
+      `${asked ? colours.cyan('stop ') : colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
       ...issues.map((line) => `  ${line}`),
     ];
-    if (error.hint) lines.push(`${colours.cyan(asked ? 'next' : 'fix ')}  ${withCommands(error.hint, context)}`);
+    if (error.hint) lines.push(`${colours.cyan(asked ? 'next' : 'fix ')}  ${error.hint}`);
     context.err(`${lines.join('\n')}\n`);
     if (asked) return 130;
     return error.issues.some((issue) => issue.severity === 'error') || error.code === 'invalid-input' ? 2 : 1;

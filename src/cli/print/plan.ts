@@ -25,7 +25,7 @@ export function formatPlan(
     return { path: label, text: value === 'unknown' ? value : show(value), origin };
   });
   const notes = [
-    ...warnings.map((warning) => `${colours.yellow('warning')} ${formatIssue(warning)}\n`),
+    ...warnings.map((warning) => `${colours.yellow('warning')} ${withCommands(formatIssue(warning), context)}\n`),
     ...missing.map((reason) => `${colours.yellow('unknown')} ${withCommands(reason, context)}\n`),
   ];
   return [

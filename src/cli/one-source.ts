@@ -1,0 +1,34 @@
+import { resolve } from 'node:path';
+import { issuesError, MartletError } from '../core/error.ts';
+import { formatPath } from '../core/issue.ts';
+import { readRecipe, resolvePlan } from '../recipe/index.ts';
+import type { PlanValues } from '../schema/plan.ts';
+import type { CliContext } from './context.ts';
+
+/**
+ * How a recipe that names nothing but this source would read it, with every default.
+ * @param from as `data.sources[].from`, relative to `cwd`
+ * @throws MartletError `invalid-input`
+ */
+export function valuesOfSource(
+  from: string,
+  { cwd, set = [] }: Pick<CliContext, 'cwd'> & { readonly set?: readonly string[] },
+): PlanValues['data'] {
+  const text = JSON.stringify({ name: 'inspect', base: 'hf:none/none', data: { sources: [{ from }] } });
+  const read = readRecipe({ text, file: from, flags: set });
+  const plan = read.ok ? resolvePlan({ ...read.value, facts: {}, resolvePath: (path) => resolve(cwd, path) }) : read;
+  if (!plan.ok) throw issuesError(from, plan.issues);
+  return plan.value.values.data;
+}
+
+/** What reading it threw, without a word of the recipe that nobody wrote. @param flag that named it; an argument if none */
+export function failureOfSource(
+  error: unknown,
+  { from, flag }: { readonly from: string; readonly flag?: string },
+): unknown {
+  if (!MartletError.is(error) || error.issues.length === 0) return error;
+  const issues = error.issues.map((issue) =>
+    formatPath(issue.path) === 'data.sources[0].from' ? { ...issue, path: flag === undefined ? [] : [flag] } : issue,
+  );
+  return issuesError(from, issues);
+}
