@@ -63,6 +63,7 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
   const fates: Partial<Record<Fate, number>> = {};
   let example: Readonly<Record<string, string>> | undefined;
   let rows = 0;
+  let unanswered: string | null = null;
   let isAll = true;
   const observe = (row: Parameters<typeof profiler.row>[0]): void => {
     const columns = example === undefined ? opened.format.readings(row)[0]?.columns : undefined;
@@ -88,6 +89,7 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
     for (const change of outcome.changes) changes.add(change.replaceAll(/\d+/g, 'n'), `${place} ${change}`);
     if (!outcome.sample) continue;
     profiler.sample(outcome.sample);
+    if (!outcome.sample.messages.some(({ role }) => role === 'assistant')) unanswered ??= place;
     if (samples.length < shown) samples.push(outcome.sample);
   }
   const profile = profiler.result();
@@ -100,7 +102,7 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
     fates,
     leftOut: leftOut.all(),
     changes: changes.all(),
-    warnings: [...warningsOf(profile), ...(await passedOver(opened))],
+    warnings: [...warningsOf(profile, unanswered), ...(await passedOver(opened))],
     samples,
     ...profile,
   };
@@ -138,13 +140,14 @@ function whyOf({ values, format }: OpenedSource, columns: Readonly<Record<string
 }
 
 /** What the counts tell that a person may not have meant. */
-function warningsOf({ parts, columns }: RowProfile): string[] {
+function warningsOf({ parts, columns }: RowProfile, unanswered: string | null): string[] {
   const rows = (part: string): string => `${formatCount(parts[part] ?? 0)} ${parts[part] === 1 ? 'row' : 'rows'}`;
   const unread = columns.filter(({ readAs, types }) => readAs === null && Object.keys(types).length > 0);
   return [
     parts['media tags without media'] !== undefined &&
       `${rows('media tags without media')} with <image>, <video> or <audio> in the text and no column that holds them: the tags stay text`,
-    parts['no answer'] !== undefined && `${rows('no answer')} without an answer: sft learns nothing from them`,
+    parts['no answer'] !== undefined &&
+      `${rows('no answer')} without an answer: sft learns nothing from them; the first: ${unanswered}`,
     parts.rejected !== undefined && `${rows('rejected')} with a rejected answer: sft trains on the chosen one alone`,
     parts.ranked !== undefined && `${rows('ranked')} with ranked answers: sft trains on the best one alone`,
     unread.length > 0 &&

@@ -21,8 +21,8 @@ test('what a method leaves alone is told', async () => {
   mkdirSync(folder);
   await buildDataset({ ...request(dataValues([source(rows)])), folder });
   expect(await unusedParts({ samples: readSamples(folder), method: 'sft' })).toEqual([
-    '2 of 5 rows hold a rejected answer: sft trains on the chosen answer alone',
-    '1 of 5 rows hold ranked answers: sft trains on the best answer alone',
-    '1 of 5 rows have no answer: sft learns nothing from them',
+    `2 of 5 rows hold a rejected answer: sft trains on the chosen answer alone; the first: ${rows}:2`,
+    `1 of 5 rows hold ranked answers: sft trains on the best answer alone; the first: ${rows}:4`,
+    `1 of 5 rows have no answer: sft learns nothing from them; the first: ${rows}:5`,
   ]);
 });

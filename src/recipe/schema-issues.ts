@@ -94,11 +94,23 @@ function swiftFix(key: string, section: Path, value: unknown): string | undefine
   // What stands in a list, such as the steps, has names of its own.
   if (section.some((part) => typeof part === 'number')) return undefined;
   const name = key.toLowerCase().replaceAll('-', '_');
-  const path = Object.hasOwn(swiftKeys, name) ? swiftKeys[name] : undefined;
+  const argument = [name, name.replace(/s$/, '')].find((known) => Object.hasOwn(swiftKeys, known));
+  const path = argument && swiftKeys[argument];
   if (path === undefined) return Object.hasOwn(swiftFixes, name) ? swiftFixes[name] : undefined;
-  if (valueAt(value, path.split('.')) !== undefined) return `Remove it: ${path} is set already.`;
+  if (valueAt(value, path.split('.')) !== undefined)
+    return `It is ${path} here, which is set too: keep that one, and remove this.`;
+  if (path === 'data.sources') return sourcesFix(valueAt(value, [...section, key]));
   const start = `${formatPath(section)}.`;
   return `Write ${path.startsWith(start) ? path.slice(start.length) : path}.`;
+}
+
+/** What `dataset` was given, as a recipe has it. */
+function sourcesFix(given: unknown): string {
+  if (memberOf(given, 'sources') !== undefined) return 'Write data.';
+  const files = [given].flat().filter((file) => typeof file === 'string');
+  const written = files.slice(0, 3).map((file) => `{ from: ${file} }`);
+  if (written.length === 0) return 'Write data.sources.';
+  return `Write data: { sources: [${written.join(', ')}${files.length > 3 ? ', ...' : ''}] }.`;
 }
 
 function wrongValue({ schema, value, places }: Checking, path: Path, words: string | undefined): Issue {
