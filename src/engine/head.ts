@@ -1,7 +1,19 @@
 import { gradients } from './gradients.ts';
 import type { Emitted } from './graph.ts';
 import { Graph } from './graph.ts';
-import { accumulate, exp, gatherRows, logSoftmax, matmul, mul, pick, reshape, rmsNorm, sub } from './operators.ts';
+import {
+  accumulate,
+  gatherRows,
+  highest,
+  log,
+  matmul,
+  mul,
+  pick,
+  reshape,
+  rmsNorm,
+  softmax,
+  sub,
+} from './operators.ts';
 
 export interface HeadGraphs {
   /** `h` [M, hidden], `norm`, `head` [V, hidden], `labels` [M] -> `logProbability` [M, 1], `slope` [M, hidden]. */
@@ -33,15 +45,17 @@ export function headGraphs(request: {
   const labels = graph.input('labels', 'int64', ['M']);
   const normed = rmsNorm(graph, h, norm, epsilon);
   const logits = matmul(graph, normed, head, { transB: true });
-  const logProbabilities = logSoftmax(graph, logits);
+  const probabilities = softmax(graph, logits);
   const columns = graph.apply({
     op: 'Reshape',
     inputs: [labels, graph.constant('int64', [2], [-1, 1])],
     dtype: 'int64',
     shape: ['M', 1],
   });
-  const logProbability = pick(graph, logProbabilities, columns);
-  const probabilities = exp(graph, logProbabilities);
+  // log p[label] = logit[label] - log sum exp, which the likeliest token tells, whose p is no less than 1 / V: one matrix of
+  // [M, V] beside the logits instead of two, and no rare token is lost to a p of 0.
+  const logSum = sub(graph, highest(graph, logits), log(graph, highest(graph, probabilities)));
+  const logProbability = sub(graph, pick(graph, logits, columns), logSum);
   const slope = sub(graph, gatherRows(graph, head, labels), matmul(graph, probabilities, head));
   const forward = graph.emit({ name: 'head-forward', outputs: { logProbability, slope } });
 

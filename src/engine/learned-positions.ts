@@ -42,8 +42,8 @@ export function learnedPositions(documents: readonly TrainDocument[]): Learned {
   };
 }
 
-/** Bytes of logits at a time: the head makes about four temporaries of this size. */
-const headChunkBytes = 32 << 20;
+/** Bytes of logits at a time: the head makes two temporaries of this size. */
+const headChunkBytes = 48 << 20;
 
 /** Even chunks, each of at most `headChunkBytes` of logits. */
 export function headChunks(count: number, vocabulary: number): [number, number][] {

@@ -147,15 +147,19 @@ export function softmax(graph: Graph, x: Value): Value {
   );
 }
 
-/** Log-softmax over the last dimension. dx = dy - exp(y) sum(dy). */
-export function logSoftmax(graph: Graph, x: Value): Value {
-  return pointwise(
-    graph,
-    'LogSoftmax',
-    x,
-    (dy, y) => sub(graph, dy, mul(graph, exp(graph, y), reduceSum(graph, dy, [x.shape.length - 1]))),
-    { attributes: { axis: int(-1) } },
-  );
+/** Natural logarithm. */
+export function log(graph: Graph, x: Value): Value {
+  return pointwise(graph, 'Log', x, (dy) => div(graph, dy, x));
+}
+
+/** The highest number of each row of x [N, V], [N, 1]. Its gradient is not defined: it serves where none is wanted. */
+export function highest(graph: Graph, x: Value): Value {
+  return graph.apply({
+    op: 'ReduceMax',
+    inputs: [x, graph.constant('int64', [1], [1])],
+    attributes: { keepdims: int(1) },
+    shape: [at(x.shape, 0), 1],
+  });
 }
 
 /** Sum over axes, which stay with size 1. */

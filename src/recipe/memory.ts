@@ -6,8 +6,8 @@ const gib = 2 ** 30;
 const mib = 2 ** 20;
 /** What the engine's process takes before a model is loaded: Node, ONNX Runtime and their code. */
 const runtimeBytes = 0.12 * gib;
-/** The head works on chunks of 32 MiB of logits; each of its graphs holds about three temporaries of that size. */
-const headGraphBytes = 3 * 32 * mib;
+/** The head works on chunks of 48 MiB of logits; each of its graphs holds two temporaries of that size. */
+const headGraphBytes = 2 * 48 * mib;
 
 export interface MemoryRequest {
   readonly model: ModelConfig & { readonly parameters: number };
