@@ -47,14 +47,26 @@ export function normalJson(text: string): string | undefined {
   return value === undefined ? undefined : jsonText(value);
 }
 
-/** What a text spells; undefined where it is not JSON. */
+/** Python's own reader of JSON gives up at about so many values within one another. */
+const maxDepth = 500;
+
+/** What a text spells; undefined where it is not JSON, or nests deeper than anything that is meant. */
 export function jsonIn(text: string): TemplateData {
   try {
-    return parseTemplateData(text);
+    const value = parseTemplateData(text);
+    return text.length > 2 * maxDepth && isDeeper(value, maxDepth) ? undefined : value;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    // A RangeError is a stack that was not deep enough.
+    if (error instanceof SyntaxError || error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+function isDeeper(value: TemplateData, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth === 0) return true;
+  const inner = Array.isArray(value) ? value : value instanceof Map ? [...value.values()] : Object.values(value);
+  return inner.some((each) => isDeeper(each as TemplateData, depth - 1));
 }
 
 /** The same; the text itself where it is not JSON. */

@@ -1,11 +1,24 @@
 import type { AgentFormat } from '../../schema/agent-formats.ts';
 import { memberOf } from '../json-text.ts';
 import { type ChatMessage, ownWordsOf, type TemplateData } from '../messages.ts';
-import { type Call, callOf, type Format, type ParsedAnswer, type Result, toolOf, type WrittenTurn } from './format.ts';
+import * as coder from './coder-calls.ts';
+import {
+  type Call,
+  type CallReader,
+  callOf,
+  type Format,
+  type ParsedAnswer,
+  type Result,
+  toolOf,
+  type WrittenTurn,
+} from './format.ts';
+import * as invoke from './invoke-calls.ts';
 import * as json from './json-calls.ts';
+import * as keyed from './keyed-calls.ts';
 import * as keywords from './keywords.ts';
+import * as messages from './message-calls.ts';
 import * as nested from './nested-calls.ts';
-import * as parameters from './parameter-calls.ts';
+import { lfm2 } from './python-calls.ts';
 import { type Written, words } from './written.ts';
 
 export interface AgentConversation {
@@ -35,26 +48,38 @@ const formats: Readonly<Record<Named, Format>> = {
   deepseek_v3_1: json.deepseekV31,
   kimi_k25: json.kimiK25,
   kimi_k3: nested.kimiK3,
-  qwen3_coder: parameters.qwen3Coder,
-  qwen3_5: parameters.qwen35,
-  seed_oss: parameters.seedOss,
-  minimax_m2: parameters.minimaxM2,
+  qwen3_coder: coder.qwen3Coder,
+  qwen3_5: coder.qwen35,
+  seed_oss: coder.seedOss,
+  minimax_m2: invoke.minimaxM2,
   minimax_m3: nested.minimaxM3,
-  minicpm5: parameters.minicpm5,
-  deepseek_v4: parameters.deepseekV4,
-  deepseek_v41: parameters.deepseekV41,
-  glm4_5: parameters.glm45,
-  glm4_7: parameters.glm47,
-  glm5_1: parameters.glm51,
-  hy_v3_preview: parameters.hyV3Preview,
-  hy_v3: parameters.hyV3,
-  ling3: parameters.ling3,
-  spark2_5: parameters.spark25,
-  xing4_0: parameters.xing40,
+  minicpm5: invoke.minicpm5,
+  deepseek_v4: invoke.deepseekV4,
+  deepseek_v41: invoke.deepseekV41,
+  glm4_5: keyed.glm45,
+  glm4_7: keyed.glm47,
+  glm5_1: keyed.glm51,
+  hy_v3_preview: keyed.hyV3Preview,
+  hy_v3: keyed.hyV3,
+  ling3: keyed.ling3,
+  spark2_5: keyed.spark25,
+  xing4_0: keyed.xing40,
   gemma4: nested.gemma4,
 };
 
 export const namedFormats = Object.keys(formats) as readonly Named[];
+
+/** Notations of models that write calls with their own template alone: read, and never chosen. */
+const ownReaders = { harmony: messages.harmony, muse: messages.muse, lfm2 } satisfies Readonly<
+  Record<string, CallReader>
+>;
+
+/** How calls are read. */
+export type CallNotation = AgentFormat | keyof typeof ownReaders;
+
+const readers: Readonly<Record<Exclude<CallNotation, 'none'>, CallReader>> = { ...formats, ...ownReaders };
+
+export const callNotations = Object.keys(readers) as readonly Exclude<CallNotation, 'none'>[];
 
 /**
  * A conversation with its tools written as text: definitions in front, calls behind what the assistant says, results as
@@ -69,14 +94,18 @@ export function applyAgent(format: AgentFormat, { messages, tools = [] }: AgentC
   return { messages: tools.length === 0 ? turns : withTools(how, turns, tools) };
 }
 
-/** Reads an answer of a model that was given its tools in this format. */
-export function parseAnswer(format: AgentFormat, answer: string, tools: readonly TemplateData[] = []): ParsedAnswer {
-  return format === 'none' ? { content: answer, calls: [] } : formats[format].parse(answer, tools.map(toolOf));
+/** Reads an answer of a model that was given its tools in this notation. */
+export function parseAnswer(notation: CallNotation, answer: string, tools: readonly TemplateData[] = []): ParsedAnswer {
+  return notation === 'none' ? { content: answer, calls: [] } : readers[notation].parse(answer, tools.map(toolOf));
 }
 
-/** What a call begins with at the earliest, in this format. */
-export const callOpenings = (format: AgentFormat): readonly string[] =>
-  format === 'none' ? [] : formats[format].opens;
+/** What a call begins with at the earliest, in this notation. */
+export const callOpenings = (notation: CallNotation): readonly string[] =>
+  notation === 'none' ? [] : readers[notation].opens;
+
+/** Special tokens without which it cannot be read. */
+export const callMarks = (notation: CallNotation): readonly string[] =>
+  notation === 'none' ? [] : (readers[notation].marks ?? []);
 
 function writtenTurns({ calls: write, meet, results }: Format, messages: readonly ChatMessage[]): ChatMessage[] {
   const turns: ChatMessage[] = [];

@@ -1,5 +1,6 @@
 import { entriesOf, isFields, jsonIn, jsonOrText, jsonText, memberOf, normalJson } from '../json-text.ts';
 import type { TemplateData } from '../messages.ts';
+import { type Found, findAll, type Shape } from './scan.ts';
 import { join, type Piece, type Written, words, written } from './written.ts';
 
 /** A tool on offer. */
@@ -45,8 +46,18 @@ export interface WrittenTurn {
   readonly fields?: Readonly<Record<string, TemplateData>>;
 }
 
+/** How calls are read out of an answer. */
+export interface CallReader {
+  /** @param tools whose parameters say what a value is that is written without quotes */
+  readonly parse: (answer: string, tools: readonly Tool[]) => ParsedAnswer;
+  /** What a call begins with, at the earliest: what streams must not let out before they have seen more. */
+  readonly opens: readonly string[];
+  /** Special tokens that must stay in an answer for it to be read, beside those that a call is written with. */
+  readonly marks?: readonly string[];
+}
+
 /** How tools, calls and results are written, and calls read back. */
-export interface Format {
+export interface Format extends CallReader {
   /**
    * What stands in front of the conversation: the system message, or several turns.
    * @param said the system message of the row; undefined where there is none
@@ -60,10 +71,6 @@ export interface Format {
   readonly meet?: (said: string, calls: Written) => Written;
   /** Results that follow one another, as turns. */
   readonly results: (results: readonly Result[]) => readonly WrittenTurn[];
-  /** @param tools whose parameters say what a value is that is written without quotes */
-  readonly parse: (answer: string, tools: readonly Tool[]) => ParsedAnswer;
-  /** What a call begins with, at the earliest: what streams must not let out before they have seen more. */
-  readonly opens: readonly string[];
 }
 
 export function toolOf(given: TemplateData): Tool {
@@ -123,19 +130,62 @@ export const ownTurns =
 export const front = (said: string | undefined): Written =>
   said === undefined || said === '' ? words`` : words`${said}\n\n`;
 
+/** Reads what stands in a place that calls are looked for in; nothing where it holds none. */
+type ReadCalls = (holes: Found['holes']) => readonly ParsedCall[];
+
 /**
  * Takes the calls out of an answer.
- * @param blocks where calls stand, with all that is written around them
- * @returns what stands outside of the blocks that hold a call
+ * @param shape where a call, or several, stand; what the place holds is given to `read`
+ * @returns what stands outside of the places that hold calls, and of the words around them
  */
-export function takeOut(answer: string, blocks: RegExp, read: (block: string) => readonly ParsedCall[]): ParsedAnswer {
+export function takeCalls(
+  answer: string,
+  ...[shape, { read, around: [open, close] = ['', ''] }]: [
+    shape: Shape,
+    how: { readonly read: ReadCalls; readonly around?: readonly [open: string, close: string] },
+  ]
+): ParsedAnswer {
   const calls: ParsedCall[] = [];
-  const content = answer.replace(blocks, (block) => {
-    const found = read(block);
+  let content = '';
+  let at = 0;
+  for (const { start, end, holes } of findAll(answer, shape)) {
+    const found = read(holes);
+    if (found.length === 0) continue;
+    const between = answer.slice(at, start);
+    // What is between two calls of a block is layout.
+    if (calls.length === 0 || between.trim() !== '')
+      content += withoutEnd(calls.length === 0 ? between : withoutStart(between, close), open);
     calls.push(...found);
-    return found.length > 0 ? '' : block;
-  });
-  return calls.length > 0 ? { content: content.trim(), calls } : { content: answer, calls };
+    at = end;
+  }
+  if (calls.length === 0) return { content: answer, calls };
+  return { content: (content + withoutStart(answer.slice(at), close)).trim(), calls };
+}
+
+/** The same where all calls stand in one block: from the first mark that opens it to the last that closes it. */
+export function takeBlock(
+  answer: string,
+  ...[[open, close], { read, around: [before, behind] = ['', ''] }]: [
+    marks: readonly [open: string, close: string],
+    how: { readonly read: (block: string) => readonly ParsedCall[]; readonly around?: readonly [string, string] },
+  ]
+): ParsedAnswer {
+  const start = answer.indexOf(open);
+  const end = start < 0 ? -1 : answer.lastIndexOf(close);
+  const calls = end < start + open.length ? [] : read(answer.slice(start, end + close.length));
+  if (calls.length === 0) return { content: answer, calls };
+  const content = withoutEnd(answer.slice(0, start), before) + withoutStart(answer.slice(end + close.length), behind);
+  return { content: content.trim(), calls };
+}
+
+function withoutEnd(text: string, mark: string): string {
+  const said = text.trimEnd();
+  return mark !== '' && said.endsWith(mark) ? said.slice(0, -mark.length) : text;
+}
+
+function withoutStart(text: string, mark: string): string {
+  const said = text.trimStart();
+  return mark !== '' && said.startsWith(mark) ? said.slice(mark.length) : text;
 }
 
 /** A call from JSON with `name` and its arguments under this key; nothing where it is no such JSON. */
@@ -180,9 +230,4 @@ export function readBare(
   // `null` of a parameter that may be null is no text.
   if (types.includes('string')) return types.includes('null') && text.trim() === 'null' ? null : text;
   return type === undefined && untyped === 'text' ? text : spelled();
-}
-
-/** All matches of a pattern, by the names of its groups. */
-export function groupsOf(text: string, pattern: RegExp): Readonly<Record<string, string>>[] {
-  return Array.from(text.matchAll(pattern), ({ groups }) => ({ ...groups }));
 }

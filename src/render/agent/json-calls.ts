@@ -4,14 +4,16 @@ import {
   type Call,
   type Format,
   front,
-  groupsOf,
   oneTurn,
   ownTurns,
   type ParsedCall,
   readJsonCall,
   type Tool,
-  takeOut,
+  takeBlock,
+  takeCalls,
 } from './format.ts';
+import { jsonObjectsIn } from './json-objects.ts';
+import { findAll, type Shape } from './scan.ts';
 import { join, type Written, words } from './written.ts';
 
 /** Formats in which a call is a JSON object, or its arguments are one. */
@@ -34,9 +36,9 @@ You are provided with function signatures within <tools></tools> XML tags:
 ${wholeLines(tools)}
 </tools>`;
 
-const taggedCall = /<tool_call>(?<call>.+?)<\/tool_call>/gs;
+const taggedCall: Shape = ['<tool_call>', { hole: 'call' }, '</tool_call>'];
 const readTagged = (block: string): ParsedCall[] =>
-  groupsOf(block, taggedCall).flatMap(({ call = '' }) => [...readJsonCall(call)]);
+  findAll(block, taggedCall).flatMap(({ holes: { call = '' } }) => [...readJsonCall(call)]);
 
 export const hermes: Format = {
   system: (tools, said) => words`${said ?? ''}
@@ -53,9 +55,17 @@ For each function call, return a json object with function name and arguments wi
       '\n',
     ),
   results: oneTurn('user', toolResponse),
-  parse: (answer) => takeOut(answer, taggedCall, readTagged),
+  parse: (answer) => takeCalls(answer, taggedCall, { read: ({ call = '' }) => readJsonCall(call) }),
   opens: ['<tool_call>'],
 };
+
+const announcedCall: Shape = [
+  '<tool_call>',
+  { hole: 'name', run: /[^<\n]+/y },
+  '\n```json',
+  { hole: 'given' },
+  '```</tool_call>',
+];
 
 /** Hunyuan announces one way to call and writes another; both are read. */
 export const hunyuanHermes: Format = {
@@ -77,13 +87,15 @@ function_arguments_in_json_format
     },
   ],
   parse: (answer) =>
-    takeOut(answer, /(?:<tool_calls>)?\s*<tool_call>.+<\/tool_call>\s*(?:<\/tool_calls>)?/gs, (block) => {
-      const announced = groupsOf(block, /<tool_call>(?<name>[^<\n]+)\n```json(?<given>.+?)```<\/tool_call>/gs);
-      const calls = announced.map(({ name = '', given = '' }) => ({
-        name,
-        arguments: jsonText(jsonOrText(given.trim())),
-      }));
-      return calls.length > 0 ? calls : readTagged(block);
+    takeBlock(answer, ['<tool_call>', '</tool_call>'], {
+      around: ['<tool_calls>', '</tool_calls>'],
+      read: (block) => {
+        const announced = findAll(block, announcedCall).map(({ holes: { name = '', given = '' } }) => ({
+          name,
+          arguments: jsonText(jsonOrText(given.trim())),
+        }));
+        return announced.length > 0 ? announced : readTagged(block);
+      },
     }),
   opens: ['<tool_calls>', '<tool_call>'],
 };
@@ -114,14 +126,18 @@ export const mistral: Format = {
     )}\n]`,
   results: oneTurn('user', ({ content }) => words`[TOOL_RESULTS]${jsonText({ content })}[/TOOL_RESULTS]`),
   parse: (answer) =>
-    takeOut(answer, /\[TOOL_CALLS\]\s*\[.*\](?:<\/s>)?/gs, (block) => {
-      const inside = block.slice(block.indexOf('[', 1), block.lastIndexOf(']') + 1);
-      // A list as Mistral's own models write it, or an object a line.
-      const listed = jsonIn(inside);
-      const lines = Array.isArray(listed)
-        ? listed.map((call) => jsonText(call))
-        : inside.slice(1, -1).trim().split('\n');
-      return lines.flatMap((line) => [...readJsonCall(line)]);
+    takeBlock(answer, ['[TOOL_CALLS]', ']'], {
+      around: ['', '</s>'],
+      read: (block) => {
+        const inside = block.slice('[TOOL_CALLS]'.length).trimStart();
+        if (!inside.startsWith('[')) return [];
+        // A list as Mistral's own models write it, or an object a line.
+        const listed = jsonIn(inside);
+        const lines = Array.isArray(listed)
+          ? listed.map((call) => jsonText(call))
+          : inside.slice(1, -1).trim().split('\n');
+        return lines.flatMap((line) => [...readJsonCall(line)]);
+      },
     }),
   opens: ['[TOOL_CALLS]'],
 };
@@ -148,32 +164,19 @@ ${said}`,
   parse: (answer) => {
     const calls: ParsedCall[] = [];
     let content = '';
-    for (let at = 0; at < answer.length; ) {
-      const object = answer[at] === '{' ? balanced(answer, at) : undefined;
-      const found = object === undefined ? [] : readJsonCall(object, 'parameters');
-      calls.push(...found);
-      if (found.length === 0) content += answer[at];
-      at += found.length === 0 ? 1 : (object?.length ?? 1);
+    let at = 0;
+    for (const { start, end, keys } of jsonObjectsIn(answer)) {
+      if (start < at || !keys.get('name') || !keys.has('parameters')) continue;
+      calls.push(...readJsonCall(answer.slice(start, end), 'parameters'));
+      content += answer.slice(at, start);
+      at = end;
     }
+    content += answer.slice(at);
     const left = content.replace(/<\|eom_id\|>|<\|eom\|>|<\|python_tag\|>/g, '').trim();
     return calls.length > 0 ? { content: left, calls } : { content: answer, calls };
   },
   opens: ['{'],
 };
-
-/** The object that begins here, up to the brace that closes it outside of strings. */
-function balanced(text: string, start: number): string | undefined {
-  let depth = 0;
-  let quoted = false;
-  for (let at = start; at < text.length; at++) {
-    const sign = text[at];
-    if (quoted && sign === '\\') at++;
-    else if (sign === '"') quoted = !quoted;
-    else if (!quoted && sign === '{') depth++;
-    else if (!quoted && sign === '}' && --depth === 0) return text.slice(start, at + 1);
-  }
-  return undefined;
-}
 
 const glmTools = (tools: readonly Tool[]): Written => words`# 可用工具
 
@@ -183,6 +186,16 @@ ${join(
   }),
   '\n',
 )}`;
+
+/** The first line with an object below it that lasts to the end. */
+function lineBeforeObject(turn: string): { readonly start: number; readonly end: number } | undefined {
+  if (!turn.trimEnd().endsWith('}')) return undefined;
+  for (let end = turn.indexOf('\n{'); end >= 0; end = turn.indexOf('\n{', end + 1)) {
+    const start = end === 0 ? 0 : turn.lastIndexOf('\n', end - 1) + 1;
+    if (start < end && !/[`{}]/.test(turn.slice(start, end))) return { start, end: end + 1 };
+  }
+  return undefined;
+}
 
 /** A call is a line with the name, and the arguments below; `<|observation|>` ends the turn. */
 export const glm4: Format = {
@@ -196,17 +209,17 @@ export const glm4: Format = {
   parse: (answer, tools) => {
     const calls: ParsedCall[] = [];
     const said = answer.replace('<|observation|>', '').split('<|assistant|>');
-    const content = said.map((turn) =>
-      turn.replace(/(?<=^|\n)(?<line>[^\n`{}]+)\n(?<given>\{.*\})\s*$/s, (whole, line: string, given: string) => {
-        const args = jsonIn(given);
-        if (args === undefined) return whole;
-        // What is said stands right before the name: only the tools on offer tell where it ends.
-        const known = tools.map(({ name }) => name).filter((name) => line.trim().endsWith(name));
-        const name = known.toSorted((a, b) => b.length - a.length)[0] ?? line.trim();
-        calls.push({ name, arguments: jsonText(args) });
-        return line.trim().slice(0, -name.length);
-      }),
-    );
+    const content = said.map((turn) => {
+      const found = lineBeforeObject(turn);
+      const args = found && jsonIn(turn.slice(found.end).trimEnd());
+      if (!found || args === undefined) return turn;
+      // What is said stands right before the name: only the tools on offer tell where it ends.
+      const line = turn.slice(found.start, found.end).trim();
+      const known = tools.map(({ name }) => name).filter((name) => line.endsWith(name));
+      const name = known.toSorted((a, b) => b.length - a.length)[0] ?? line;
+      calls.push({ name, arguments: jsonText(args) });
+      return turn.slice(0, found.start) + line.slice(0, -name.length);
+    });
     return calls.length > 0 ? { content: content.join('').trim(), calls } : { content: answer, calls };
   },
   // Nothing tells a name from what is said, until the arguments follow.
@@ -218,6 +231,14 @@ export const chatglm4: Format = {
   system: (tools, said) =>
     words`${front(said)}你是一个名为 GLM-4 的人工智能助手。你是基于智谱AI训练的语言模型 GLM-4 模型开发的，你的任务是针对用户的问题和要求提供适当的答复和支持。\n\n${glmTools(tools)}`,
 };
+
+const deepseekCall: Shape = [
+  '<｜tool▁call▁begin｜>',
+  { hole: 'name' },
+  '<｜tool▁sep｜>',
+  { hole: 'given' },
+  '<｜tool▁call▁end｜>',
+];
 
 export const deepseekV31: Format = {
   system: (tools, said) => words`${said ?? ''}
@@ -247,17 +268,14 @@ Where:
     )}<｜tool▁calls▁end｜>`,
   results: oneTurn('user', ({ content }) => words`<｜tool▁output▁begin｜>${content}<｜tool▁output▁end｜>`, ''),
   parse: (answer) =>
-    takeOut(
-      answer,
-      /(?:<｜tool▁calls▁begin｜>)?<｜tool▁call▁begin｜>.*<｜tool▁call▁end｜>(?:<｜tool▁calls▁end｜>)?/gs,
-      (block) =>
-        groupsOf(block, /<｜tool▁call▁begin｜>(?<name>.*?)<｜tool▁sep｜>(?<given>.*?)<｜tool▁call▁end｜>/gs).flatMap(
-          ({ name = '', given = '' }) => {
-            const args = jsonIn(given.trim());
-            return args === undefined ? [] : [{ name: name.trim(), arguments: jsonText(args) }];
-          },
-        ),
-    ),
+    takeBlock(answer, ['<｜tool▁call▁begin｜>', '<｜tool▁call▁end｜>'], {
+      around: ['<｜tool▁calls▁begin｜>', '<｜tool▁calls▁end｜>'],
+      read: (block) =>
+        findAll(block, deepseekCall).flatMap(({ holes: { name = '', given = '' } }) => {
+          const args = jsonIn(given.trim());
+          return args === undefined ? [] : [{ name: name.trim(), arguments: jsonText(args) }];
+        }),
+    }),
   opens: ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>'],
 };
 
@@ -270,6 +288,14 @@ const scriptTypes: Readonly<Record<string, string>> = {
   object: 'object',
   null: 'null',
 };
+
+const kimiCall: Shape = [
+  '<|tool_call_begin|>',
+  { hole: 'id' },
+  '<|tool_call_argument_begin|>',
+  { hole: 'given' },
+  '<|tool_call_end|>',
+];
 
 /** The tools as a namespace of TypeScript, in a turn of their own; a call is known by name and number. */
 export const kimiK25: Format = {
@@ -292,18 +318,17 @@ export const kimiK25: Format = {
       content: words`## Return of functions.${name}:${String(index)}\n${content}`,
     })),
   parse: (answer) =>
-    takeOut(
-      answer,
-      /(?:<\|tool_calls_section_begin\|>)?<\|tool_call_begin\|>.*<\|tool_call_end\|>(?:<\|tool_calls_section_end\|>)?/gs,
-      (block) =>
-        groupsOf(
-          block,
-          /<\|tool_call_begin\|>(?<id>.*?)<\|tool_call_argument_begin\|>(?<given>.*?)<\|tool_call_end\|>/gs,
-        ).map(({ id = '', given = '' }) => ({
-          name: /^(?:functions\.)?(.+?)(?::\d+)?$/s.exec(id.trim())?.[1] ?? id.trim(),
+    takeBlock(answer, ['<|tool_call_begin|>', '<|tool_call_end|>'], {
+      around: ['<|tool_calls_section_begin|>', '<|tool_calls_section_end|>'],
+      read: (block) =>
+        findAll(block, kimiCall).map(({ holes: { id = '', given = '' } }) => ({
+          name: id
+            .trim()
+            .replace(/^functions\.(?=.)/s, '')
+            .replace(/(?<=.):\d+$/s, ''),
           arguments: jsonText(jsonOrText(given.trim())),
         })),
-    ),
+    }),
   opens: ['<|tool_calls_section_begin|>', '<|tool_call_begin|>'],
 };
 

@@ -4,14 +4,16 @@ import {
   bareText,
   eachArgument,
   type Format,
-  groupsOf,
   jsonObject,
   oneTurn,
   type ParsedCall,
   readBare,
   type Tool,
-  takeOut,
+  takeBlock,
+  takeCalls,
 } from './format.ts';
+import { minimaxResults, minimaxTools } from './invoke-calls.ts';
+import { findAll, type Shape } from './scan.ts';
 import { join, ownWords, type Written, words, written } from './written.ts';
 
 /** Formats with a notation of their own for values inside values. */
@@ -28,49 +30,49 @@ function inXml(value: TemplateData): Written {
   return join(members.map(([key, member]) => words`${n}<${key}>${inXml(member)}${n}</${key}>`));
 }
 
-function fromXml(text: string): TemplateData {
-  const content = text.trim();
-  const members = membersOf(content);
-  if (members.length === 0) return content === '' ? '' : jsonOrText(content);
-  if (members.every(([key]) => key === 'item')) return members.map(([, inner]) => fromXml(inner));
-  return new Map(members.map(([key, inner]) => [key, fromXml(inner)])) as ReadonlyMap<string, TemplateData>;
+/** A tag with what stands in it, and the tags in that. */
+interface Tagged {
+  readonly key: string;
+  readonly start: number;
+  inner: string;
+  readonly members: Tagged[];
 }
 
-/** The tags at the top of a text, each with what stands in it. */
-function membersOf(text: string): (readonly [key: string, inner: string])[] {
-  const members: (readonly [string, string])[] = [];
-  const opening = /\]<\]minimax\[>\[<([^/!?\s>]+)>/g;
-  for (let found = opening.exec(text); found; found = opening.exec(text)) {
-    const [whole, key = ''] = found;
-    let depth = 1;
-    let at = found.index + whole.length;
-    const start = at;
-    while (depth > 0) {
-      const open = text.indexOf(`${minimax}<${key}>`, at);
-      const close = text.indexOf(`${minimax}</${key}>`, at);
-      if (close < 0) return members;
-      depth += open >= 0 && open < close ? 1 : -1;
-      at = open >= 0 && open < close ? open + whole.length : close + whole.length + 1;
+/** The tags of a text that are closed, each within its own. */
+function tagsIn(text: string): readonly Tagged[] {
+  const top: Tagged[] = [];
+  const open: Tagged[] = [];
+  for (const found of text.matchAll(/\]<\]minimax\[>\[<(\/?)([^/!?\s<>]+)>/g)) {
+    const [whole, closing, key = ''] = found;
+    const last = open.at(-1);
+    if (closing === '') open.push({ key, start: found.index + whole.length, inner: '', members: [] });
+    else if (last?.key === key) {
+      open.pop();
+      last.inner = text.slice(last.start, found.index);
+      (open.at(-1)?.members ?? top).push(last);
     }
-    members.push([key, text.slice(start, at - whole.length - 1)]);
-    opening.lastIndex = at;
   }
-  return members;
+  return top;
 }
+
+function fromXml({ inner, members }: Tagged): TemplateData {
+  const content = inner.trim();
+  if (members.length === 0) return content === '' ? '' : jsonOrText(content);
+  if (members.every(({ key }) => key === 'item')) return members.map(fromXml);
+  return new Map(members.map((member) => [member.key, fromXml(member)])) as ReadonlyMap<string, TemplateData>;
+}
+
+const minimaxBlock: Shape = [`${minimax}<tool_call>`, { hole: 'block' }, `${minimax}</tool_call>`];
+const minimaxCall: Shape = [
+  `${minimax}<invoke name="`,
+  { hole: 'name', run: /[^"<>\n]+/y },
+  '">',
+  { hole: 'given' },
+  `${minimax}</invoke>`,
+];
 
 export const minimaxM3: Format = {
-  system: (tools, said) => words`${said ?? ''}
-
-# Tools
-You may call one or more tools to assist with the user query.
-Here are the tools available in JSONSchema format:
-
-<tools>
-${join(
-  tools.map(({ body }) => words`<tool>${jsonText(body)}</tool>`),
-  '\n',
-)}
-</tools>
+  system: (tools, said) => words`${minimaxTools(tools, said)}
 
 To call tools, wrap all invocations in a single ${n}<tool_call>${n}</tool_call> block. Parameter values containing nested objects or arrays are recursively expanded into XML elements. Example:
 
@@ -86,22 +88,21 @@ ${n}</tool_call>`,
       ),
       '\n',
     )}\n${n}</tool_call>`,
-  results: oneTurn('tool', ({ content }) => words`<response>${content}</response>`),
+  results: minimaxResults,
   parse: (answer, tools) =>
-    takeOut(answer, /\]<\]minimax\[>\[<tool_call>.*?\]<\]minimax\[>\[<\/tool_call>/gs, (block) =>
-      groupsOf(block, /\]<\]minimax\[>\[<invoke name="(?<name>[^"]+)">(?<given>.*?)\]<\]minimax\[>\[<\/invoke>/gs).map(
-        ({ name = '', given = '' }) => ({
+    takeCalls(answer, minimaxBlock, {
+      read: ({ block = '' }) =>
+        findAll(block, minimaxCall).map(({ holes: { name = '', given = '' } }) => ({
           name,
           arguments: jsonObject(
-            membersOf(given).map(([key, inner]) => {
+            tagsIn(given).map((tag) => {
               // Only where no tags stand in it may the tool's type say that it is text.
-              const place = { tools, call: name, key, untyped: 'json' } as const;
-              return [key, membersOf(inner).length > 0 ? fromXml(inner) : readBare(inner, place)] as const;
+              const place = { tools, call: name, key: tag.key, untyped: 'json' } as const;
+              return [tag.key, tag.members.length > 0 ? fromXml(tag) : readBare(tag.inner, place)] as const;
             }),
           ),
-        }),
-      ),
-    ),
+        })),
+    }),
   opens: [`${minimax}<tool_call>`],
 };
 
@@ -133,6 +134,24 @@ function kimiType(value: TemplateData): string {
   if (Array.isArray(value)) return 'array';
   return isFields(value) ? 'object' : 'number';
 }
+
+const kimiCall: Shape = [
+  '<|open|>call tool="',
+  { hole: 'head' },
+  '"<|sep|>',
+  { hole: 'given' },
+  '<|close|>call<|sep|>',
+];
+const kimiJson: Shape = ['<|open|>json type="object"<|sep|>', { hole: 'given' }, '<|close|>json<|sep|>'];
+const kimiArgument: Shape = [
+  '<|open|>argument key="',
+  { hole: 'key' },
+  '" type="',
+  { hole: 'type' },
+  '"<|sep|>',
+  { hole: 'value' },
+  '<|close|>argument<|sep|>',
+];
 
 /** Kimi's markup: every tag is opened and closed by tokens, and the answer is a channel that calls close. */
 export const kimiK3: Format = {
@@ -169,22 +188,20 @@ export const kimiK3: Format = {
       content: words`${content}`,
     })),
   parse: (answer) =>
-    takeOut(answer, /(?:<\|close\|>response<\|sep\|>)?<\|open\|>tools<\|sep\|>.*<\|close\|>tools<\|sep\|>/gs, (block) =>
-      groupsOf(
-        block,
-        /<\|open\|>call tool="(?<name>.*?)"(?: index="\d+")?<\|sep\|>(?<given>.*?)<\|close\|>call<\|sep\|>/gs,
-      ).map(({ name = '', given = '' }): ParsedCall => {
-        const raw = /<\|open\|>json type="object"<\|sep\|>(.*?)<\|close\|>json<\|sep\|>/s.exec(given)?.[1];
-        if (raw !== undefined) return { name: fromAttribute(name), arguments: jsonText(jsonOrText(raw)) };
-        const pattern =
-          /<\|open\|>argument key="(?<key>.*?)" type="(?<type>.*?)"<\|sep\|>(?<value>.*?)<\|close\|>argument<\|sep\|>/gs;
-        const members = groupsOf(given, pattern).map(({ key = '', type, value = '' }) => {
-          const read = type === 'string' ? value : type === 'null' ? null : jsonOrText(value);
-          return [fromAttribute(key), read] as const;
-        });
-        return { name: fromAttribute(name), arguments: jsonObject(members) };
-      }),
-    ),
+    takeBlock(answer, ['<|open|>tools<|sep|>', '<|close|>tools<|sep|>'], {
+      around: ['<|close|>response<|sep|>', ''],
+      read: (block) =>
+        findAll(block, kimiCall).map(({ holes: { head = '', given = '' } }): ParsedCall => {
+          const name = fromAttribute(head.replace(/" index="\d+$/, ''));
+          const [raw] = findAll(given, kimiJson);
+          if (raw) return { name, arguments: jsonText(jsonOrText(raw.holes.given ?? '')) };
+          const members = findAll(given, kimiArgument).map(({ holes: { key = '', type, value = '' } }) => {
+            const read = type === 'string' ? value : type === 'null' ? null : jsonOrText(value);
+            return [fromAttribute(key), read] as const;
+          });
+          return { name, arguments: jsonObject(members) };
+        }),
+    }),
   opens: ['<|close|>response<|sep|>', '<|open|>tools<|sep|>'],
 };
 
@@ -269,6 +286,14 @@ function gemmaTool({ body, parameters }: Tool): Written {
   return words`<|tool>declaration:${name}{description:${inQuotes(memberOf(body, 'description') || '')}${described}}<tool|>`;
 }
 
+const gemmaCall: Shape = [
+  '<|tool_call>call:',
+  { hole: 'name', run: /[^{<]+/y },
+  '{',
+  { hole: 'given' },
+  '}<tool_call|>',
+];
+
 export const gemma4: Format = {
   system: (tools, said) => words`${(said ?? '').trim()}${join(tools.map(gemmaTool))}`,
   calls: (calls) =>
@@ -288,11 +313,9 @@ export const gemma4: Format = {
     '',
   ),
   parse: (answer) =>
-    takeOut(answer, /<\|tool_call>call:[^{]+\{.*?\}<tool_call\|>/gs, (block) =>
-      groupsOf(block, /<\|tool_call>call:(?<name>[^{]+)(?<given>\{.*\})<tool_call\|>/gs).map(
-        ({ name = '', given = '' }): ParsedCall => ({ name: name.trim(), arguments: jsonText(fromGemma(given) ?? {}) }),
-      ),
-    ),
+    takeCalls(answer, gemmaCall, {
+      read: ({ name = '', given = '' }) => [{ name: name.trim(), arguments: jsonText(fromGemma(`{${given}}`) ?? {}) }],
+    }),
   opens: ['<|tool_call>'],
 };
 

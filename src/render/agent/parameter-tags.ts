@@ -1,7 +1,16 @@
 import { jsonOrText } from '../json-text.ts';
 import type { TemplateData } from '../messages.ts';
-import { eachArgument, type Format, groupsOf, jsonObject, type ParsedCall, readBare, takeOut } from './format.ts';
+import { eachArgument, type Format, jsonObject, readBare, takeCalls } from './format.ts';
+import { findAll, type Hole, type Shape } from './scan.ts';
 import { join, ownWords, type Piece, type Written, words } from './written.ts';
+
+/** What calls are read into. A name ends where a tag begins, so that one left open costs no more than its own length. */
+export const holes = {
+  name: { hole: 'name', run: /[^<>"\n]+/y },
+  parameters: { hole: 'parameters' },
+  key: { hole: 'key', run: /[^<>"\n]+/y },
+  value: { hole: 'value' },
+} as const satisfies Readonly<Record<string, Hole>>;
 
 /** How a format writes a call in which each argument stands between tags of its own. */
 export interface Tags {
@@ -12,10 +21,12 @@ export interface Tags {
   readonly betweenCalls: string;
   /** Written around all calls of a turn. */
   readonly around?: readonly [open: string, close: string];
-  /** Groups `name` and `parameters`. */
-  readonly readCall: RegExp;
-  /** Groups `key`, `value`, and `kind` where it is said whether the value is text. */
-  readonly readParameter: RegExp;
+  /** Holes `name` and `parameters`. */
+  readonly readCall: Shape;
+  /** Holes `key`, `value`, and `kind` where it is said whether the value is text. */
+  readonly readParameter: Shape;
+  /** A value without its layout. */
+  readonly unwrap?: (text: string) => string;
   /** What a value is whose type the tool does not give. */
   readonly untyped: 'text' | 'json';
 }
@@ -25,11 +36,7 @@ export function parameterFormat(
   rest: Pick<Format, 'system' | 'results' | 'opens'> & Partial<Format>,
 ): Format {
   const [open, close] = tags.around ?? ['', ''];
-  const { readCall, readParameter, untyped } = tags;
-  const block = new RegExp(
-    `${optional(open)}${readCall.source}(?:\\s*${readCall.source.replaceAll(/\?<\w+>/g, '')})*${optional(close)}`,
-    'gs',
-  );
+  const { readCall, readParameter, untyped, unwrap = (text) => text } = tags;
   return {
     calls: (calls) =>
       words`${ownWords(open)}${join(
@@ -37,25 +44,21 @@ export function parameterFormat(
         tags.betweenCalls,
       )}${ownWords(close)}`,
     parse: (answer, tools) =>
-      takeOut(answer, block, (text) =>
-        groupsOf(text, readCall).map(({ name = '', parameters = '' }): ParsedCall => {
+      takeCalls(answer, readCall, {
+        around: [open.trim(), close.trim()],
+        read: ({ name = '', parameters = '' }) => {
           const call = name.trim();
-          const members = groupsOf(parameters, readParameter).map(({ key = '', value = '', kind }) => {
+          const members = findAll(parameters, readParameter).map(({ holes: { key = '', value: given = '', kind } }) => {
+            const value = unwrap(given);
             const text = kind === 'true';
             const place = { tools, call, key: key.trim(), untyped } as const;
             return [key.trim(), text ? value : kind === 'false' ? jsonOrText(value) : readBare(value, place)] as const;
           });
-          return { name: call, arguments: jsonObject(members) };
-        }),
-      ),
+          return [{ name: call, arguments: jsonObject(members) }];
+        },
+      }),
     ...rest,
   };
-}
-
-/** The words around all calls; their line breaks are layout. */
-function optional(around: string): string {
-  const quoted = around.trim().replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  return quoted === '' ? '' : `(?:\\s*${quoted}\\s*)?`;
 }
 
 /** Said, without space at its edges, and this between it and the calls where it says something. */

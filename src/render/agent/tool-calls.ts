@@ -4,7 +4,7 @@ import { jsonIn, jsonText } from '../json-text.ts';
 import type { ChatMessage, TemplateData } from '../messages.ts';
 import { prepareMessages, prepareTools } from '../prepare.ts';
 import { type ChatTemplateProgram, renderRaw } from '../template.ts';
-import { applyAgent, callOpenings, namedFormats, parseAnswer } from './agent.ts';
+import { applyAgent, type CallNotation, callMarks, callNotations, callOpenings, parseAnswer } from './agent.ts';
 import type { ParsedAnswer } from './format.ts';
 
 /** What a model does with tools: whether it is shown them, and how its calls are read out of an answer. */
@@ -12,7 +12,7 @@ export interface ToolCalls {
   /** Whether tools on offer stand in the prompt. */
   readonly offers: boolean;
   /** How calls are read; `none` where no format reads what the model's template writes. */
-  readonly format: AgentFormat;
+  readonly format: CallNotation;
   /** What a call begins with at the earliest; an answer up to there says nothing of calls. */
   readonly openings: readonly string[];
   /** Special tokens that calls are written with. */
@@ -57,8 +57,12 @@ const called = (args: TemplateData): ChatMessage => ({
 export function toolCallsOf(request: ToolCallsRequest): ToolCalls {
   const { agent, tokenizer } = request;
   const probe = agent === 'none' ? probeTemplate(request) : { offers: true, format: agent, text: agentText(agent) };
-  const marks = [...tokenizer.addedTokens].filter(([text, { special }]) => special && probe.text.includes(text));
-  const { offers, format } = probe;
+  const { offers } = probe;
+  const format = probe.format === 'none' && offers ? formatOfTokens(tokenizer) : probe.format;
+  const needed = callMarks(format);
+  const marks = [...tokenizer.addedTokens].filter(
+    ([text, { special }]) => special && (needed.includes(text) || probe.text.includes(text)),
+  );
   return {
     offers,
     format,
@@ -68,13 +72,22 @@ export function toolCallsOf(request: ToolCallsRequest): ToolCalls {
   };
 }
 
+/** Some templates show tools and leave out calls; the model's tokens tell how it writes them, where only one format has them. */
+function formatOfTokens({ addedTokens }: ToolCallsRequest['tokenizer']): CallNotation {
+  const having = callNotations.filter((name) => {
+    const marks = callMarks(name);
+    return marks.length > 0 && marks.every((mark) => addedTokens.has(mark));
+  });
+  return having.length === 1 && having[0] ? having[0] : 'none';
+}
+
 function agentText(agent: AgentFormat): string {
   return String(applyAgent(agent, { messages: [asked, called(given)] }).messages[1]?.content);
 }
 
 interface Probe {
   readonly offers: boolean;
-  readonly format: AgentFormat;
+  readonly format: CallNotation;
   /** What the template writes for a call. */
   readonly text: string;
 }
@@ -99,13 +112,13 @@ function probeTemplate({ template, specialTokens }: ToolCallsRequest): Probe {
     let at = 0;
     while (at < prompt.length && prompt[at] === whole[at]) at++;
     const text = whole.slice(at);
-    const format = namedFormats.find((name) => reads(name, text));
+    const format = callNotations.find((name) => reads(name, text));
     if (format) return { offers, format, text };
   }
   return { offers, format: 'none', text: '' };
 }
 
-function reads(format: AgentFormat, text: string): boolean {
+function reads(format: CallNotation, text: string): boolean {
   const { calls } = parseAnswer(format, text, [tool]);
   const [call] = calls;
   return calls.length === 1 && call?.name === 'probe_weather' && jsonText(jsonIn(call.arguments)) === jsonText(given);
