@@ -148,6 +148,6 @@ test('a hub is asked for the files of an address', async () => {
   };
   const values = dataValues([source('hf:org/rows@v2:en/test#1')]);
   expect(questions(await collect(readSources(request(values, { fetchDataset }))))).toHaveLength(1);
-  expect(asked[0]).toEqual({ kind: 'hf', id: 'org/rows', revision: 'v2', subset: 'en', split: 'test' });
+  expect(asked[0]).toEqual({ kind: 'hf', id: 'org/rows', revision: 'v2', parts: ['en', 'test'], split: undefined });
   await expect(openSources({ values })).rejects.toThrow(/no hub is to be asked/);
 });
