@@ -11,6 +11,7 @@ import { ownerToken } from '../store/owner.ts';
 import { verifyBase } from '../store/trace-base.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
 import { exportGguf } from './gguf-write.ts';
+import type { Fetch } from './http.ts';
 import { listModels, removeModel } from './model-cache.ts';
 import { findCachedModel, type ResolvedModel, type ResolveModelOptions, resolveModel } from './resolve.ts';
 import { openSafetensors, writeSafetensors } from './safetensors.ts';
@@ -162,14 +163,20 @@ describe('a hub', () => {
 
   test('that does not answer is left for the next address, and one that stands in the cache goes first', async () => {
     await using silent = await serveHttp(() => {});
-    const options = { ...place(silent), addresses: ['hf:org/tiny', gguf], limits: { answerMs: 50, download } };
+    const asked: string[] = [];
+    // Counts a question when it is put: a busy machine may not carry it to a server before its time is up.
+    const fetch: Fetch = (url, init) => {
+      asked.push(String(url));
+      return new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)));
+    };
+    const options = { ...place(silent), addresses: ['hf:org/tiny', gguf], limits: { answerMs: 50, download }, fetch };
     const model = await resolveModel(options);
     expect(model.address).toBe(gguf);
     expect(options.said[0]).toBe(
       `hf:org/tiny cannot be had (${silent.url} did not answer within 0.05 s); trying ${gguf}`,
     );
     await resolveModel(options);
-    expect(silent.requests).toHaveLength(1);
+    expect(asked).toHaveLength(1);
   });
 
   test.each([
