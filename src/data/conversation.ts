@@ -1,5 +1,6 @@
+import { formatPath } from '../core/issue.ts';
 import type { Message } from '../schema/sample.ts';
-import { type RowNotes, shown } from './row-notes.ts';
+import { type RowNotes, type RowPath, shown } from './row-notes.ts';
 
 export interface ConversationPlace {
   /** The column the messages came from, for the messages of issues. */
@@ -18,6 +19,7 @@ export function checkConversation(messages: readonly Message[], place: Conversat
   const open: (string | null)[] = [];
   let calls = 0;
   let begun = false;
+  const asks = messages.some(({ role }) => role === 'user');
   for (const [index, message] of messages.entries()) {
     const isNew = index >= from;
     const path = [column, isWhole ? index : index - from];
@@ -29,6 +31,7 @@ export function checkConversation(messages: readonly Message[], place: Conversat
         message: `a ${message.role} message stands after the conversation has begun.`,
         fix: 'Put it first, or give what it says to the user.',
       });
+    if (isNew) noteOrder({ message, before: messages[index - 1], path, begun, asks }, notes);
     begun ||= !isInstruction;
 
     if (message.role === 'assistant') {
@@ -59,6 +62,26 @@ export function checkConversation(messages: readonly Message[], place: Conversat
         });
     }
   }
+}
+
+/** Turns that do not take turns are read as they stand; whether they may, the template says. */
+function noteOrder(
+  turn: {
+    readonly message: Message;
+    readonly before: Message | undefined;
+    readonly path: RowPath;
+    readonly begun: boolean;
+    /** Whether the user says anything at all; a text to go on from has only an assistant. */
+    readonly asks: boolean;
+  },
+  notes: RowNotes,
+): void {
+  const { message, before, path, begun, asks } = turn;
+  const { role } = message;
+  const note = (what: string): void => void notes.changes.push(`${formatPath(path)}: ${what}`);
+  if (role === 'assistant' && !begun && asks) note('the assistant speaks first');
+  const isAgain = before?.role === role && !before.tool_calls && (role === 'user' || role === 'assistant');
+  if (isAgain) note(`two ${role} turns in a row`);
 }
 
 function indexOfCall(open: readonly (string | null)[], id: string): number {

@@ -508,6 +508,25 @@ test('a place inside a row of many lines is its own line', async () => {
   expect(read[1]?.issues[0]?.place).toEqual({ file, line: 5, column: 10 });
 });
 
+test('turns that do not take turns are kept as they stand, and noted', async () => {
+  const noted = async (...messages: readonly object[]) => {
+    const { fate, changes } = await readOne({ messages });
+    return [fate, ...changes];
+  };
+  expect(await noted(user('a'), user('b'), assistant('c'))).toEqual(['train', 'messages[1]: two user turns in a row']);
+  expect(await noted(assistant('a'), user('b'), assistant('c'))).toEqual([
+    'train',
+    'messages[0]: the assistant speaks first',
+  ]);
+  expect(await noted(user('a'), assistant('b'), assistant('c'))).toEqual([
+    'train',
+    'messages[2]: two assistant turns in a row',
+  ]);
+  expect(await noted(user('a'), assistant('b'), user('c'), assistant('d'))).toEqual(['train']);
+  // A text to go on from, as ms-swift writes it.
+  expect(await noted(assistant('a'))).toEqual(['train']);
+});
+
 test('keys of a turn that mean nothing here are left out, and that is said', async () => {
   const { fate, changes } = await readOne({ messages: [user('q'), assistant('a', { timestamp: 3, audio: null })] });
   expect({ fate, changes }).toEqual({ fate: 'train', changes: ['messages[1].timestamp left out'] });
