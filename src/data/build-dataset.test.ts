@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { dataset as datasetSchema, ledgerEntry } from '../schema/dataset.ts';
 import { sample } from '../schema/sample.ts';
 import { readSamples } from '../store/read-samples.ts';
-import { buildDataset } from './build-dataset.ts';
+import { buildDataset, workersFor } from './build-dataset.ts';
 import { countRows } from './count-rows.ts';
 import { type DataValues, sourceInputs } from './sources.ts';
 import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
@@ -105,7 +105,7 @@ describe('a dataset', () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^rows that cannot be used: 1 \(1 not-json\); the first: .*warn\.jsonl:3:2/),
       expect.stringMatching(
-        /^rows changed while they were read: 1; the first: .*warn\.jsonl:2 messages\[1\]\.mood left out$/,
+        /^rows changed or remarked on while they were read: 1; the first: .*warn\.jsonl:2 messages\[1\]\.mood left out$/,
       ),
       expect.stringMatching(/^no row is held out/),
     ]);
@@ -162,4 +162,11 @@ test('sources are inputs with the hash of their bytes, and missing ones are name
   ]);
   const gone = dataValues([source('/nowhere/a.jsonl'), source('/nowhere/b.jsonl')]);
   await expect(sourceInputs({ values: gone })).rejects.toThrow(/a\.jsonl[\s\S]*b\.jsonl/);
+});
+
+test('as many threads work as the recipe says, where there is enough to do', () => {
+  const large = 300e6;
+  expect(workersFor({ bytes: large, threads: 3 })).toBe(3);
+  expect(workersFor({ bytes: large, threads: 1 })).toBe(0);
+  expect(workersFor({ bytes: 1000, threads: 3 })).toBe(0);
 });

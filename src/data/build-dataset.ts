@@ -24,8 +24,10 @@ export interface BuildDatasetRequest extends ReadSourcesRequest {
   readonly cacheFolder?: string | undefined;
   /** Keeps no rows: `streamed.json` and `pieces.jsonl` say what they can be made from again. Nothing is put into the cache. */
   readonly streamed?: boolean | undefined;
-  /** Threads beside this one; 0 for none. The files are the same, however many. All cores when absent. */
+  /** Threads beside this one; 0 for none. The files are the same, however many. As `workersFor` says when absent. */
   readonly workers?: number | undefined;
+  /** At most so many threads work; all cores when absent. */
+  readonly threads?: number | undefined;
   /** Bytes of raw rows that are read together. */
   readonly batchBytes?: number | undefined;
   /** Told of the rows read so far. */
@@ -58,7 +60,9 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
       values,
       sources,
       cacheFolder,
-      workers: request.workers ?? (await workersFor(sources)),
+      workers:
+        request.workers ??
+        workersFor({ bytes: await bytesOf(sources), threads: request.threads ?? availableParallelism() }),
       onBatch: (rows: number) => {
         rowsRead += rows;
         request.onRows?.(rowsRead);
@@ -96,9 +100,14 @@ async function keepDataset(work: RunStepsRequest & { readonly folder: string }):
 /** Below this a thread takes longer to begin than to read. */
 const bytesWorthThreads = 8 * 2 ** 20;
 
-async function workersFor(sources: readonly OpenedSource[]): Promise<number> {
+async function bytesOf(sources: readonly OpenedSource[]): Promise<number> {
   const sizes = await Promise.all(sources.map(async (source) => (await source.extent()).bytes));
-  return sizes.reduce((sum, size) => sum + size, 0) < bytesWorthThreads ? 0 : availableParallelism();
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Threads beside this one, which only hands on and writes while there are any; none where this one may work alone. */
+export function workersFor({ bytes, threads }: { readonly bytes: number; readonly threads: number }): number {
+  return bytes < bytesWorthThreads || threads === 1 ? 0 : threads;
 }
 
 /** Steps that may make rows equal that were not. */
@@ -121,7 +130,7 @@ function warningsOf(accounts: DatasetAccounts, { split }: DataValues): readonly 
     fates.invalid > 0 &&
       `rows that cannot be used: ${formatCount(fates.invalid)} (${totalsOf(lostByCode)}); the first: ${lost.slice(0, 1).map(formatIssue)}`,
     changedByReading > 0 &&
-      `rows changed while they were read: ${formatCount(changedByReading)}; the first: ${firstChange}`,
+      `rows changed or remarked on while they were read: ${formatCount(changedByReading)}; the first: ${firstChange}`,
     fates.heldout === 0 && split.share !== 0 && 'no row is held out: the rows are too few for data.split.share',
   ].filter((warning) => warning !== false);
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { Plan } from '../schema/plan.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
-import { make, type StageDeps } from '../store/stage.ts';
+import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildDataset } from './build-dataset.ts';
 import { datasetRows, type SourceAccess } from './derived-rows.ts';
@@ -41,6 +41,7 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
         folder,
         cacheFolder,
         streamed,
+        threads: threadsOf(plan),
       });
       const samples = datasetRows(folder, access).samples();
       const unused = await unusedParts({ samples, method: plan.values.method.name });
