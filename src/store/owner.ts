@@ -27,6 +27,8 @@ export function ownerState(token: string): 'alive' | 'self' | 'gone' | 'foreign'
     if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return 'gone';
   }
   const now = processStart(Number(pid));
+  // One that was killed and that nobody has reaped, as in a container without an init, still answers to signals.
+  if (now === 'dead') return 'gone';
   return start !== 'x' && now !== undefined && now !== start ? 'gone' : 'alive';
 }
 
@@ -46,13 +48,15 @@ function hostId(): string {
 }
 let host: string | undefined;
 
-/** When a process began, in ticks since a named boot; Linux only. */
-function processStart(pid: number): string | undefined {
+/** When a process began, in ticks since a named boot, or that it has ended already and is only kept in the table; Linux only. */
+function processStart(pid: number): string | 'dead' | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the program's name in brackets, which may hold anything; `starttime` is the 22nd.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return 'dead';
+    const ticks = fields[22 - 3];
     return ticks === undefined ? undefined : `${boot}-${ticks}`;
   } catch {
     return undefined;

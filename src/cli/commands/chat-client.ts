@@ -77,11 +77,14 @@ async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<strin
 
 function refused(text: string, status: number): MartletError {
   let message = `the server answered ${status}`;
+  let code = 'server-refused';
   try {
-    const { error } = JSON.parse(text) as { error?: { message?: string } };
+    const { error } = JSON.parse(text) as { error?: { message?: string; code?: string | null } };
     message = error?.message ?? message;
+    // The one refusal that whoever asks can do something about.
+    if (error?.code === 'context_length_exceeded') code = error.code;
   } catch {
     // Not ours: the status has to do.
   }
-  return new MartletError('server-refused', message, { retryable: status === 429 || status === 503 });
+  return new MartletError(code, message, { retryable: status === 429 || status === 503 });
 }

@@ -17,6 +17,10 @@ async function echoServer() {
     if (asked.model === 'nope')
       return reply.writeHead(404).end(JSON.stringify({ error: { message: 'no such model' } }));
     if (said === 'fail') return reply.writeHead(429).end(JSON.stringify({ error: { message: 'too many' } }));
+    if (said === 'long')
+      return reply
+        .writeHead(400)
+        .end(JSON.stringify({ error: { message: 'too long', code: 'context_length_exceeded' } }));
     const event = (content: string): string => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
     const text = `${[...said].map(event).join('')}data: [DONE]\n\n`;
     // Cut in the middle of an event, as networks do.
@@ -54,6 +58,13 @@ test('a conversation is kept, reset and moved to another model; a refusal leaves
     ['brief', 'one', 'one', 'two'],
     ['base', 'three'],
   ]);
+});
+
+test('a conversation that has grown too long is told how to begin anew; a first question is not', async () => {
+  const { url } = await echoServer();
+  expect((await chat('long\n', '--url', url)).err).toBe('error too long\n');
+  const grown = await chat('one\nlong\n', '--url', url);
+  expect(grown.err).toBe('error too long\n/reset forgets the conversation\n');
 });
 
 test('a model the server does not know is told with those it has', async () => {

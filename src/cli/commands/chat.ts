@@ -75,7 +75,7 @@ async function converse({ context, client, models, temperature, ...given }: Conv
   for await (const line of lines) {
     const text = line.trim();
     const [word, name] = text.split(/\s+/);
-    if (word === '/quit') break;
+    if (word === '/quit') return lines.close();
     if (word === '/reset') turns = opening;
     else if (word === '/model') {
       if (name !== undefined && models.includes(name)) model = name;
@@ -86,6 +86,8 @@ async function converse({ context, client, models, temperature, ...given }: Conv
     prompt();
   }
   lines.close();
+  // Input that ended leaves the cursor behind the prompt.
+  if (terminal) context.err('\n');
 
   /** One question and its answer, printed as it comes. @returns the conversation with both, or without on a failure. */
   async function turn(content: string): Promise<readonly ChatTurn[]> {
@@ -101,6 +103,8 @@ async function converse({ context, client, models, temperature, ...given }: Conv
     } catch (error) {
       if (signal.aborted || !MartletError.is(error)) throw error;
       context.err(`${colours.red('error')} ${error.message}\n`);
+      if (turns.length > opening.length && error.code === 'context_length_exceeded')
+        context.err('/reset forgets the conversation\n');
       if (!models.includes(model)) context.err(`there is ${models.join(', ')}\n`);
       // A person sees it and asks again; a script has to be told.
       if (!terminal) context.setExitCode(1);
