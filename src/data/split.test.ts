@@ -29,6 +29,15 @@ describe('a share of rows', () => {
 });
 
 describe('a column', () => {
+  test('that a row lacks is read from its facts, so that feedback on what is held out stays held out', () => {
+    const splitter = rowSplitter({ ...none, by: 'symbol', heldOut: ['AAPL'] });
+    const sideOf = (row: Parameters<typeof splitter.sideOf>[0]) => splitter.sideOf(row, 'id', notes());
+    expect(sideOf({ facts: { symbol: 'AAPL' } })).toEqual({ side: 'heldout', value: 'AAPL' });
+    expect(sideOf({ facts: { symbol: 'IBM' } })).toEqual({ side: 'train', value: 'IBM' });
+    expect(sideOf({ symbol: 'IBM', facts: { symbol: 'AAPL' } })?.side).toBe('train');
+    expect(sideOf({ facts: {} })).toBeNull();
+  });
+
   test('keeps all rows of one value on one side', () => {
     const splitter = rowSplitter({ ...none, by: 'facts.symbol', share: 0.3 });
     const sides = new Map<number, Set<unknown>>();

@@ -36,7 +36,8 @@ export function rowSplitter(split: PlanValues['data']['split']): Splitter {
     sideOf(row, id, notes) {
       let value = id;
       if (split.by !== null) {
-        const found = columnValue(row, split.by);
+        // Rows of a review have their facts and no other columns: what is held out must stay so when it comes back as feedback.
+        const found = columnValue(row, split.by) ?? columnValue(row, `facts.${split.by}`);
         if (found === undefined || found === null) {
           const near = nearestName(split.by, Object.keys(row));
           notes.problem({

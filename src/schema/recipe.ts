@@ -89,7 +89,7 @@ const split = z
   .strictObject({
     by: field(
       z.string().optional(),
-      'A column (dots reach inside): rows with the same value stay on the same side. Absent: the row itself decides.',
+      'A column (dots reach inside), or the fact of that name where a row has no such column: rows with the same value stay on the same side. Absent: the row itself decides.',
       { tier: 'basic' },
     ),
     heldOut: field(z.array(z.string()).optional(), 'The values of that column that are held out, instead of a share.', {

@@ -87,8 +87,9 @@ export async function terminalPrompter(context: Pick<CliContext, 'env' | 'stdin'
     },
     async ask(message, initial) {
       if (editor && initial !== '') return editText({ editor, text: initial, signal: context.signal });
-      const ask = initial.includes('\n') ? multiline : text;
-      const given = await ask({ message, initialValue: initial, ...streams });
+      const given = initial.includes('\n')
+        ? await multiline({ message: `${message} (Enter twice ends it)`, initialValue: initial, ...streams })
+        : await text({ message, initialValue: initial, ...streams });
       return isCancel(given) ? undefined : given;
     },
   };
