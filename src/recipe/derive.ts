@@ -1,4 +1,4 @@
-import type { PlanExecution } from '../schema/plan.ts';
+import type { PlanExecution, PlanPredictions } from '../schema/plan.ts';
 import type { Recipe } from '../schema/recipe.ts';
 import type { Facts } from './facts.ts';
 
@@ -54,10 +54,24 @@ export function deriveFormats(formats: Recipe['export']['formats']): Derived<Rec
   return { value: formats.filter((format) => format !== 'adapter'), reason: 'full fine-tuning makes no adapter' };
 }
 
-/** A tenth of the run, at most 100 steps. */
-export function deriveCheckpointEvery(steps: number | 'unknown'): Derived<number | 'unknown'> {
+/** Bounds of what a kill may cost, in seconds. Saving takes a tenth of a second or more: after each step of few, it shows. */
+const checkpointSeconds = { least: 30, most: 900 };
+
+/** A tenth of the run, but no more often than twice a minute and at least every quarter of an hour; at most 100 steps of unknown length. */
+export function deriveCheckpointEvery({
+  steps,
+  trainSeconds,
+}: Pick<PlanPredictions, 'steps' | 'trainSeconds'>): Derived<number | 'unknown'> {
   if (steps === 'unknown') return { value: 'unknown', reason: 'a tenth of the run, which is not known yet' };
-  return { value: Math.min(100, Math.max(1, Math.ceil(steps / 10))), reason: `a tenth of ${steps} steps, at most 100` };
+  const tenth = Math.max(1, Math.ceil(steps / 10));
+  if (trainSeconds === 'unknown' || trainSeconds <= 0)
+    return { value: Math.min(100, tenth), reason: `a tenth of ${steps} steps, at most 100` };
+  const stepSeconds = trainSeconds / steps;
+  const least = Math.min(Math.max(1, steps), Math.ceil(checkpointSeconds.least / stepSeconds));
+  const most = Math.max(least, Math.floor(checkpointSeconds.most / stepSeconds));
+  if (tenth < least) return { value: least, reason: `about every ${checkpointSeconds.least} s` };
+  if (tenth > most) return { value: most, reason: `about every ${checkpointSeconds.most / 60} minutes` };
+  return { value: tenth, reason: `a tenth of ${steps} steps` };
 }
 
 export interface PackRequest {

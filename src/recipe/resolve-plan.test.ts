@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { formatIssue, type Issue } from '../core/issue.ts';
 import { sft } from '../methods/sft.ts';
 import type { Plan } from '../schema/plan.ts';
+import { deriveCheckpointEvery } from './derive.ts';
 import type { Facts } from './facts.ts';
 import { readRecipe } from './read-recipe.ts';
 import { planHash, resolvePlan } from './resolve-plan.ts';
@@ -94,13 +95,24 @@ describe('execution', () => {
     expect(pack(rows(700), 'train.packTokens=900')).toBe(900);
   });
 
-  test('checkpoints come ten times a run, at most 100 steps apart', () => {
+  test('checkpoints come ten times a run, at most 100 steps apart where these are of unknown length', () => {
     const every = (rows: number): unknown =>
       planWith([], { rows: { train: rows, heldout: 9 } }).execution.checkpointEvery;
     expect(every(16)).toBe(1);
     expect(every(384)).toBe(3);
     expect(every(1e6)).toBe(100);
     expect(planWith([]).execution.checkpointEvery).toBe('unknown');
+  });
+
+  test('else no more often than every 30 s, and at least every 15 minutes', () => {
+    const every = (steps: number, trainSeconds: number): unknown =>
+      deriveCheckpointEvery({ steps, trainSeconds }).value;
+    expect(every(1000, 5000)).toBe(100);
+    expect(every(30, 75)).toBe(12);
+    expect(every(8, 20)).toBe(8);
+    expect(every(1000, 60_000)).toBe(15);
+    expect(every(10, 20_000)).toBe(1);
+    expect(every(1e6, 1e4)).toBe(90_000);
   });
 });
 

@@ -28,7 +28,7 @@ export function resolvePlan({ recipe, origins: given, places, facts, resolvePath
   const checkpointEvery = notes.orDerive<number | 'unknown'>(
     ['train', 'checkpointEvery'],
     recipe.train.checkpointEvery,
-    () => deriveCheckpointEvery(predictions.steps),
+    () => deriveCheckpointEvery(predictions),
     ['execution', 'checkpointEvery'],
   );
   const draft = { values, execution: { ...execution, checkpointEvery }, predictions };

@@ -304,7 +304,7 @@ export const recipe = z
         }),
         checkpointEvery: field(
           positiveInt.optional(),
-          'Steps between checkpoints. A tenth of the run, at most 100, when absent.',
+          'Steps between checkpoints. When absent, a tenth of the run, but no more often than every 30 seconds and at least every 15 minutes; at most 100 steps where their length is not known.',
           { unit: 'steps', tier: 'expert' },
         ),
         keepCheckpoints: field(positiveInt.default(2), 'Checkpoints kept; the last one always is.', { tier: 'expert' }),
