@@ -93,10 +93,19 @@ describe('create', () => {
 
   test('many at once get a version each, and each is recorded', async () => {
     const store = await freshStore();
-    const made = await Promise.all(Array.from({ length: 8 }, () => store.create(request(), writeRows)));
+    const keys = Array.from({ length: 8 }, (_, i) => fingerprint(`key ${i}`));
+    const made = await Promise.all(keys.map((key) => store.create(request({ key }), writeRows)));
     expect(made.map((each) => each.address).sort()).toEqual(Array.from({ length: 8 }, (_, i) => `brief@${i + 1}`));
     expect(await verifyAudit({ root: store.root })).toMatchObject({ records: 8, problems: [] });
     for (const each of made) expect(await store.verify(each)).toEqual([]);
+  });
+
+  test('the same thing made by many at once becomes one version', async () => {
+    const store = await freshStore();
+    const made = await Promise.all(Array.from({ length: 4 }, () => store.create(request(), writeRows)));
+    expect(new Set(made.map((each) => each.address))).toEqual(new Set(['brief@1']));
+    expect(await readdir(join(store.root, 'datasets'))).toEqual(['brief@1']);
+    expect(await verifyAudit({ root: store.root })).toMatchObject({ records: 1, problems: [] });
   });
 
   test('what a killed process left is cleaned by the next one', async () => {

@@ -99,6 +99,15 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return (await versionNumbers({ parent, name })).reverse().map((number) => folder('run', `${name}@${number}`));
   };
 
+  /** The same thing, finished by another process meanwhile: a second version of it would only be in the way. */
+  const madeSince = async (version: number, { kind, name, key }: CreateRequest): Promise<Artefact | undefined> => {
+    for await (const artefact of versions(kind, name)) {
+      if (Number(artefact.address.slice(artefact.address.lastIndexOf('@') + 1)) < version) return undefined;
+      if (artefact.lineage.key === key) return artefact;
+    }
+    return undefined;
+  };
+
   const list = async (kind: ArtefactKind): Promise<Artefact[]> => {
     const found: Artefact[] = [];
     for (const address of await addressesIn(join(root, kindFolder(kind)))) {
@@ -148,10 +157,16 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       const parent = dirname(folder(request.kind, `${request.name}@1`));
       const work = join(parent, `.new-${ownerToken()}`);
       await mkdir(work, { recursive: true });
+      const version = await nextVersion({ parent, name: request.name });
       try {
         const facts = await write(work);
         const files = await hashFolder(work, { sync: true, except: [lineageFile] });
         return await withLock(versionLock(parent), async () => {
+          const twin = await madeSince(version, request);
+          if (twin) {
+            await rm(work, { recursive: true, force: true });
+            return twin;
+          }
           const address = `${request.name}@${await nextVersion({ parent, name: request.name })}`;
           return seal({
             create: request,

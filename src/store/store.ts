@@ -22,7 +22,8 @@ export interface Store {
   list(kind: ArtefactKind): Promise<readonly Artefact[]>;
   /**
    * Calls `write` with an empty working folder, hashes what it wrote, adds lineage, renames it to the next free version
-   * and records it in the audit log. If anything fails, nothing remains under the final name.
+   * and records it in the audit log. If anything fails, nothing remains under the final name. Where another process finished
+   * one of the same key meanwhile, that one is returned.
    */
   create(request: CreateRequest, write: (folder: string) => Promise<CreateFacts>): Promise<Artefact>;
   /** A run grows for hours: its folder is made at once under its final name, and sealed (hashed, lineage, audit) at the end. */
