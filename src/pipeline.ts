@@ -147,8 +147,8 @@ function stage<Read extends keyof Made>(row: {
 }
 
 /** The rows of a dataset, which may not be kept: only the data stage knows how they are made again. */
-function rowsOf(deps: StageDeps, { dataset }: Pick<Made, 'dataset'>): DatasetRows {
-  return datasetRows(dataset.folder, sourceAccess(deps));
+function rowsOf(deps: StageDeps, { plan, dataset }: Start & Pick<Made, 'dataset'>): DatasetRows {
+  return datasetRows(dataset.folder, sourceAccess(deps, plan));
 }
 
 function holds<Name extends keyof Made>(walk: Walk, names: readonly Name[]): walk is Walk & Pick<Made, Name> {

@@ -3,7 +3,7 @@ import { formatPath, type Issue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
 import { type BatchRow, type BatchSettings, batchRow, type RowReading, readEachRow } from '../pipeline.ts';
 import type { CliContext } from './context.ts';
-import { failureOfSource, valuesOfSource } from './one-source.ts';
+import { failureOfSource, planOfSource } from './one-source.ts';
 import { sourceReading } from './source-reading.ts';
 
 /** No embargo holds: it is training that rows under one must not be used for. */
@@ -21,7 +21,7 @@ export async function readBatchInput(
     settings,
   }: { readonly context: CliContext; readonly set: readonly string[]; readonly settings: BatchSettings },
 ): Promise<readonly BatchRow[]> {
-  const values = valuesOfSource(input, { ...context, set });
+  const values = planOfSource(input, { ...context, set }).values.data;
   const wrong = new Map<string, { readonly first: Issue; rows: number }>();
   const rows: BatchRow[] = [];
   const take = ({ sample, file, line, issues }: RowReading): void => {

@@ -1,6 +1,6 @@
 import type { CliContext } from './context.ts';
 import { loadPlan } from './load-plan.ts';
-import { failureOfSource, valuesOfSource } from './one-source.ts';
+import { failureOfSource, planOfSource } from './one-source.ts';
 import { formatInspection } from './print/inspection.ts';
 
 export interface InspectFlags {
@@ -11,26 +11,28 @@ export interface InspectFlags {
 
 /** Says how the rows of a recipe, or of one source, are understood. */
 export async function inspectData(context: CliContext, target: string, flags: InspectFlags): Promise<void> {
-  const { values, atPlaces } = /\.ya?ml$/i.test(target)
+  const { values, execution, atPlaces } = /\.ya?ml$/i.test(target)
     ? await ofRecipe(context, target, flags)
     : {
-        values: valuesOfSource(target, { ...context, ...flags }),
+        ...planOfSource(target, { ...context, ...flags }),
         atPlaces: (error: unknown) => failureOfSource(error, { from: target }),
       };
   const [{ inspectSources }, { sourceReading }] = await Promise.all([
     import('../pipeline.ts'),
     import('./source-reading.ts'),
   ]);
-  const inspections = await inspectSources({ ...sourceReading(context), values, shown: flags.rows }).catch(
-    (error: unknown) => {
-      throw atPlaces(error);
-    },
-  );
+  const inspections = await inspectSources({
+    ...sourceReading(context, execution),
+    values: values.data,
+    shown: flags.rows,
+  }).catch((error: unknown) => {
+    throw atPlaces(error);
+  });
   if (flags.json) context.out(`${JSON.stringify(inspections)}\n`);
   else context.out(inspections.map((inspection) => formatInspection(inspection, context)).join('\n'));
 }
 
 async function ofRecipe(context: CliContext, file: string, { set }: InspectFlags) {
   const { plan, atPlaces } = await loadPlan({ file, flags: set, context });
-  return { values: plan.values.data, atPlaces };
+  return { ...plan, atPlaces };
 }

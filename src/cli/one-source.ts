@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatPath } from '../core/issue.ts';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
-import type { PlanValues } from '../schema/plan.ts';
+import type { Plan } from '../schema/plan.ts';
 import type { CliContext } from './context.ts';
 
 /**
@@ -10,15 +10,15 @@ import type { CliContext } from './context.ts';
  * @param from as `data.sources[].from`, relative to `cwd`
  * @throws MartletError `invalid-input`
  */
-export function valuesOfSource(
+export function planOfSource(
   from: string,
   { cwd, set = [] }: Pick<CliContext, 'cwd'> & { readonly set?: readonly string[] },
-): PlanValues['data'] {
+): Plan {
   const text = JSON.stringify({ name: 'inspect', base: 'hf:none/none', data: { sources: [{ from }] } });
   const read = readRecipe({ text, file: from, flags: set });
   const plan = read.ok ? resolvePlan({ ...read.value, facts: {}, resolvePath: (path) => resolve(cwd, path) }) : read;
   if (!plan.ok) throw issuesError(from, plan.issues);
-  return plan.value.values.data;
+  return plan.value;
 }
 
 /** What reading it threw, without a word of the recipe that nobody wrote. @param flag that named it; an argument if none */

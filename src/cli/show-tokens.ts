@@ -8,7 +8,7 @@ import { resolveModel } from '../models/resolve.ts';
 import { documentsOf, type RowDocuments, readSources, recipePart } from '../pipeline.ts';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
 import { formatTokens, partOfEncoded, tokensLegend, tokensPage } from '../render/index.ts';
-import type { PlanValues } from '../schema/plan.ts';
+import type { Plan, PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import { shards } from '../schema/shards.ts';
 import { openStore } from '../store/open-store.ts';
@@ -26,27 +26,31 @@ import { formatSummary, summariseTokens } from './tokens-summary.ts';
  * @throws MartletError `row-missing`, `invalid-input`
  */
 export async function showTokens(context: CliContext, recipe: string | undefined, flags: TokensFlags): Promise<void> {
-  if (recipe === undefined) return showRows(context, { values: valuesWithoutRecipe(flags, context), flags });
+  if (recipe === undefined) return showRows(context, { plan: planWithoutRecipe(flags, context), flags });
   const { plan, atPlaces } = await loadPlan({ file: recipe, flags: flags.set, base: flags.base, context });
-  await showRows(context, { values: plan.values, flags, ofRecipe: true }).catch((error: unknown) => {
+  await showRows(context, { plan, flags, ofRecipe: true }).catch((error: unknown) => {
     throw atPlaces(error);
   });
 }
 
+type ShownPlan = Pick<Plan, 'values' | 'execution'>;
+
 async function showRows(
   context: CliContext,
-  { values, flags, ofRecipe = false }: { values: PlanValues; flags: TokensFlags; ofRecipe?: boolean },
+  { plan, flags, ofRecipe = false }: { plan: ShownPlan; flags: TokensFlags; ofRecipe?: boolean },
 ): Promise<void> {
+  const { values, execution } = plan;
+  const outcomes = readSources({ ...sourceReading(context, execution), values: values.data });
   const { cwd, env, signal } = context;
   const log = (line: string): void => context.err(`${line}\n`);
   const { folder } = await resolveModel({ addresses: values.base, home: martletHome(env), env, cwd, log, signal });
   const now = noonOf(ofRecipe ? await shardDay(values, context) : dayOf(context.now()));
   const encoder = await openEncoder({ folder, render: values.render, now });
-  if (flags.summary) return showSummary(context, { values, encoder, json: flags.json ?? false });
+  if (flags.summary) return showSummary(context, { outcomes, values, encoder, json: flags.json ?? false });
 
   const first = Number(flags.row);
   const shown: ShownRow[] = [];
-  for await (const sample of keptRows(values, first, Number(flags.rows), context))
+  for await (const sample of keptRows(outcomes, first, Number(flags.rows)))
     shown.push(await shownRow(sample, { encoder, values }));
   if (flags.html !== undefined) {
     const page = tokensPage(shown.flatMap(pageRows), (id) => encoder.tokenizer.tokenOf(id));
@@ -131,7 +135,7 @@ function pageRows(row: ShownRow): Parameters<typeof tokensPage>[0] {
 }
 
 /** The plan of a recipe that says no more than the flags do. */
-function valuesWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: CliContext): PlanValues {
+function planWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: CliContext): ShownPlan {
   if (messages === undefined || model === undefined)
     throw new MartletError('argument-missing', 'there is no recipe, and no rows with a model instead', {
       hint: 'Write martlet tokens recipe.yaml, or martlet tokens --messages rows.jsonl --model <address>.',
@@ -149,22 +153,19 @@ function valuesWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: C
   if (!read.ok) throw issuesError(what, read.issues);
   const plan = resolvePlan({ ...read.value, facts: {}, resolvePath: (path) => resolve(cwd, path) });
   if (!plan.ok) throw issuesError(what, plan.issues);
-  const { values } = plan.value;
+  const { values, execution } = plan.value;
   // Nor does one need to be held out.
-  return { ...values, base: [model], data: { ...values.data, split: { by: null, heldOut: null, share: 0 } } };
-}
-
-function sourcesOf({ data }: PlanValues, context: CliContext): ReturnType<typeof readSources> {
-  return readSources({ ...sourceReading(context), values: data });
+  const data = { ...values.data, split: { by: null, heldOut: null, share: 0 } };
+  return { values: { ...values, base: [model], data }, execution };
 }
 
 /** @throws MartletError `row-missing` */
 async function* keptRows(
-  values: PlanValues,
-  ...[first, count, context]: [number, number, CliContext]
+  outcomes: ReturnType<typeof readSources>,
+  ...[first, count]: [number, number]
 ): AsyncGenerator<Sample> {
   let seen = 0;
-  for await (const { sample } of sourcesOf(values, context)) {
+  for await (const { sample } of outcomes) {
     if (!sample || ++seen < first) continue;
     yield sample;
     if (seen === first + count - 1) return;
@@ -175,11 +176,15 @@ async function* keptRows(
     });
 }
 
-async function showSummary(
-  context: CliContext,
-  { values, encoder, json }: { readonly values: PlanValues; readonly encoder: Encoder; readonly json: boolean },
-): Promise<void> {
-  const summaries = await summariseTokens(sourcesOf(values, context), { encoder, values });
+interface SummaryRequest {
+  readonly outcomes: ReturnType<typeof readSources>;
+  readonly values: PlanValues;
+  readonly encoder: Encoder;
+  readonly json: boolean;
+}
+
+async function showSummary(context: CliContext, { outcomes, values, encoder, json }: SummaryRequest): Promise<void> {
+  const summaries = await summariseTokens(outcomes, { encoder, values });
   for (const summary of summaries) context.out(`${json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
 }
 

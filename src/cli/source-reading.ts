@@ -3,11 +3,17 @@ import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import type { CliContext } from './context.ts';
 import { storeRoot } from './store-root.ts';
 
+interface SourceReadingOptions {
+  /** Nothing is fetched, and nothing said. */
+  readonly offline?: boolean;
+  /** `execution.diskGiB` of the recipe whose sources are read. */
+  readonly diskGiB?: number | null;
+}
+
 /**
  * What reading sources needs beside what the recipe says: the day, where feedback stands, and how a data set is fetched.
- * @param options.offline nothing is fetched, and nothing said
  */
-export function sourceReading(context: CliContext, { offline = false }: { readonly offline?: boolean } = {}) {
+export function sourceReading(context: CliContext, { offline = false, diskGiB = null }: SourceReadingOptions = {}) {
   const { env, signal } = context;
   const root = storeRoot(context);
   const log = (line: string): void => {
@@ -23,6 +29,7 @@ export function sourceReading(context: CliContext, { offline = false }: { readon
       return feedbackRows(await openStore({ root, clock: context.now, who: '' }), address);
     },
     fetchDataset: datasetFetcher({ home: martletHome(env), env, offline, log, signal }),
+    ...(diskGiB !== null && { lendWithin: diskGiB * 2 ** 30 }),
     signal,
   };
 }

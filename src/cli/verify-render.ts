@@ -30,7 +30,7 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   const { folder } = await resolveModel({ addresses: base, home: martletHome(env), env, cwd, log, signal });
   const now = context.now();
   const encoder = await openEncoder({ folder, render, now });
-  const outcomes = readSources({ ...sourceReading(context), values: data });
+  const outcomes = readSources({ ...sourceReading(context, plan.execution), values: data });
   const samples = await drawRows(kept(outcomes), request.rows, train.seed).catch((error: unknown) => {
     throw atPlaces(error);
   });

@@ -5,6 +5,7 @@ import { formatCount, formatDuration } from '../core/units.ts';
 import { embeddedEngine } from '../engine/embedded.ts';
 import { startAhead } from '../engine/start-ahead.ts';
 import { martletHome } from '../envs/home.ts';
+import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
 import type { RunEvent } from '../schema/event.ts';
@@ -85,6 +86,7 @@ export async function walkRecipe(
     engine: ahead.engine,
     home,
     env,
+    fetchDataset: datasetFetcher({ home, env, log, signal }),
     clock: context.now,
     log,
     onMade: (artefact, isNew) => {

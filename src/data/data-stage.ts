@@ -1,19 +1,22 @@
 import { join } from 'node:path';
-import { datasetFetcher } from '../models/dataset-fetcher.ts';
+import { formatBytes } from '../core/units.ts';
 import type { Plan } from '../schema/plan.ts';
+import { diskBudget, type FetchedBytes } from '../store/disk-budget.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { buildDataset } from './build-dataset.ts';
 import { datasetRows, type SourceAccess } from './derived-rows.ts';
-import { sourceInputs } from './sources.ts';
+import { fetchedBytes, sourceInputs } from './sources.ts';
 import { unusedParts } from './unused-parts.ts';
 
 /** What the sources of a plan are read with. */
-export function sourceAccess(deps: StageDeps): SourceAccess {
+export function sourceAccess(deps: StageDeps, { execution }: Plan): SourceAccess {
+  const { diskGiB } = execution;
   return {
+    ...(diskGiB !== null && { lendWithin: diskGiB * 2 ** 30 }),
     resolveFeedback: (address) => feedbackRows(deps.store, address),
-    fetchDataset: datasetFetcher(deps),
+    fetchDataset: deps.fetchDataset,
     signal: deps.signal,
   };
 }
@@ -21,9 +24,11 @@ export function sourceAccess(deps: StageDeps): SourceAccess {
 /** Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`. */
 export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan }): Promise<Artefact> {
   const { data: values, name } = plan.values;
-  const streamed = plan.execution.diskGiB !== null;
-  const access = sourceAccess(deps);
+  const { diskGiB } = plan.execution;
+  const streamed = diskGiB !== null;
+  const access = sourceAccess(deps, plan);
   const source = { values, ...access };
+  if (diskGiB !== null) requireRoom(diskGiB * 2 ** 30, await fetchedBytes(source));
   const inputs = await sourceInputs(source);
   const today = deps.clock().toISOString().slice(0, 10);
   const known = await deps.store.latest('dataset', name);
@@ -49,4 +54,11 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
       return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
     },
   );
+}
+
+/** Told before anything is fetched. */
+function requireRoom(bytes: number, { largest }: FetchedBytes): void {
+  if (largest <= bytes) return;
+  const needs = `the largest file of each data set that is fetched must stand on the disk: ${formatBytes(largest)}`;
+  throw diskBudget({ needs, bytes, enough: largest * 1.25 });
 }

@@ -18,7 +18,7 @@ import { type OpenSourcesRequest, openSources } from './sources.ts';
 import { openSteps } from './steps/open-steps.ts';
 
 /** What reading sources needs beside what a dataset says. */
-export type SourceAccess = Pick<OpenSourcesRequest, 'resolveFeedback' | 'fetchDataset' | 'signal'>;
+export type SourceAccess = Pick<OpenSourcesRequest, 'resolveFeedback' | 'fetchDataset' | 'lendWithin' | 'signal'>;
 
 /** The rows of a dataset: as they stand in its folder or, where they are not kept, made again from their sources. */
 export function datasetRows(folder: string, access: SourceAccess): DatasetRows {
@@ -101,7 +101,7 @@ async function* derivedPieces(
   const wanted = pieces.map(isWanted);
   const last = wanted.lastIndexOf(true);
   if (last === -1) return;
-  const sources = await openSources({ ...access, values });
+  const sources = await openSources({ lendWithin: 0, ...access, values });
   const names = ['read', ...(await openSteps(values.steps)).map(({ name }) => name)];
   const settings = {
     cacheFolder: '',

@@ -144,7 +144,7 @@ test('a hub is asked for the files of an address', async () => {
   const asked: unknown[] = [];
   const fetchDataset = async (dataset: object) => {
     asked.push(dataset);
-    return [file];
+    return [{ file, bytes: null }];
   };
   const values = dataValues([source('hf:org/rows@v2:en/test#1')]);
   expect(questions(await collect(readSources(request(values, { fetchDataset }))))).toHaveLength(1);

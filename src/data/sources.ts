@@ -4,6 +4,7 @@ import { fingerprint } from '../core/fingerprint.ts';
 import type { Issue } from '../core/issue.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { PlanValues } from '../schema/plan.ts';
+import type { FetchedBytes } from '../store/disk-budget.ts';
 import type { RawRow } from '../store/raw-rows.ts';
 import { type FetchDataset, openParts, type RowPart } from '../store/rows/open-parts.ts';
 import { parseSourceAddress } from '../store/rows/source-address.ts';
@@ -40,6 +41,8 @@ export interface OpenSourcesRequest {
   readonly resolveFeedback?: ResolveFeedback | undefined;
   /** Brings the files of a hub's data set here; without it such a source is refused. */
   readonly fetchDataset?: FetchDataset | undefined;
+  /** Bytes that all that is kept of the corpus may take: files of hubs are then fetched when they are read, and go again. */
+  readonly lendWithin?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -105,10 +108,10 @@ async function openSource(request: OpenSourcesRequest, index: number): Promise<F
 
 async function sourceParts(
   values: SourceValues,
-  { resolveFeedback, fetchDataset }: OpenSourcesRequest,
+  { resolveFeedback, fetchDataset, lendWithin }: OpenSourcesRequest,
 ): Promise<readonly RowPart[]> {
   const { from, query, options } = values;
-  if (!parseFeedbackAddress(from)) return openParts({ from, query, options: options ?? {}, fetchDataset });
+  if (!parseFeedbackAddress(from)) return openParts({ from, query, options: options ?? {}, fetchDataset, lendWithin });
   if (!resolveFeedback) throw new MartletError('feedback-unresolved', `${from} needs a store to be found in`);
   return openParts({ from: await resolveFeedback(from) });
 }
@@ -160,6 +163,17 @@ export async function sourceInputs(request: OpenSourcesRequest): Promise<readonl
   }
   if (issues.length > 0) throw issuesError('data', issues);
   return inputs;
+}
+
+/** What is fetched when the sources are read. @throws as `openSources` does */
+export async function fetchedBytes(request: OpenSourcesRequest): Promise<FetchedBytes> {
+  let [largest, total] = [0, 0];
+  for (const values of request.values.sources) {
+    const sizes = (await sourceParts(values, request)).map((part) => part.fetchedBytes);
+    largest += Math.max(0, ...sizes);
+    total += sizes.reduce((sum, size) => sum + size, 0);
+  }
+  return { largest, total };
 }
 
 /**

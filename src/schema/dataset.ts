@@ -92,6 +92,12 @@ export const streamedDataset = z
     today: z.iso.date().describe('The day embargoes were held against.'),
     pieceBytes: z.number().int().describe('Most bytes of raw rows in a piece, unless a row has more.'),
     pieceRows: z.number().int().describe('Most rows in a piece.'),
+    fetched: z
+      .strictObject({
+        largest: z.number().int().describe('Bytes of the largest file of each data set, together.'),
+        total: z.number().int().describe('Bytes of all of them.'),
+      })
+      .describe('Files of hubs, which are fetched whenever they are read.'),
     rows: contents.describe('What `rows.jsonl` would be.'),
     ledger: contents.describe('What `ledger.jsonl` would be.'),
   })

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { methodNamed } from '../methods/index.ts';
 import { encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
+import { streamedDataset } from '../schema/dataset.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
@@ -50,8 +52,12 @@ interface DiskRequest {
 
 /** What windows may take beside what dataset and shards do. */
 async function windowsDisk({ diskGiB, dataset, shards }: DiskRequest): Promise<WindowsDisk> {
-  const taken = (await folderBytes(dataset.folder)) + (await folderBytes(shards.folder));
-  return { bytes: diskGiB * 2 ** 30, taken };
+  const bytes = diskGiB * 2 ** 30;
+  const file = join(dataset.folder, 'streamed.json');
+  // A dataset that was kept before is no more than its folder.
+  const fetched = existsSync(file) ? streamedDataset.parse(await readJson(file)).fetched : { largest: 0, total: 0 };
+  const kept = (await folderBytes(dataset.folder)) + (await folderBytes(shards.folder));
+  return { bytes, kept, fetched };
 }
 
 /** Told when shards are made, not only when training opens them. @throws MartletError `disk-budget` */

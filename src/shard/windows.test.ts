@@ -56,7 +56,7 @@ const windowsOf = ({
     folder: join(files.folder(), 'windows'),
     encode: (lines) => encodeBlock(lines, { layout, encode: encodeSpelled, render: values.render }),
     rows: keptRows(datasetFolder),
-    disk: { bytes: diskBytes, taken: 0 },
+    disk: { bytes: diskBytes, kept: 0, fetched: { largest: 0, total: 0 } },
     ...request,
   });
 

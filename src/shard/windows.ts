@@ -4,7 +4,7 @@ import { formatBytes } from '../core/units.ts';
 import type { Shards } from '../schema/shards.ts';
 import type { StepWindow } from '../spec/train-engine.ts';
 import { type DatasetRows, type LinePlace, rowsChanged } from '../store/dataset-rows.ts';
-import { diskBudget } from '../store/disk-budget.ts';
+import { budgetFor, diskBudget, type FetchedBytes, fetchedRoom } from '../store/disk-budget.ts';
 import { openShards, type ShardReader } from '../store/shard-reader.ts';
 import { blockDocumentNumbers, type EncodeBlock, type EncodedRows } from './encode-block.ts';
 import { createSplitWriter } from './split-writer.ts';
@@ -17,8 +17,9 @@ export interface ShardWindows extends AsyncDisposable {
 export interface WindowsDisk {
   /** What all that is kept of the corpus may take. */
   readonly bytes: number;
-  /** What of it stands there already: all windows that stand at once have the rest. */
-  readonly taken: number;
+  /** What of it stands there already. All windows that stand at once have the rest, and files that are fetched. */
+  readonly kept: number;
+  readonly fetched: FetchedBytes;
 }
 
 export interface OpenWindowsRequest {
@@ -99,7 +100,8 @@ const windowBytes = 2 ** 17;
 
 /** First steps of windows of which two fit. @throws MartletError `disk-budget` */
 export function windowStarts(reader: ShardReader, disk: WindowsDisk): readonly number[] {
-  const room = (disk.bytes - disk.taken) / 2 - windowBytes;
+  const beside = disk.kept + fetchedRoom(disk.bytes, disk.fetched);
+  const room = (disk.bytes - beside) / 2 - windowBytes;
   const starts = [0];
   let taken = 0;
   let largest = 0;
@@ -114,11 +116,12 @@ export function windowStarts(reader: ShardReader, disk: WindowsDisk): readonly n
     }
     taken += bytes;
   }
+  const two = 2 * (largest + windowBytes);
   if (largest > room)
     throw diskBudget({
-      needs: `two steps at once take up to ${formatBytes(2 * (largest + windowBytes))} beside ${formatBytes(disk.taken)} that stand there`,
+      needs: `two steps at once take up to ${formatBytes(two)} beside ${formatBytes(beside)} that stand there`,
       bytes: disk.bytes,
-      enough: disk.taken + 2 * (largest + windowBytes),
+      enough: budgetFor(disk.kept + two, disk.fetched),
       or: 'lower train.rowsPerStep',
     });
   return starts;

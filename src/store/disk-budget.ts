@@ -4,6 +4,24 @@ import { formatBytes } from '../core/units.ts';
 /** Rounded up, so that it is enough. */
 const gibAbove = (bytes: number): number => Math.ceil((bytes / 2 ** 30) * 1e4) / 1e4;
 
+/** What files of hubs may take that are fetched when they are read; those that must stand there at once may take more. */
+export const lendingShare = (diskBytes: number): number => Math.floor(diskBytes / 4);
+
+/** Files of hubs that a dataset is read from. */
+export interface FetchedBytes {
+  /** The largest of each data set, together: they may have to stand there at once. */
+  readonly largest: number;
+  readonly total: number;
+}
+
+/** What they take at most. */
+export const fetchedRoom = (diskBytes: number, { largest, total }: FetchedBytes): number =>
+  Math.min(total, Math.max(largest, lendingShare(diskBytes)));
+
+/** The least budget that has room for so much beside them. */
+export const budgetFor = (bytes: number, { largest, total }: FetchedBytes): number =>
+  bytes + Math.min(total, Math.max(largest, bytes / 3));
+
 /** What cannot be done within `execution.diskGiB`, and what would do. */
 export function diskBudget(request: {
   /** Such as `the largest file takes 3 GB`. */

@@ -5,6 +5,7 @@ import type { RunEvent } from '../schema/event.ts';
 import type { ArtefactKind, LineageInput } from '../schema/lineage.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { TrainEngine } from '../spec/train-engine.ts';
+import type { FetchDataset } from './rows/open-parts.ts';
 import type { Artefact, Store } from './store.ts';
 
 /** What every stage is given beside the artefacts it reads. */
@@ -14,6 +15,8 @@ export interface StageDeps {
   /** `martletHome(env)` */
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Brings data sets of hubs to this machine. */
+  readonly fetchDataset: FetchDataset;
   readonly clock: () => Date;
   /** One line at a time, for people. */
   readonly log: (line: string) => void;

@@ -278,7 +278,11 @@ async function visitFile(
     if (hop.fingerprint !== expected) hop.problems.push(`${address} was altered since it was read`);
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR')) throw error;
-    hop.problems.push(`${address} cannot be read any more`);
+    // Files that are fetched when they are read are held against their hash then, and their rows by being made again.
+    const from = walk.hops[request.parent];
+    if (from?.kind === 'dataset' && walk.madeRows?.(walk.store.folder('dataset', from.address)))
+      hop.facts.checked = false;
+    else hop.problems.push(`${address} cannot be read any more`);
   }
 }
 

@@ -3,52 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { randomStream } from '../../src/core/random.ts';
 import { hashFolder } from '../../src/store/files.ts';
-import { openShards } from '../../src/store/shard-reader.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { bytesBelow, watchDisk } from '../support/disk-watch.ts';
 import { expectSameRun, type FinishedRun, finishedRun, trainInterrupted } from '../support/interrupted-run.ts';
+import { corpusFolders, martlet, recipeText, rowsOf, stepsIn } from '../support/streaming.ts';
 import { startMartlet } from '../support/tiny-recipe.ts';
 
 let scratch = '';
 let recipe = '';
 let kept: FinishedRun;
 const keptStore = (): string => join(scratch, 'kept');
-
-/** Rows some of which are equal, or become equal by a step, or cannot be read. */
-function rowsOf(seed: number, count: number): string {
-  const random = randomStream(seed);
-  const words = (most: number): string =>
-    Array.from({ length: 4 + random.below(most) }, () => `w${random.below(4000)}`).join(' ');
-  const chat = (question: string, answer: string): string =>
-    JSON.stringify({
-      messages: [
-        { role: 'user', content: question },
-        { role: 'assistant', content: answer },
-      ],
-    });
-  return Array.from({ length: count }, (_, line) => {
-    const kind = random.below(30);
-    if (kind === 0) return '{"messages": [\n';
-    if (kind < 4) return `${chat(`asked often ${random.below(30)}`, `the same${kind === 1 ? '\u0007' : ''}`)}\n`;
-    return `${chat(`${words(30)} ${seed}-${line}`, words(35))}\n`;
-  }).join('');
-}
-
-const recipeText = (sources: string): string =>
-  [
-    'name: tiny',
-    'base: ./model',
-    'data:',
-    `  sources: [${sources}]`,
-    '  steps: [clean]',
-    '  budget: { dropped: 0.1 }',
-    '  split: { share: 0.02 }',
-    'adapter: { kind: lora, rank: 4, dropout: 0.1 }',
-    'train: { epochs: 2, rowsPerStep: 128, maxSteps: 24, checkpointEvery: 4, learningRate: 1e-2 }',
-    '',
-  ].join('\n');
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'martlet-streaming-'));
@@ -63,28 +28,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-async function martlet(store: string, ...args: readonly string[]): Promise<string> {
-  const run = await startMartlet(['--store', store, ...args]).ended;
-  expect(run.code, run.err).toBe(0);
-  return run.out;
-}
-
-/** All that a walk keeps of the corpus. */
-const corpusFolders = (store: string): string[] => [
-  ...['cache', 'datasets', 'shards', 'work'].map((name) => join(store, name)),
-  join(store, 'runs/tiny@1/.windows'),
-];
-
 const diskBytes = 1_600_000;
 const streaming = ['--set', `execution.diskGiB=${diskBytes / 2 ** 30}`];
-
-/** What each step computes: which rows, in which packs. */
-async function stepsIn(store: string): Promise<readonly unknown[]> {
-  using reader = await openShards(join(store, 'shards/tiny@1'));
-  return Array.from({ length: reader.stepCount('train') }, (_, step) =>
-    reader.stepPacks('train', step).map((pack) => Array.from(pack, (index) => reader.outline('train', index))),
-  );
-}
 
 test('a packed corpus larger than its disk is trained on with the same rows, steps and weights', async () => {
   const store = join(scratch, 'streamed');

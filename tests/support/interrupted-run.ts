@@ -18,11 +18,12 @@ export interface InterruptedRun {
   /** From the first word of training on, it is ended within so many milliseconds. */
   readonly withinMs: number;
   readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Trains, and ends the process at seeded moments, again and again; then lets it come to its end. @returns how often it was ended. */
 export async function trainInterrupted(request: InterruptedRun): Promise<number> {
-  const { store, recipe, seed, times, ways, withinMs, flags = [] } = request;
+  const { store, recipe, seed, times, ways, withinMs, flags = [], env } = request;
   const random = randomStream(seed);
   const args = ['--store', store, 'train', recipe, ...flags];
   for (let ended = 0; ended < times; ) {
@@ -30,7 +31,7 @@ export async function trainInterrupted(request: InterruptedRun): Promise<number>
     // One in eight is hit anywhere in its life, before training too.
     const anywhere = random.below(8) === 0;
     const delayMs = random.uniform() * (anywhere ? 1000 : withinMs);
-    const run = startMartlet(args);
+    const run = startMartlet(args, { env });
     if (!anywhere) await run.said(/^(Training|Resuming)/m);
     await Promise.race([after(delayMs), run.ended]);
     const engine = childOf(run.child.pid);
@@ -43,7 +44,7 @@ export async function trainInterrupted(request: InterruptedRun): Promise<number>
     // Nothing else may end it: an error of another kind is a defect.
     if (signal !== 'SIGKILL') expect(err).toMatch(/\[stopped\]|\[engine-killed\]|interrupted|stopped/);
   }
-  const last = await startMartlet(args).ended;
+  const last = await startMartlet(args, { env }).ended;
   expect(last.code, last.err).toBe(0);
   return times;
 }

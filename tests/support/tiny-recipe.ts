@@ -57,12 +57,22 @@ export interface MartletRun {
   }>;
 }
 
+export interface StartOptions {
+  readonly limits?: string;
+  /** Put over the environment of this process. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Starts `bin/martlet`, in front of which a shell may set limits (`ulimit -f 8`). */
-export function startMartlet(args: readonly string[], options: { readonly limits?: string } = {}): MartletRun {
+export function startMartlet(args: readonly string[], options: StartOptions = {}): MartletRun {
   const command = [process.execPath, martletBin, ...args];
+  const env = { ...process.env, ...options.env };
   const child = options.limits
-    ? spawn('bash', ['-c', `${options.limits} && exec "$@"`, 'bash', ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
-    : spawn(process.execPath, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    ? spawn('bash', ['-c', `${options.limits} && exec "$@"`, 'bash', ...command], {
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+    : spawn(process.execPath, command.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';
   const waiting: { readonly text: RegExp; readonly resolve: () => void }[] = [];

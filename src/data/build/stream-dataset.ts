@@ -6,7 +6,7 @@ import { createFileWriter, type FileWriter } from '../../store/file-writer.ts';
 import type { ReadSourcesRequest } from '../read-sources.ts';
 import { openPlaces, rowAccounts } from '../row-accounts.ts';
 import { sourceRows } from '../source-rows.ts';
-import type { OpenedSource } from '../sources.ts';
+import { fetchedBytes, type OpenedSource } from '../sources.ts';
 import { type OpenedStep, openSteps } from '../steps/open-steps.ts';
 import { statesOf, writeBatch } from './batch-states.ts';
 import { batchesOf, batchSize } from './batches.ts';
@@ -87,7 +87,7 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
     const whole = wholes[pass];
     if (whole !== undefined) decide(whole);
   }
-  await output.finish({ values, today, size });
+  await output.finish({ values, today, size, fetched: await fetchedBytes(request) });
   return accounts.close();
 
   function begin(batch: DerivedBatch): PieceState {
@@ -168,6 +168,7 @@ interface AddRequest {
 interface FinishRequest {
   readonly values: StreamedDataset['values'];
   readonly today: string;
+  readonly fetched: StreamedDataset['fetched'];
   readonly size: { readonly bytes: number; readonly rows: number };
 }
 
@@ -189,7 +190,7 @@ async function openOutput(folder: string) {
         ranges: rangesOf(batch),
       } satisfies DatasetPiece);
     },
-    async finish({ values, today, size }: FinishRequest): Promise<void> {
+    async finish({ values, today, size, fetched }: FinishRequest): Promise<void> {
       await file.close();
       await using document = await createFileWriter(join(folder, streamedFile));
       await document.writeJson({
@@ -197,6 +198,7 @@ async function openOutput(folder: string) {
         ...{ values, today },
         pieceBytes: size.bytes,
         pieceRows: size.rows,
+        fetched,
         rows: all.rows.close(),
         ledger: all.ledger.close(),
       } satisfies StreamedDataset);

@@ -12,14 +12,33 @@ import { formatQueryAddress, isQueryAddress, parseQueryAddress, type QueryAddres
 import { countStatedRows, type ReadRowsOptions, readRows } from './read-rows.ts';
 import { parseSourceAddress, splitLocalPlace } from './source-address.ts';
 
-/** Files that a hub's data set is made of, on this machine. */
-export type FetchDataset = (dataset: {
-  readonly kind: 'hf' | 'modelscope';
-  readonly id: string;
-  readonly revision: string;
-  readonly parts: readonly string[];
-  readonly split: string | undefined;
-}) => Promise<readonly string[]>;
+/** A file of a hub's data set. */
+export interface DatasetFile {
+  /** Where it stands, or would stand: what the provenance of its rows names. */
+  readonly file: string;
+  /** As the hub says; null for one that stands there. */
+  readonly bytes: number | null;
+  /** For one that is fetched when it is read, and may be gone afterwards. */
+  readonly lent?: {
+    readonly lend: () => Promise<AsyncDisposable & { readonly path: string }>;
+    readonly sha256: () => Promise<string>;
+  };
+}
+
+/**
+ * Files that a hub's data set is made of, on this machine. `lendWithin`: they are lent, where all that is kept of the corpus
+ * may take so many bytes.
+ */
+export type FetchDataset = (
+  dataset: {
+    readonly kind: 'hf' | 'modelscope';
+    readonly id: string;
+    readonly revision: string;
+    readonly parts: readonly string[];
+    readonly split: string | undefined;
+  },
+  options?: { readonly lendWithin?: number | undefined },
+) => Promise<readonly DatasetFile[]>;
 
 export interface OpenPartsRequest {
   readonly from: string;
@@ -27,6 +46,8 @@ export interface OpenPartsRequest {
   /** For plug-ins. */
   readonly options?: { readonly [key: string]: Json } | undefined;
   readonly fetchDataset?: FetchDataset | undefined;
+  /** See `FetchDataset`. */
+  readonly lendWithin?: number | undefined;
 }
 
 /** A piece of a source that is read from its beginning to its end: a file, a query or what a plug-in gives. */
@@ -41,6 +62,8 @@ export interface RowPart {
   statedRows(): Promise<number | null>;
   /** Bytes of a file as it lies there; null for what is no file. */
   bytes(): Promise<number | null>;
+  /** Bytes that are fetched when it is read; 0 for what stands on this machine. */
+  readonly fetchedBytes: number;
 }
 
 /**
@@ -55,7 +78,7 @@ export async function openParts(request: OpenPartsRequest): Promise<readonly Row
   if (hub) {
     if (!request.fetchDataset)
       throw new MartletError('offline', `${place} is not on this machine, and no hub is to be asked`);
-    return (await request.fetchDataset({ ...hub, parts, split })).map(filePart);
+    return (await request.fetchDataset({ ...hub, parts, split }, { lendWithin: request.lendWithin })).map(hubPart);
   }
   return (await localFiles(place)).map((file) => partOf(file, request));
 }
@@ -77,6 +100,25 @@ function filePart(file: string): RowPart {
     fingerprint: () => hashFile(file),
     statedRows: () => countStatedRows(file),
     bytes: async () => (await stat(file)).size,
+    fetchedBytes: 0,
+  };
+}
+
+function hubPart({ file, bytes, lent }: DatasetFile): RowPart {
+  // One that stands there now may be lent another time.
+  if (!lent) return { ...filePart(file), fetchedBytes: bytes ?? 0 };
+  return {
+    file,
+    kind: 'file',
+    async *read(options) {
+      await using here = await lent.lend();
+      yield* readRows(here.path, options);
+    },
+    fingerprint: lent.sha256,
+    // It would have to be fetched to be known.
+    statedRows: async () => null,
+    bytes: async () => bytes,
+    fetchedBytes: bytes ?? 0,
   };
 }
 
@@ -97,6 +139,7 @@ function queryPart(address: QueryAddress): RowPart {
     fingerprint: (signal) => rowsFingerprint(part, signal),
     statedRows: async () => (await open()).count({ address }),
     bytes: async () => null,
+    fetchedBytes: 0,
   };
   return part;
 }
@@ -116,6 +159,7 @@ function pluginPart(file: string, options: OpenPartsRequest['options'] & object)
     fingerprint: (signal) => rowsFingerprint(part, signal),
     statedRows: () => countPluginRows({ file, options }),
     bytes: async () => null,
+    fetchedBytes: 0,
   };
   return part;
 }

@@ -1,0 +1,134 @@
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { martletHome } from '../../src/envs/home.ts';
+import { writeTinyModel } from '../../src/testing/tiny-model.ts';
+import { type DatasetHub, serveDataset } from '../support/dataset-hub.ts';
+import { watchDisk } from '../support/disk-watch.ts';
+import { expectSameRun, type FinishedRun, finishedRun, trainInterrupted } from '../support/interrupted-run.ts';
+import { corpusFolders, martlet, type Place, recipeText, rowsOf, stepsIn } from '../support/streaming.ts';
+import { startMartlet } from '../support/tiny-recipe.ts';
+
+let scratch = '';
+let recipe = '';
+let hub: DatasetHub;
+let kept: FinishedRun;
+const keptStore = (): string => join(scratch, 'kept');
+
+/** Fourteen files, of which the hub keeps one by git's hash and one is packed. */
+const files = new Map<string, Buffer>(
+  Array.from({ length: 14 }, (_, part) => {
+    const rows = Buffer.from(rowsOf(40 + part, 150));
+    return part === 3
+      ? [`data/train-big-${part}.jsonl.gz`, gzipSync(rows)]
+      : [`data/train-${part === 5 ? 'small' : 'big'}-${part}.jsonl`, rows];
+  }),
+);
+const hubBytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+const largest = Math.max(...[...files.values()].map(({ length }) => length));
+
+/** What is fetched and remembered goes to folders of its own; the engine's runtime stays where it is. */
+async function placeOf(name: string): Promise<Place & { readonly env: Readonly<Record<string, string>> }> {
+  const home = join(scratch, `${name}-home`);
+  const runtime = join(martletHome(process.env), 'onnxruntime');
+  await mkdir(runtime, { recursive: true });
+  await mkdir(home, { recursive: true });
+  await symlink(runtime, join(home, 'onnxruntime')).catch(() => undefined);
+  return {
+    store: join(scratch, name),
+    env: { HF_ENDPOINT: hub.url, HF_HOME: join(scratch, `${name}-hf`), MARTLET_HOME: home },
+  };
+}
+
+const fetchedFolders = (name: string): string[] => [
+  join(scratch, `${name}-hf`),
+  join(scratch, `${name}-home`, 'datasets'),
+];
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'martlet-streaming-hub-'));
+  await writeTinyModel(join(scratch, 'model'), { seed: 1, headDim: 16 });
+  hub = await serveDataset(files);
+  recipe = join(scratch, 'recipe.yaml');
+  await writeFile(recipe, recipeText('{ from: hf:org/rows }'));
+  await martlet(await placeOf('kept'), 'train', recipe);
+  kept = await finishedRun(keptStore());
+});
+afterAll(async () => {
+  await hub[Symbol.asyncDispose]();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+const diskBytes = 2_200_000;
+const streaming = ['--set', `execution.diskGiB=${diskBytes / 2 ** 30}`];
+
+test('a data set of a hub is trained on with the same result, and never more of it stands on the disk than may', async () => {
+  const place = await placeOf('streamed');
+  const before = hub.sentBytes();
+  const all = watchDisk([...corpusFolders(place.store), ...fetchedFolders('streamed')]);
+  const fetched = watchDisk(fetchedFolders('streamed'));
+  await martlet(place, 'train', recipe, ...streaming);
+  all.stop();
+  fetched.stop();
+  expect(all.most()).toBeLessThanOrEqual(diskBytes);
+  // Room for a quarter of the budget, and what is remembered of the data set.
+  expect(fetched.most()).toBeLessThanOrEqual(diskBytes / 4 + 20_000);
+  expect(fetched.most()).toBeGreaterThan(largest);
+  expect(hubBytes).toBeGreaterThan(diskBytes / 4);
+  // It was read for the dataset and again for each window: some files were fetched again, others stayed.
+  expect(hub.sentBytes() - before).toBeGreaterThan(1.5 * hubBytes);
+  expect(Math.min(...hub.asked.values())).toBeLessThan(Math.max(...hub.asked.values()));
+  expect(await readdir(join(scratch, 'streamed-home/datasets/.lent'))).toEqual([]);
+
+  expect(await stepsIn(place.store)).toEqual(await stepsIn(keptStore()));
+  expectSameRun(await finishedRun(place.store), kept);
+});
+
+test('rows are answered for by fetching their files again', async () => {
+  const place = await placeOf('streamed');
+  const name = 'data/train-big-9.jsonl:120';
+  const [story] = JSON.parse(await martlet(place, 'data', 'why', name, '--json'));
+  const [keptStory] = JSON.parse(await martlet(await placeOf('kept'), 'data', 'why', name, '--json'));
+  // They stand in caches of their own.
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(/[a-z]+-hf\//g, ''));
+  expect(plain(story)).toEqual(plain(keptStory));
+  const traced = JSON.parse(await martlet(place, 'trace', 'tiny@1', '--step', '3', '--json'));
+  expect(traced.problems).toEqual([]);
+  expect(traced.rows.every(({ ok }: { ok: boolean }) => ok)).toBe(true);
+  const tokens = await martlet(place, 'tokens', recipe, '--row', '160', '--json', ...streaming);
+  expect(JSON.parse(tokens).ids.length).toBeGreaterThan(0);
+  await martlet(place, 'audit', 'verify', '--artefacts');
+
+  // Without the hub it is said in one line.
+  const { env, store } = place;
+  const alone = { env: { ...env, HF_HUB_OFFLINE: '1' } };
+  const asked = await startMartlet(['--store', store, 'data', 'why', name], alone).ended;
+  expect(asked.err).toMatch(/is not on this machine, and no hub is to be asked.*\[offline\]/s);
+});
+
+test('killed at random moments while files come and go, it ends with the same bytes', async () => {
+  const { store, env } = await placeOf('killed');
+  const watch = watchDisk([...corpusFolders(store), ...fetchedFolders('killed')]);
+  const ended = await trainInterrupted({
+    ...{ recipe, store, env, seed: 5, times: 3 },
+    ways: ['kill', 'kill-both'],
+    withinMs: 3000,
+    flags: streaming,
+  });
+  watch.stop();
+  expect(ended).toBeGreaterThan(0);
+  expect(watch.most()).toBeLessThanOrEqual(diskBytes);
+  expectSameRun(await finishedRun(store), kept);
+});
+
+test('a file that is larger than the budget is told before any is fetched', async () => {
+  const { store, env } = await placeOf('small');
+  const before = hub.sentBytes();
+  const small = ['--set', `execution.diskGiB=${largest / 2 / 2 ** 30}`];
+  const run = await startMartlet(['--store', store, 'data', 'build', recipe, ...small], { env }).ended;
+  expect(run.code).not.toBe(0);
+  expect(run.err).toMatch(/the largest file of each data set.*\[disk-budget\].*Raise execution\.diskGiB to [\d.]+/s);
+  expect(hub.sentBytes()).toBe(before);
+});
