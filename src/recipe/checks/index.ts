@@ -7,6 +7,7 @@ import {
   somethingToTrain,
   sourcesOnce,
 } from './data-checks.ts';
+import { diskHoldsSteps, stepsStream } from './disk-checks.ts';
 import { weightsMatch } from './learn-checks.ts';
 import { wordsOnce } from './list-checks.ts';
 import {
@@ -37,6 +38,8 @@ export const checks: readonly Check[] = [
   measuringNeedsHeldOut,
   rowsUsable,
   sourcesOnce,
+  stepsStream,
+  diskHoldsSteps,
   wordsOnce,
   weightsMatch,
   lengthWithinModel,
