@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
 import { MartletError } from '../../core/error.ts';
 import { defaultMaxRowBytes, type RawRow, type RawRowProblem } from '../raw-rows.ts';
-import { unpackLz4Block } from './lz4-block.ts';
 import { NotText, parquetJson, plainElement } from './parquet-json.ts';
+import type { Leaf } from './parquet-pages.ts';
 import { walkThrift } from './thrift-walk.ts';
 
 export interface ParquetRequest {
@@ -164,10 +163,13 @@ async function readColumn(request: ColumnRequest): Promise<Column> {
   const { file, metadata, buffer, group, first, count, tree } = request;
   const { name } = tree.element;
   const pieces: { readonly start: number; readonly data: ArrayLike<unknown> }[] = [];
-  checkCodec(request);
+  const [{ parquetRead }, { checkPages, compressors }] = await Promise.all([
+    import('hyparquet'),
+    import('./parquet-pages.ts'),
+  ]);
+  checkCodec(request, compressors);
   try {
-    checkPages(request, await columnBytes(request));
-    const { parquetRead } = await import('hyparquet');
+    for (const leaf of await leavesOf(request)) checkPages(leaf, count);
     await parquetRead({
       file: buffer,
       metadata,
@@ -194,7 +196,7 @@ async function readColumn(request: ColumnRequest): Promise<Column> {
   }
 }
 
-function checkCodec({ file, metadata, group, tree }: ColumnRequest): void {
+function checkCodec({ file, metadata, group, tree }: ColumnRequest, compressors: Compressors): void {
   for (const { meta_data: column } of metadata.row_groups[group]?.columns ?? []) {
     if (!column || column.path_in_schema[0] !== tree.element.name) continue;
     const { codec } = column;
@@ -217,66 +219,19 @@ function joined(pieces: readonly { readonly start: number; readonly data: ArrayL
   return values;
 }
 
-interface ColumnBytes {
-  readonly bytes: Uint8Array;
-  readonly values: number;
-  readonly unpackedBytes: number;
-  readonly isFlat: boolean;
-}
-
-/** The stored bytes of every leaf below a column. */
-async function columnBytes({ metadata, buffer, group, tree }: ColumnRequest): Promise<readonly ColumnBytes[]> {
+/** Every leaf below a column, as it is stored. */
+async function leavesOf({ metadata, buffer, group, tree }: ColumnRequest): Promise<readonly Leaf[]> {
   const leaves = metadata.row_groups[group]?.columns.flatMap(({ meta_data: each }) =>
     each && each.path_in_schema[0] === tree.element.name ? [each] : [],
   );
   if (!leaves || leaves.length === 0) throw new Error('it is missing');
   return Promise.all(
-    leaves.map(async (leaf) => {
-      const start = Number(leaf.dictionary_page_offset || leaf.data_page_offset);
-      const bytes = new Uint8Array(await buffer.slice(start, start + Number(leaf.total_compressed_size)));
-      return {
-        bytes,
-        values: Number(leaf.num_values),
-        unpackedBytes: Number(leaf.total_uncompressed_size),
-        isFlat: tree.children.length === 0 && tree.element.repetition_type !== 'REPEATED',
-      };
+    leaves.map(async (described) => {
+      const start = Number(described.dictionary_page_offset || described.data_page_offset);
+      const bytes = new Uint8Array(await buffer.slice(start, start + Number(described.total_compressed_size)));
+      return { bytes, described, column: tree };
     }),
   );
-}
-
-/** Page headers, held against what the file says of the column before anything is allocated by them. */
-function checkPages({ count }: ColumnRequest, leaves: readonly ColumnBytes[]): void {
-  for (const { bytes, values, unpackedBytes, isFlat } of leaves) {
-    if (isFlat && values !== count) throw new Error(`it has ${values} values for ${count} rows`);
-    let seen = 0;
-    for (let at = 0; at < bytes.length - 1; ) {
-      let packedSize = -1;
-      let unpackedSize = -1;
-      let pageValues = 0;
-      const levels = new Map<number | undefined, number>();
-      at = walkThrift(bytes, at, (path, value) => {
-        const [field, inner] = path;
-        if (path.length === 1 && field === 2) unpackedSize = value;
-        if (path.length === 1 && field === 3) packedSize = value;
-        if ((field === 5 || field === 8) && path.length === 2 && inner === 1) pageValues = value;
-        if (field === 8 && path.length === 2 && (inner === 5 || inner === 6)) levels.set(inner, value);
-        if (field === 8) levels.set(0, 0);
-        if (field === 7 && path.length === 2 && inner === 1 && (value < 0 || value > unpackedBytes))
-          throw new Error('its dictionary is larger than the column');
-      });
-      if (packedSize < 0 || packedSize > bytes.length - at) throw new Error('a page is longer than its column');
-      if (unpackedSize < 0 || unpackedSize > unpackedBytes + 2 ** 20)
-        throw new Error('a page unpacks to more than its column');
-      // Without these lengths, or with ones below 0, a decoder goes on at no place, for ever.
-      const [ofDefinition = -1, ofRepetition = -1] = [levels.get(5), levels.get(6)];
-      if (levels.size > 0 && (ofDefinition < 0 || ofRepetition < 0 || ofDefinition + ofRepetition > packedSize))
-        throw new Error('the levels of a page are longer than it');
-      if (pageValues < 0) throw new Error('a page has fewer than no values');
-      seen += pageValues;
-      at += packedSize;
-    }
-    if (seen !== values) throw new Error(`its pages hold ${seen} values, the file says ${values}`);
-  }
 }
 
 /** Texts that are not UTF-8 stay bytes, to be named with their row. */
@@ -290,13 +245,6 @@ function textOrBytes(bytes: Uint8Array | undefined): unknown {
 }
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-const compressors: Compressors = {
-  GZIP: (input, length) => gunzipSync(input, { maxOutputLength: length + 1 }),
-  ZSTD: (input, length) => zstdDecompressSync(input, { maxOutputLength: length + 1 }),
-  LZ4_RAW: unpackLz4Block,
-  BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: length + 1 }),
-};
 
 async function slice(handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
   const bytes = new Uint8Array(end - start);

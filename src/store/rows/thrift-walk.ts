@@ -45,7 +45,8 @@ export function walkThrift(bytes: Uint8Array, start: number, visit: ThriftVisito
     else if (type === 8) skip(varint());
     else if (type === 9) list(path);
     else if (type === 12) struct(path);
-    else if (type !== 1 && type !== 2) throw new Error(`a field has the unknown type ${type}`);
+    else if (type === 1 || type === 2) visit(path, type === 1 ? 1 : 0);
+    else throw new Error(`a field has the unknown type ${type}`);
   };
   const struct = (path: readonly number[]): void => {
     if (++depth > 32) throw new Error('structures are nested too deep');
@@ -61,5 +62,5 @@ export function walkThrift(bytes: Uint8Array, start: number, visit: ThriftVisito
   return at;
 }
 
-/** Told of each whole number, with the numbers of the fields that lead to it. */
+/** Told of each whole number and truth value (1 or 0), with the numbers of the fields that lead to it. */
 export type ThriftVisitor = (path: readonly number[], value: number) => void;
