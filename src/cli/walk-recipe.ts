@@ -7,6 +7,7 @@ import { startAhead } from '../engine/start-ahead.ts';
 import { martletHome } from '../envs/home.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { resolveModel } from '../models/resolve.ts';
+import { wakeTokenizers } from '../models/tokenizer-bridge.ts';
 import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
@@ -49,6 +50,7 @@ export async function walkRecipe(
   const embedded = embeddedEngine({ home, env, log });
   await using ahead = startAhead(request.wrapEngine?.(embedded) ?? embedded);
   if (trains(request.last)) ahead.begin();
+  wakeTokenizers();
   const found: { base?: Walk['base']; error?: unknown } = {};
   const { plan, warnings, missing, atPlaces } = await loadPlan({
     file: request.file,

@@ -19,12 +19,12 @@ const longestBytes = 255;
 /**
  * Byte-pair merging (Sennrich et al., 2016) of one word of a byte-level vocabulary: of all neighbours the pair that was
  * learned first becomes one, the leftmost of equals, until no pair is known.
+ * @param ids of the vocabulary, which may hold added tokens too
  * @returns undefined where the vocabulary is of another kind; the function gives undefined for a word it leaves to others.
  */
-export function wordMerger({ model }: MergeDefinition): MergeWord | undefined {
+export function wordMerger({ model }: MergeDefinition, ids: ReadonlyMap<string, number>): MergeWord | undefined {
   const { vocab, merges, ignore_merges: ignoreMerges = false } = model;
   if (Array.isArray(vocab) || !merges || model.continuing_subword_prefix || model.end_of_word_suffix) return undefined;
-  const ids = new Map(Object.entries(vocab as Readonly<Record<string, number>>));
   const alphabet = byteAlphabet();
   const symbolOf = Int32Array.from(alphabet, (symbol) => ids.get(symbol) ?? -1);
   const pairs = pairTable(merges, ids);
@@ -76,10 +76,14 @@ function pairTable(
     return slot * 3;
   };
   for (const [rank, merge] of merges.entries()) {
-    const [left = '', right = ''] = typeof merge === 'string' ? merge.split(' ') : merge;
+    const space = typeof merge === 'string' ? merge.indexOf(' ') : -1;
+    const [left, right] = typeof merge === 'string' ? [merge.slice(0, space), merge.slice(space + 1)] : merge;
     const [a, b, c] = [ids.get(left), ids.get(right), ids.get(left + right)];
     if (a === undefined || b === undefined || c === undefined) return undefined;
-    slots.set([a, b, rank], slotOf(a, b));
+    const slot = slotOf(a, b);
+    slots[slot] = a;
+    slots[slot + 1] = b;
+    slots[slot + 2] = rank;
     results[rank] = c;
   }
   return { rankOf: (left, right) => slots[slotOf(left, right) + 2] as number, results };

@@ -18,6 +18,8 @@ export type TokenizerReply =
   | { readonly text: string }
   | { readonly error: string };
 
+// Loaded before anything is asked: a worker that was woken early has it ready.
+const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');
 const tokenizers = new Map<string, Tokenizer>();
 
 parentPort?.on('message', ({ port, turn }: TokenizerBridge) => {
@@ -37,7 +39,6 @@ parentPort?.on('message', ({ port, turn }: TokenizerBridge) => {
 
 /** Truncation, padding and what is put around a text belong to others; without them offsets cover the text, spaces too. */
 function open({ key, text }: { readonly key: string; readonly text: string }): void {
-  const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');
   const bare = { ...JSON.parse(text), truncation: null, padding: null, post_processor: null };
   tokenizers.set(key, native.Tokenizer.fromString(JSON.stringify(bare)));
 }

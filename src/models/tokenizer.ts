@@ -55,6 +55,9 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
 /** By fingerprint, while somebody holds them: each stage of a walk opens the tokenizer of its model. */
 const held = new Map<string, WeakRef<Tokenizer>>();
 
+/** The one of the walk, which nobody holds between two stages; to make it again would take 0.3 s. */
+let latest: Tokenizer | undefined;
+
 /** @param text the content of a `tokenizer.json` */
 export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer {
   return tokenizerOf({ text, fingerprint: hash('sha256', text), file });
@@ -62,25 +65,30 @@ export function tokenizerFrom(text: string, file = 'tokenizer.json'): Tokenizer 
 
 function tokenizerOf(read: { readonly text: string; readonly fingerprint: string; readonly file: string }): Tokenizer {
   const { text, fingerprint, file } = read;
-  const known = held.get(fingerprint)?.deref();
+  const known = latest?.fingerprint === fingerprint ? latest : held.get(fingerprint)?.deref();
+  latest = known;
   if (known) return known;
   // The crate reads it in its own thread, while this one makes its tables.
   prepareTokenizer({ key: fingerprint, text });
   const made = makeTokenizer(parseDefinition(text, file), fingerprint);
   held.set(fingerprint, new WeakRef(made));
+  latest = made;
   return made;
 }
 
 function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): Tokenizer {
   const added = definition.added_tokens ?? [];
-  const ids = new Map(
-    Array.isArray(definition.model.vocab)
-      ? definition.model.vocab.map(([token], id): [string, number] => [token, id])
-      : Object.entries(definition.model.vocab),
-  );
-  for (const token of added) ids.set(token.content, token.id);
+  const { vocab } = definition.model;
+  const ids = new Map<string, number>();
   const tokens: string[] = [];
-  for (const [token, id] of ids) tokens[id] = token;
+  const add = (token: string, id: number): void => {
+    ids.set(token, id);
+    tokens[id] = token;
+  };
+  // Pairs of them would take as long as all the rest.
+  if (isLattice(vocab)) for (const [id, [token]] of vocab.entries()) add(token, id);
+  else for (const token in vocab) add(token, vocab[token] as number);
+  for (const { content, id } of added) add(content, id);
 
   const control = added.filter((token) => !isSpace(token.content));
   const ordinary = `${fingerprint}-ordinary`;
@@ -94,7 +102,7 @@ function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): To
   };
   let words: WordEncoder | null | undefined;
   const encode = (content: string): Encoding => {
-    if (words === undefined) words = wordsOf(definition, encodeWhole) ?? null;
+    if (words === undefined) words = wordsOf(definition, ids, encodeWhole) ?? null;
     return words?.encode(content) ?? encodeWhole(content);
   };
   return {
@@ -117,8 +125,16 @@ function makeTokenizer(definition: TokenizerDefinition, fingerprint: string): To
   };
 }
 
+type Vocabulary = TokenizerDefinition['model']['vocab'];
+
+/** Of a unigram model, whose ids are the places. */
+const isLattice = (vocab: Vocabulary): vocab is Extract<Vocabulary, readonly unknown[]> => Array.isArray(vocab);
+
 /** Encoding by words, where the definition allows it. */
-function wordsOf(definition: TokenizerDefinition, encode: (text: string) => Encoding): WordEncoder | undefined {
+function wordsOf(
+  definition: TokenizerDefinition,
+  ...[ids, encode]: [ids: ReadonlyMap<string, number>, encode: (text: string) => Encoding]
+): WordEncoder | undefined {
   const cut = wordCutOf(definition);
   const added = definition.added_tokens ?? [];
   const separator = added.find((token) => token.special && !token.normalized && !isSpace(token.content));
@@ -129,7 +145,7 @@ function wordsOf(definition: TokenizerDefinition, encode: (text: string) => Enco
     nfc: Boolean(definition.normalizer),
     addedIds,
     separator,
-    merge: wordMerger(definition),
+    merge: wordMerger(definition, ids),
     encode,
   });
 }
