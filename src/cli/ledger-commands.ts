@@ -23,10 +23,11 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       ]);
       const { address, folder } = await datasetNamed(context, name);
       const dataset = await readDataset(folder);
-      const { shardsOfDataset } = await import('../store/shard-story.ts');
+      const { shardsAccount, shardsOfDataset } = await import('../store/shard-story.ts');
       const made = await shardsOfDataset(await storeOf(context), address);
+      const shards = made && { address: made.artefact.address, account: shardsAccount(made.manifest) };
       if (html !== undefined) {
-        const file = await writePage(html, ledgerPage({ address, dataset }), context);
+        const file = await writePage(html, ledgerPage({ address, dataset, shards }), context);
         context.err(`wrote ${file}\n`);
       }
       if (json) context.out(`${JSON.stringify(dataset)}\n`);

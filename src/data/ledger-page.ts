@@ -1,9 +1,19 @@
 import { escapeHtml, htmlPage } from '../core/html-page.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset, StepAccount } from '../schema/dataset.ts';
+import type { ShardsAccount } from '../store/shard-story.ts';
 
 /** The ledger of a dataset as one HTML page that needs nothing else: no scripts, no network. What rows say is escaped. */
-export function ledgerPage({ address, dataset }: { readonly address: string; readonly dataset: Dataset }): string {
+export function ledgerPage({
+  address,
+  dataset,
+  shards,
+}: {
+  readonly address: string;
+  readonly dataset: Dataset;
+  /** The newest shards made of it, if any. */
+  readonly shards?: { readonly address: string; readonly account: ShardsAccount } | undefined;
+}): string {
   const title = `Ledger of ${address}`;
   const kept = dataset.fates.train + dataset.fates.heldout;
   const body = `<main>
@@ -13,6 +23,7 @@ export function ledgerPage({ address, dataset }: { readonly address: string; rea
 </header>
 <section aria-label="Fates"><h2>What became of the rows</h2>${fateTable(dataset)}</section>
 <section aria-label="Steps"><h2>Step by step</h2><ol>${dataset.steps.map((step) => stepItem(step, dataset.rowsIn)).join('')}</ol></section>
+${shards ? shardsSection(shards.address, shards.account) : ''}
 <section aria-label="Sources"><h2>Sources</h2><ul class="sources">${Object.entries(dataset.formats)
     .map(
       ([source, format]) =>
@@ -34,11 +45,21 @@ function fateTable({ fates, rowsIn }: Dataset): string {
     .join('')}</tbody></table>`;
 }
 
+function shardsSection(...[address, { counts, ended }]: [string, ShardsAccount]): string {
+  const items = ended
+    .map(({ fate, rows, place, reason }) => endedItem(rows, escapeHtml(fate), [place, reason]))
+    .join('');
+  return `<section aria-label="Tokens"><h2>As tokens</h2><div class="step"><p>shards ${escapeHtml(`${address}: ${counts}`)}</p>${items ? `<ul class="ended">${items}</ul>` : ''}</div></section>`;
+}
+
+/** Rows that ended for one reason, and the first of them: where it stands and why. */
+const endedItem = (...[rows, what, lines]: [number, string, readonly string[]]): string =>
+  `<li><b>${formatCount(rows)}</b> ${what} <div class="soft">${lines.map(escapeHtml).join('<br>')}</div></li>`;
+
 function stepItem(step: StepAccount, rowsIn: number): string {
   const ended = step.ended
-    .map(
-      ({ fate, code, rows, example }) =>
-        `<li><b>${formatCount(rows)}</b> ${fate === code ? fate : `${fate}: ${escapeHtml(code)}`} <div class="soft">${escapeHtml(`${example.source}:${example.line}`)}<br>${escapeHtml(example.reason)}</div></li>`,
+    .map(({ fate, code, rows, example: { source, line, reason } }) =>
+      endedItem(rows, fate === code ? fate : `${fate}: ${escapeHtml(code)}`, [`${source}:${line}`, reason]),
     )
     .join('');
   const notes = [

@@ -55,6 +55,10 @@ export const shards = z
       .array(
         z.strictObject({
           id: z.string().describe('The sample.'),
+          place: z
+            .string()
+            .optional()
+            .describe('Where it stands, `file:line`; absent in shards of before it was noted.'),
           fate: z.enum(['too-long', 'no-supervision', 'not-rendered']).describe('What became of it.'),
           reason: z.string().describe('Why.'),
         }),

@@ -195,7 +195,12 @@ describe('pairs', () => {
       values: planValues({ budget: { dropped: 0.5 } }),
     });
     expect(manifest.lost).toEqual([
-      { id: 'id-2', fate: 'no-supervision', reason: expect.stringContaining('rejected') },
+      {
+        id: 'id-2',
+        place: expect.stringMatching(/rows\.jsonl:2$/),
+        fate: 'no-supervision',
+        reason: expect.stringContaining('rejected'),
+      },
     ]);
   });
 

@@ -95,7 +95,7 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
     code: request.code,
     stopTokens: [...request.stopTokens],
     splits: { train: trainCounts, heldout: heldoutCounts },
-    lost: lost.map(({ id, fate, reason }) => ({ id, fate, reason })),
+    lost: lost.map(({ id, place, fate, reason }) => ({ id, place, fate, reason })),
     truncated: truncated(),
     split: build.split(),
   };

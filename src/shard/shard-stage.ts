@@ -87,7 +87,10 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }:
         signal: deps.signal,
       }),
     );
-    return { splits: built.splits, lost: built.lost.length, truncated: built.truncated, split: built.split };
+    const { splits, lost, truncated, split } = built;
+    const [first] = lost;
+    const firstLost = first === undefined ? null : { place: first.place ?? null, fate: first.fate };
+    return { splits, lost: lost.length, firstLost, truncated, split };
   });
   if (diskGiB !== null) await requireWindows({ diskGiB, dataset, shards });
   return shards;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { formatCount } from '../core/units.ts';
 import { type Shards, shardRow, shardSplits, shards as shardsDocument } from '../schema/shards.ts';
 import { readJsonLines } from './files.ts';
 import { shardFiles } from './shard-layout.ts';
@@ -31,6 +32,33 @@ export async function shardsOfDataset(
   if (!made) return undefined;
   const manifest = shardsDocument.safeParse(await readJson(join(made.folder, 'shards.json'))).data;
   return manifest && { artefact: made, manifest };
+}
+
+export interface ShardsAccount {
+  /** Rows that became documents, and what else became of rows, in words. */
+  readonly counts: string;
+  /** Rows that became none, by fate, and the first of each. */
+  readonly ended: readonly {
+    readonly fate: string;
+    readonly rows: number;
+    readonly place: string;
+    readonly reason: string;
+  }[];
+}
+
+/** What became of the rows of a dataset when they were turned into tokens, for people. */
+export function shardsAccount({ splits, lost, truncated, split }: Shards): ShardsAccount {
+  const counts = [
+    `${formatCount(splits.train.rows)} rows to train on`,
+    `${formatCount(splits.heldout.rows)} held out`,
+    ...(lost.length > 0 ? [`${formatCount(lost.length)} lost`] : []),
+    ...(truncated > 0 ? [`${formatCount(truncated)} cut`] : []),
+    ...(split > 0 ? [`${formatCount(split)} split`] : []),
+  ].join(', ');
+  const ended = [...Map.groupBy(lost, ({ fate }) => fate)].flatMap(([fate, rows]) =>
+    rows.slice(0, 1).map(({ id, place = id, reason }) => ({ fate, rows: rows.length, place, reason })),
+  );
+  return { counts, ended };
 }
 
 /** By the newest shards of the dataset; undefined where there are none, or they do not know the row. */

@@ -178,7 +178,9 @@ describe('what is shown is what is in the shards', () => {
     expect(inTokens.map(({ id, cutTokens, ids, weights }) => ({ id, cutTokens, ids, weights }))).toEqual(inShards);
     expect(new Set(inShards.map(({ id }) => id)).size).toBe(kept);
     const lostRows = shown.filter((row) => row.lost !== null);
-    expect(lostRows.map((row) => ({ id: row.id, ...row.lost }))).toEqual(reader.manifest.lost);
+    expect(lostRows.map((row) => ({ id: row.id, place: `${row.file}:${row.line}`, ...row.lost }))).toEqual(
+      reader.manifest.lost,
+    );
     expect(lostRows).toHaveLength(lost);
     expect(shown[0].text).toMatch(/^03<\|im_start\|>user/);
     for (const { ids, offsets, text, cutTokens, documents } of shown) {
@@ -190,6 +192,11 @@ describe('what is shown is what is in the shards', () => {
     // The ledger and the story of a row say the same.
     const ledger = await martlet(...store, 'data', 'ledger', 'shown');
     expect(ledger.out).toContain(`shards shown@1: ${kept} rows to train on, 0 held out, ${lost} lost`);
+    const file = join(folder, `ledger-${overflow}.html`);
+    await martlet(...store, 'data', 'ledger', 'shown', '--html', file);
+    const page = await readFile(file, 'utf8');
+    expect(page).toContain(`shards shown@1: ${kept} rows to train on, 0 held out, ${lost} lost`);
+    for (const row of lostRows.slice(0, 1)) expect(page).toContain(`${row.file}:${row.line}<br>`);
     for (const { file, line, lost: why, cutTokens } of shown) {
       const story = await martlet(...store, 'data', 'why', `${file}:${line}`);
       expect(story.out).toContain(why ? `lost in shards shown@1: ${why.fate}, ${why.reason}` : 'in shards shown@1: ');

@@ -2,7 +2,7 @@ import { formatCount } from '../../core/units.ts';
 import type { DatasetDiff, RowStory } from '../../pipeline.ts';
 import type { Dataset } from '../../schema/dataset.ts';
 import type { Shards } from '../../schema/shards.ts';
-import type { ShardStory } from '../../store/shard-story.ts';
+import { type ShardStory, shardsAccount } from '../../store/shard-story.ts';
 import { printable } from '../commands/review-print.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from './palette.ts';
@@ -100,20 +100,13 @@ function shardLine({ shards, lost, documents, cutTokens, steps }: ShardStory): s
 /** What became of the rows that were kept, when they were turned into tokens. */
 export function printShards(address: string, ...[manifest, look]: [Shards, Look]): string {
   const colours = palette(look);
-  const { splits, lost, truncated, split } = manifest;
-  const byFate = Map.groupBy(lost, ({ fate }) => fate);
-  const notes = [
-    `${formatCount(splits.train.rows)} rows to train on`,
-    `${formatCount(splits.heldout.rows)} held out`,
-    ...(lost.length > 0 ? [`${formatCount(lost.length)} lost`] : []),
-    ...(truncated > 0 ? [`${formatCount(truncated)} cut`] : []),
-    ...(split > 0 ? [`${formatCount(split)} split`] : []),
-  ];
-  const reasons = [...byFate].flatMap(([fate, rows]) => [
-    `${colours.bold(formatCount(rows.length))} ${fate} ${colours.dim('as tokens')}`,
-    `  ${colours.dim(clip(`${rows[0]?.id.slice(0, 12)}: ${rows[0]?.reason}`, look.columns - 2))}`,
+  const { counts, ended } = shardsAccount(manifest);
+  const reasons = ended.flatMap(({ fate, rows, place, reason }) => [
+    `${colours.bold(formatCount(rows))} ${fate} ${colours.dim('as tokens')}`,
+    `  ${clip(place, look.columns - 2)}`,
+    `  ${colours.dim(clip(reason, look.columns - 2))}`,
   ]);
-  return `${[`${colours.bold(`shards ${address}`)}: ${notes.join(', ')}`, ...reasons].join('\n')}\n`;
+  return `${[`${colours.bold(`shards ${address}`)}: ${counts}`, ...reasons].join('\n')}\n`;
 }
 
 export function printDiff([before, after]: readonly [string, string], ...[diff, look]: [DatasetDiff, Look]): string {

@@ -22,6 +22,16 @@ test.each<[Artefact, boolean, string]>([
     'shards   a@1               35,629 tokens, 11,086 learned, 24 steps, 2 rows cut',
   ],
   [
+    artefact('shards', {
+      splits: { train: { tokens: 20, learnedTokens: 9, steps: 2 }, heldout: {} },
+      lost: 1,
+      firstLost: { place: 'rows.jsonl:7', fate: 'too-long' },
+      truncated: 1,
+    }),
+    true,
+    'shards   a@1               20 tokens, 9 learned, 2 steps, 1 row lost, first rows.jsonl:7 (too-long), 1 row cut',
+  ],
+  [
     artefact('run', { step: 24, checkpoint: 'checkpoints/step-000024' }),
     false,
     'run      a@1               24 steps, checkpoints/step-000024, made before',

@@ -18,9 +18,11 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
       .filter(([, rows]) => rows !== 0)
       .map(([fate, rows]) => `${count(rows)} ${fate}`)
       .join(', ')}`,
-  shards: ({ splits, lost, truncated }) => {
+  shards: ({ splits, lost, firstLost, truncated }) => {
     const train = Object.fromEntries(entries(Object.fromEntries(entries(splits)).train));
-    const losses = [lost !== 0 && `${count(lost)} rows lost`, truncated !== 0 && `${count(truncated)} rows cut`];
+    const first = Object.fromEntries(entries(firstLost));
+    const named = first.place ? `, first ${String(first.place)} (${String(first.fate)})` : '';
+    const losses = [lost !== 0 && `${rows(lost)} lost${named}`, truncated !== 0 && `${rows(truncated)} cut`];
     return [
       `${count(train.tokens)} tokens, ${count(train.learnedTokens)} learned, ${count(train.steps)} steps`,
       ...losses,
@@ -41,4 +43,5 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
 };
 
 const count = (value: unknown): string => formatCount(Number(value));
+const rows = (value: unknown): string => `${count(value)} row${value === 1 ? '' : 's'}`;
 const entries = (value: unknown): [string, unknown][] => Object.entries(value ?? {});
