@@ -38,7 +38,7 @@ export function readColumns(
   // An answer in a column of its own may have brought the question with it.
   const isPlain = plain && messages.every(({ role }) => role === 'assistant');
   if (notes.issues.length === 0) {
-    checkConversation(messages, { column, notes });
+    checkConversation(messages, { column, notes, inSteps: hasSteps(row) });
     if (rejected && !isPlain) {
       const from = rejectedFrom ?? messages.findLastIndex(({ role }) => role === 'user') + 1;
       checkConversation([...messages.slice(0, from), ...rejected], { column: 'rejected', notes, from });

@@ -10,11 +10,13 @@ export interface ConversationPlace {
   readonly from?: number;
   /** Whether the column begins with the first message, and not with the one at `from`. */
   readonly isWhole?: boolean;
+  /** An answer in steps is several messages of the assistant, and meant so. */
+  readonly inSteps?: boolean;
 }
 
 /** What holds of any conversation, whatever format it came in and whatever it is used for. */
 export function checkConversation(messages: readonly Message[], place: ConversationPlace): void {
-  const { column, notes, from = 0, isWhole = from === 0 } = place;
+  const { column, notes, from = 0, isWhole = from === 0, inSteps = false } = place;
   /** Calls not yet answered; null for a call without an id. */
   const open: (string | null)[] = [];
   let calls = 0;
@@ -31,7 +33,7 @@ export function checkConversation(messages: readonly Message[], place: Conversat
         message: `a ${message.role} message stands after the conversation has begun.`,
         fix: 'Put it first, or give what it says to the user.',
       });
-    if (isNew) noteOrder({ message, before: messages[index - 1], path, begun, asks }, notes);
+    if (isNew && !inSteps) noteOrder({ message, before: messages[index - 1], path, begun, asks }, notes);
     begun ||= !isInstruction;
 
     if (message.role === 'assistant') {
