@@ -1,5 +1,6 @@
 import { martletHome } from '../envs/home.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
+import { readingWithin } from '../store/disk-budget.ts';
 import type { CliContext } from './context.ts';
 import { storeRoot } from './store-root.ts';
 
@@ -29,7 +30,7 @@ export function sourceReading(context: CliContext, { offline = false, diskGiB = 
       return feedbackRows(await openStore({ root, clock: context.now, who: '' }), address);
     },
     fetchDataset: datasetFetcher({ home: martletHome(env), env, offline, log, signal }),
-    ...(diskGiB !== null && { lendWithin: diskGiB * 2 ** 30 }),
+    ...readingWithin(diskGiB),
     signal,
   };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { formatBytes } from '../core/units.ts';
 import type { Plan } from '../schema/plan.ts';
-import { diskBudget, type FetchedBytes } from '../store/disk-budget.ts';
+import { diskBudget, type FetchedBytes, readingWithin } from '../store/disk-budget.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
@@ -12,9 +12,8 @@ import { unusedParts } from './unused-parts.ts';
 
 /** What the sources of a plan are read with. */
 export function sourceAccess(deps: StageDeps, { execution }: Plan): SourceAccess {
-  const { diskGiB } = execution;
   return {
-    ...(diskGiB !== null && { lendWithin: diskGiB * 2 ** 30 }),
+    ...readingWithin(execution.diskGiB),
     resolveFeedback: (address) => feedbackRows(deps.store, address),
     fetchDataset: deps.fetchDataset,
     signal: deps.signal,
@@ -24,11 +23,11 @@ export function sourceAccess(deps: StageDeps, { execution }: Plan): SourceAccess
 /** Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`. */
 export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan }): Promise<Artefact> {
   const { data: values, name } = plan.values;
-  const { diskGiB } = plan.execution;
-  const streamed = diskGiB !== null;
   const access = sourceAccess(deps, plan);
   const source = { values, ...access };
-  if (diskGiB !== null) requireRoom(diskGiB * 2 ** 30, await fetchedBytes(source));
+  const { lendWithin } = access;
+  const streamed = lendWithin !== undefined;
+  if (streamed) requireRoom(lendWithin, await fetchedBytes(source));
   const inputs = await sourceInputs(source);
   const today = deps.clock().toISOString().slice(0, 10);
   const known = await deps.store.latest('dataset', name);

@@ -22,6 +22,7 @@ import type {
 } from '../spec/train-engine.ts';
 import { openShards, type Pack, type ShardReader } from '../store/shard-reader.ts';
 import { threadsOf } from '../store/stage.ts';
+import { warmActivations } from './activations.ts';
 import { type BufferPool, bufferPool } from './buffer-pool.ts';
 import { type OptimizerState, readOptimizer, writeFullModel, writeOptimizer } from './checkpoint-files.ts';
 import { openDecoder } from './decoder.ts';
@@ -33,7 +34,7 @@ import type { Runtime } from './runtime.ts';
 import { sampleToken } from './sampling.ts';
 import { type Optimizer, scaleOf, trainStep } from './train-step.ts';
 import { freshAdapter, type Trained } from './trained.ts';
-import { openTrainer, type Trainer, warmActivations } from './trainer.ts';
+import { openTrainer, type Trainer } from './trainer.ts';
 
 interface Loaded {
   readonly runtime: Runtime;
@@ -118,6 +119,8 @@ function openAhead(runtime: Runtime): Ahead {
   return {
     buffers,
     prepare({ baseFolder, planFile }) {
+      // A hint that comes too late would read what nobody takes.
+      if (asked.signal.aborted) return;
       early ??= { folder: baseFolder, model: loadModel(runtime, baseFolder) };
       early.model.catch(ignore);
       if (planFile !== undefined) warm(planFile, { model: early.model, buffers, signal: asked.signal }).catch(ignore);

@@ -1,10 +1,9 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Tensor } from 'onnxruntime-common';
 import { MartletError } from '../core/error.ts';
 import { streamKey } from '../core/random.ts';
 import { evaluateLoss } from '../methods/evaluate.ts';
 import type { Expression } from '../methods/expression.ts';
-import type { ModelConfig } from '../spec/train-engine.ts';
+import { inputName, savedName } from './activations.ts';
 import { type BufferPool, bufferPool } from './buffer-pool.ts';
 import { fillDropout } from './dropout.ts';
 import { headGraphs } from './head.ts';
@@ -151,7 +150,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
       throw new MartletError('bug', `a pack of ${layout.tokens} tokens is longer than ${maxTokens}`);
     const described = layoutFeeds(layout);
     const feeds = Object.fromEntries(Object.entries(described).map(([name, feed]) => [name, runtime.tensor(feed)]));
-    const x = buffers('x0', layout.tokens * hidden);
+    const x = buffers(inputName(0), layout.tokens * hidden);
     let row = 0;
     for (const { ids } of documents)
       for (let i = 0; i < ids.length; i++) {
@@ -187,7 +186,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
     for (let layer = 0; layer < layers; layer++) {
       // Without a backward pass two buffers are enough.
       const slot = (index: number): string =>
-        run.training ? `x${index}` : index === 0 ? 'x0' : `x alternating ${index % 2}`;
+        run.training ? inputName(index) : index === 0 ? inputName(0) : `x alternating ${index % 2}`;
       const saved = run.training ? savedTensors(run, layer) : {};
       await block.run(
         {
@@ -200,7 +199,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
         { y: matrix(slot(layer + 1), run.tokens, hidden), ...saved },
       );
     }
-    return buffers(run.training ? `x${layers}` : `x alternating ${layers % 2}`, run.tokens * hidden);
+    return buffers(run.training ? inputName(layers) : `x alternating ${layers % 2}`, run.tokens * hidden);
   };
 
   /** Log-probabilities of the learned tokens, and their slopes against the last norm's output, chunk by chunk. */
@@ -347,7 +346,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
             ...dropout(run, layer),
             ...savedTensors(run, layer),
             ...grads.sums,
-            x: matrix(`x${layer}`, run.tokens, hidden),
+            x: matrix(inputName(layer), run.tokens, hidden),
             dy: runtime.float(dy, [run.tokens, hidden]),
           },
           first ? grads.results : { ...grads.results, dx: runtime.float(dx, [run.tokens, hidden]) },
@@ -382,32 +381,6 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
       return all;
     },
   };
-}
-
-const savedName = (name: string, layer: number): string => `${name} of ${layer}`;
-
-/**
- * Writes to the largest of the buffers that training on packs of so many tokens will use. Memory that a process has never
- * written to is only promised, and the system finds it page by page: in the first step that costs a tenth of it.
- * @returns when all is written, or `signal` aborted
- */
-export async function warmActivations(request: {
-  readonly buffers: BufferPool;
-  readonly config: ModelConfig;
-  readonly adapter: AdapterShape | null;
-  readonly saveActivations: boolean;
-  readonly tokens: number;
-  readonly signal: AbortSignal;
-}): Promise<void> {
-  const { buffers, config, tokens, signal } = request;
-  const { saved } = blockGraphs({ ...request, trained: [] });
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-    // Messages are looked at in between.
-    await setImmediate();
-    if (signal.aborted) return;
-    buffers(`x${layer}`, tokens * config.hidden_size).fill(0);
-    for (const { name, width } of saved) buffers(savedName(name, layer), tokens * width).fill(0);
-  }
 }
 
 function blockParameterNames(model: Model): string[] {

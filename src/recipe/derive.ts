@@ -57,6 +57,9 @@ export function deriveFormats(formats: Recipe['export']['formats']): Derived<Rec
 /** Bounds of what a kill may cost, in seconds. Saving takes a tenth of a second or more: after each step of few, it shows. */
 const checkpointSeconds = { least: 30, most: 900 };
 
+/** Steps between checkpoints where nothing is known of their length. */
+export const tenthOfRun = (steps: number): number => Math.min(100, Math.max(1, Math.ceil(steps / 10)));
+
 /** A tenth of the run, but no more often than twice a minute and at least every quarter of an hour; at most 100 steps of unknown length. */
 export function deriveCheckpointEvery({
   steps,
@@ -65,7 +68,7 @@ export function deriveCheckpointEvery({
   if (steps === 'unknown') return { value: 'unknown', reason: 'a tenth of the run, which is not known yet' };
   const tenth = Math.max(1, Math.ceil(steps / 10));
   if (trainSeconds === 'unknown' || trainSeconds <= 0)
-    return { value: Math.min(100, tenth), reason: `a tenth of ${steps} steps, at most 100` };
+    return { value: tenthOfRun(steps), reason: `a tenth of ${steps} steps, at most 100` };
   const stepSeconds = trainSeconds / steps;
   const least = Math.min(Math.max(1, steps), Math.ceil(checkpointSeconds.least / stepSeconds));
   const most = Math.max(least, Math.floor(checkpointSeconds.most / stepSeconds));

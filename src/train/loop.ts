@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import { tenthOfRun } from '../recipe/derive.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { StepWindow, TrainEngine, TrainSession } from '../spec/train-engine.ts';
@@ -137,10 +138,7 @@ async function course({ request, session, note, resumed, at }: Course): Promise<
     });
     await note({ type: 'checkpoint-saved', step: done, checkpoint: saved.path, fingerprint: saved.fingerprint });
   };
-  const every =
-    plan.execution.checkpointEvery === 'unknown'
-      ? Math.min(100, Math.max(1, Math.ceil(steps / 10)))
-      : plan.execution.checkpointEvery;
+  const every = plan.execution.checkpointEvery === 'unknown' ? tenthOfRun(steps) : plan.execution.checkpointEvery;
 
   while (done < steps && !signal?.aborted) {
     const learningRate = learningRateAt(done, steps, values);

@@ -7,7 +7,7 @@ import { martletHome } from '../../src/envs/home.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { type DatasetHub, serveDataset } from '../support/dataset-hub.ts';
 import { watchDisk } from '../support/disk-watch.ts';
-import { expectSameRun, type FinishedRun, finishedRun, trainInterrupted } from '../support/interrupted-run.ts';
+import { expectSameRun, expectSameWithin, type FinishedRun, finishedRun } from '../support/interrupted-run.ts';
 import { corpusFolders, martlet, type Place, recipeText, rowsOf, stepsIn } from '../support/streaming.ts';
 import { startMartlet } from '../support/tiny-recipe.ts';
 
@@ -110,17 +110,8 @@ test('rows are answered for by fetching their files again', async () => {
 
 test('killed at random moments while files come and go, it ends with the same bytes', async () => {
   const { store, env } = await placeOf('killed');
-  const watch = watchDisk([...corpusFolders(store), ...fetchedFolders('killed')]);
-  const ended = await trainInterrupted({
-    ...{ recipe, store, env, seed: 5, times: 3 },
-    ways: ['kill', 'kill-both'],
-    withinMs: 3000,
-    flags: streaming,
-  });
-  watch.stop();
-  expect(ended).toBeGreaterThan(0);
-  expect(watch.most()).toBeLessThanOrEqual(diskBytes);
-  expectSameRun(await finishedRun(store), kept);
+  const folders = [...corpusFolders(store), ...fetchedFolders('killed')];
+  await expectSameWithin({ recipe, store, env, seed: 5, flags: streaming }, { folders, diskBytes, kept });
 });
 
 test('a file that is larger than the budget is told before any is fetched', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hashFolder } from '../../src/store/files.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { bytesBelow, watchDisk } from '../support/disk-watch.ts';
-import { expectSameRun, type FinishedRun, finishedRun, trainInterrupted } from '../support/interrupted-run.ts';
+import { expectSameRun, expectSameWithin, type FinishedRun, finishedRun } from '../support/interrupted-run.ts';
 import { corpusFolders, martlet, recipeText, rowsOf, stepsIn } from '../support/streaming.ts';
 import { startMartlet } from '../support/tiny-recipe.ts';
 
@@ -71,20 +71,8 @@ test('what is asked of rows is answered as if they were kept', async () => {
 
 test('killed at random moments while it streams, it ends with the same bytes', async () => {
   const store = join(scratch, 'killed');
-  const watch = watchDisk(corpusFolders(store));
-  const ended = await trainInterrupted({
-    recipe,
-    store,
-    seed: 21,
-    times: 3,
-    ways: ['kill', 'kill-both'],
-    withinMs: 3000,
-    flags: streaming,
-  });
-  watch.stop();
-  expect(ended).toBeGreaterThan(0);
-  expect(watch.most()).toBeLessThanOrEqual(diskBytes);
-  expectSameRun(await finishedRun(store), kept);
+  const within = { folders: corpusFolders(store), diskBytes, kept };
+  await expectSameWithin({ recipe, store, seed: 21, flags: streaming }, within);
   await expect(stat(join(store, 'runs/tiny@1/.windows'))).rejects.toThrow();
 });
 

@@ -6,6 +6,7 @@ import { randomStream } from '../../src/core/random.ts';
 import type { RunEvent } from '../../src/schema/event.ts';
 import { hashFolder } from '../../src/store/files.ts';
 import { readEvents } from '../../src/store/run-events.ts';
+import { watchDisk } from './disk-watch.ts';
 import { childOf, startMartlet } from './tiny-recipe.ts';
 
 export interface InterruptedRun {
@@ -47,6 +48,19 @@ export async function trainInterrupted(request: InterruptedRun): Promise<number>
   const last = await startMartlet(args, { env }).ended;
   expect(last.code, last.err).toBe(0);
   return times;
+}
+
+/** Trains so while the disk is watched: what stands in `folders` stays within the budget, and the run ends as `kept` did. */
+export async function expectSameWithin(
+  request: Pick<InterruptedRun, 'recipe' | 'store' | 'seed' | 'flags' | 'env'>,
+  { folders, diskBytes, kept }: { folders: readonly string[]; diskBytes: number; kept: FinishedRun },
+): Promise<void> {
+  const watch = watchDisk(folders);
+  const ended = await trainInterrupted({ ...request, times: 3, ways: ['kill', 'kill-both'], withinMs: 3000 });
+  watch.stop();
+  expect(ended).toBeGreaterThan(0);
+  expect(watch.most()).toBeLessThanOrEqual(diskBytes);
+  expectSameRun(await finishedRun(request.store), kept);
 }
 
 function killIfThere(pid: number): void {

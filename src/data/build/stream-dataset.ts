@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import type { DatasetPiece, StreamedDataset } from '../../schema/dataset.ts';
 import { createFileWriter, type FileWriter } from '../../store/file-writer.ts';
-import type { ReadSourcesRequest } from '../read-sources.ts';
 import { openPlaces, rowAccounts } from '../row-accounts.ts';
 import { sourceRows } from '../source-rows.ts';
-import { fetchedBytes, type OpenedSource } from '../sources.ts';
+import { fetchedBytes } from '../sources.ts';
 import { type OpenedStep, openSteps } from '../steps/open-steps.ts';
 import { statesOf, writeBatch } from './batch-states.ts';
 import { batchesOf, batchSize } from './batches.ts';
@@ -14,19 +13,15 @@ import { type DatasetAccounts, openAccounts } from './dataset-accounts.ts';
 import { accountsDelta, dropsByBatch, liveNumbers } from './decide.ts';
 import { packDelta, unpackDelta } from './delta-file.ts';
 import { type DerivedBatch, deriveBatches } from './derive-batches.ts';
+import type { RunStepsRequest } from './run-steps.ts';
 import { wholeRows } from './whole-rows.ts';
 import { plainSource } from './work.ts';
 import { openWorkerPool } from './worker-pool.ts';
 import { holdYoungMemory } from './young-memory.ts';
 
-export interface StreamDatasetRequest extends ReadSourcesRequest {
-  readonly sources: readonly OpenedSource[];
+export interface StreamDatasetRequest extends Omit<RunStepsRequest, 'cacheFolder'> {
   /** An empty folder. */
   readonly folder: string;
-  /** Threads; 0 for this one alone. */
-  readonly workers: number;
-  readonly batchBytes?: number | undefined;
-  readonly onBatch?: ((rows: number) => void) | undefined;
 }
 
 export const streamedFile = 'streamed.json';
