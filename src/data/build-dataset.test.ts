@@ -132,7 +132,13 @@ describe('counting', () => {
     const counts = await countRows(request(values()));
     const { dataset } = await build(values());
     const lost = { rows: 0, of: 600, issues: [] };
-    expect(counts).toEqual({ train: dataset.fates.train, heldout: dataset.fates.heldout, exact: true, lost });
+    expect(counts).toEqual({
+      train: dataset.fates.train,
+      heldout: dataset.fates.heldout,
+      exact: true,
+      absent: [],
+      lost,
+    });
   });
 
   test('judges by size beyond that', async () => {

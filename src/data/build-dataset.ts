@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
+import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
@@ -13,6 +13,7 @@ import { streamDataset } from './build/stream-dataset.ts';
 import { writeDataset } from './build/write-dataset.ts';
 import type { ReadSourcesRequest } from './read-sources.ts';
 import { type DataValues, type OpenedSource, openSources } from './sources.ts';
+import { absentColumns, partlyLacking } from './steps/lacking-columns.ts';
 
 export interface BuildDatasetRequest extends ReadSourcesRequest {
   /** An empty folder. */
@@ -45,7 +46,7 @@ export interface BuiltDataset {
 /**
  * Writes `rows.jsonl` (samples), `ledger.jsonl` (one line for each row of each source) and `dataset.json`. A pure function
  * of the sources' bytes, the values and the day.
- * @throws MartletError `loss-budget` when more rows are invalid than `budget.dropped` allows, `truncation-budget` when more
+ * @throws MartletError `invalid-input` for a column that a step takes and no row has, `loss-budget` when more rows are invalid than `budget.dropped` allows, `truncation-budget` when more
  * are cut than `budget.truncated` allows; as `readSources` does.
  */
 export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltDataset> {
@@ -71,6 +72,7 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
     // What an earlier build kept would take the room of the rows.
     if (request.streamed && request.cacheFolder) await rm(cacheFolder, { recursive: true, force: true });
     const accounts = request.streamed ? await streamDataset(work) : await keepDataset(work);
+    checkColumns(accounts, values.steps);
     checkLosses(accounts, values.budget.dropped);
     checkCuts(accounts, values.budget.truncated);
 
@@ -124,13 +126,21 @@ function closed(steps: DataValues['steps']): DataValues['steps'] {
 const hasKey = (options: DataValues['steps'][number]['options']): boolean =>
   typeof options === 'object' && options !== null && 'by' in options;
 
+/** Kinds of remarks that are warned of; the ledger has all. */
+const shownRemarks = 5;
+
 function warningsOf(accounts: DatasetAccounts, { split }: DataValues): readonly string[] {
-  const { fates, lost, lostByCode, changedByReading, firstChange } = accounts;
+  const { fates, lost, lostByCode, remarks, lacking } = accounts;
   return [
     fates.invalid > 0 &&
       `rows that cannot be used: ${formatCount(fates.invalid)} (${totalsOf(lostByCode)}); the first: ${lost.slice(0, 1).map(formatIssue)}`,
-    changedByReading > 0 &&
-      `rows changed or remarked on while they were read: ${formatCount(changedByReading)}; the first: ${firstChange}`,
+    ...remarks
+      .slice(0, shownRemarks)
+      .map(
+        ({ rows, first }) =>
+          `rows changed or remarked on while they were read: ${formatCount(rows)}; the first: ${first}`,
+      ),
+    ...partlyLacking(lacking),
     fates.heldout === 0 && split.share !== 0 && 'no row is held out: the rows are too few for data.split.share',
   ].filter((warning) => warning !== false);
 }
@@ -140,6 +150,11 @@ const totalsOf = (byCode: ReadonlyMap<string, number>): string =>
     .sort(([, a], [, b]) => b - a)
     .map(([code, count]) => `${formatCount(count)} ${code}`)
     .join(', ');
+
+function checkColumns({ lacking }: DatasetAccounts, steps: DataValues['steps']): void {
+  const issues = absentColumns(lacking, steps, 'error');
+  if (issues.length > 0) throw issuesError('data.steps', issues);
+}
 
 /**
  * Only invalid rows are lost against anyone's will: limits, filters and makers are asked for, an embargo is the row's own

@@ -1,7 +1,8 @@
 import type { Issue } from '../core/issue.ts';
-import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
+import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
 import { type OpenedSource, openSources } from './sources.ts';
 import { oneRowShare, splitFraction } from './split.ts';
+import { absentColumns } from './steps/lacking-columns.ts';
 
 export interface RowCounts {
   readonly train: number;
@@ -10,6 +11,8 @@ export interface RowCounts {
   readonly exact: boolean;
   /** Where rows by themselves are split and none is held out: the share that would hold out one. */
   readonly oneRowShare?: number;
+  /** Columns that steps take and none of the rows read has; errors when all rows were read. */
+  readonly absent: readonly Issue[];
   /** Rows read that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
   readonly lost: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
 }
@@ -39,7 +42,12 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   const issues: Issue[] = [];
   const lost = { rows: 0, of: 0, issues };
   const fractions: number[] = [];
-  for await (const { source, fate, issues: found, id } of readOpenedSources(sources, { ...request, share })) {
+  const through = await rowStepsOf(request.values);
+  for await (const { source, fate, issues: found, id } of readOpenedSources(sources, {
+    ...request,
+    share,
+    steps: through,
+  })) {
     const count = counts.get(source) ?? { train: 0, heldout: 0, full: false, rows: 0 };
     counts.set(source, count);
     count.rows++;
@@ -73,6 +81,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     train: total('train'),
     heldout: total('heldout'),
     exact: share === 1,
+    absent: absentColumns(through?.lacking() ?? [], steps, share === 1 ? 'error' : 'warning'),
     lost,
     ...(one !== undefined && { oneRowShare: one }),
   };

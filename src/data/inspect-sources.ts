@@ -5,9 +5,10 @@ import type { Sample } from '../schema/sample.ts';
 import { filesPassedOver } from '../store/rows/open-parts.ts';
 import { answerColumns } from './answers.ts';
 import type { RowSource } from './read-row.ts';
-import { type ReadSourcesRequest, readOpenedSources } from './read-sources.ts';
+import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
 import { type RowProfile, rowProfiler } from './row-profile.ts';
 import { type OpenedSource, openSources } from './sources.ts';
+import { lackingWarnings } from './steps/lacking-columns.ts';
 
 export interface InspectRequest extends ReadSourcesRequest {
   /** Samples shown of each source. */
@@ -75,7 +76,8 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
   const watched: OpenedSource & RowSource = { ...opened, observe };
   // Held-out values that the first rows lack are no matter of understanding them.
   const values = { ...request.values, split: { by: null, heldOut: null, share: 0 } };
-  for await (const outcome of readOpenedSources([watched], { ...request, values })) {
+  const through = await rowStepsOf(values);
+  for await (const outcome of readOpenedSources([watched], { ...request, values, steps: through })) {
     if (rows === most) {
       isAll = false;
       break;
@@ -102,7 +104,11 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
     fates,
     leftOut: leftOut.all(),
     changes: changes.all(),
-    warnings: [...warningsOf(profile, unanswered), ...(await passedOver(opened))],
+    warnings: [
+      ...warningsOf(profile, unanswered),
+      ...lackingWarnings(through?.lacking() ?? [], values.steps),
+      ...(await passedOver(opened)),
+    ],
     samples,
     ...profile,
   };

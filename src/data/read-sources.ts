@@ -8,8 +8,9 @@ import { type ReadRow, readRow as readRowContent } from './read-row.ts';
 import { rowAccounts } from './row-accounts.ts';
 import { formatIssues, type RowNotes, rowNotes } from './row-notes.ts';
 import { sourceRows } from './source-rows.ts';
-import { type OpenedSource, type OpenSourcesRequest, openSources } from './sources.ts';
+import { type DataValues, type OpenedSource, type OpenSourcesRequest, openSources } from './sources.ts';
 import { rowSplitter } from './split.ts';
+import type { RowSteps } from './steps/row-steps.ts';
 
 export type { SourceRow } from './source-rows.ts';
 
@@ -51,11 +52,10 @@ export async function* readSources(request: ReadSourcesRequest): AsyncGenerator<
  */
 export async function* readOpenedSources(
   sources: readonly OpenedSource[],
-  request: ReadSourcesRequest & { readonly share?: number },
+  request: ReadSourcesRequest & { readonly share?: number; readonly steps?: RowSteps | undefined },
 ): AsyncGenerator<RowOutcome> {
   const read = rowReader(request);
-  const { steps } = request.values;
-  const through = steps.length > 0 ? await (await import('./steps/row-steps.ts')).openRowSteps(steps) : null;
+  const through = request.steps ?? (await rowStepsOf(request.values));
   const accounts = rowAccounts(sources, request.values.split);
   for await (const { source: index, raw } of sourceRows(sources, request)) {
     const source = sources[index];
@@ -77,11 +77,17 @@ export async function* readOpenedSources(
       yield outcome;
       continue;
     }
-    const left = through(outcome.sample);
-    if ('drop' in left) yield { ...outcome, fate: left.drop.fate, reason: left.drop.reason, sample: null };
-    else yield { ...outcome, sample: left.sample, id: left.sample.id };
+    const left = through.apply(outcome.sample, `${outcome.file}:${outcome.line}`);
+    const changes = [...outcome.changes, ...left.changes];
+    if ('drop' in left) yield { ...outcome, changes, fate: left.drop.fate, reason: left.drop.reason, sample: null };
+    else yield { ...outcome, changes, sample: left.sample, id: left.sample.id };
   }
   if ((request.share ?? 1) === 1) accounts.finish();
+}
+
+/** Undefined for rows that are taken through none. */
+export async function rowStepsOf({ steps }: Pick<DataValues, 'steps'>): Promise<RowSteps | undefined> {
+  return steps.length > 0 ? (await import('./steps/row-steps.ts')).openRowSteps(steps) : undefined;
 }
 
 /** Every row by itself, also one that says the same as another: for whoever wants something of each. Rows that are not drawn are left out. */

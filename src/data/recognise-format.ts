@@ -7,7 +7,7 @@ import { readColumns, sharedColumns } from './columns.ts';
 import { type FormatReading, formats, type RowFormat, readingsOf } from './formats.ts';
 import { type ColumnNames, renameColumns } from './rename-columns.ts';
 import { formatIssues, rowNotes, shown } from './row-notes.ts';
-import { columnValue } from './split.ts';
+import { columnSearch } from './source-columns.ts';
 import type { JsonObject } from './strict-json.ts';
 
 /** Rows looked at to recognise a format. */
@@ -46,16 +46,18 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
   const { file, index, issues } = request;
   const source = `data.sources[${index}]`;
   const found = new Map<string, TrialReading & { readonly line: number }>();
-  const columns = new Set<string>();
-  const unseen = new Set(Object.keys(request.columns ?? {}));
+  const search = columnSearch(request.columns);
+  const { columns } = search;
   let rows = 0;
   let firstProblem = '';
   for await (const { line, row: written, problem } of request.rows) {
     rows++;
-    if (written) {
+    if (written) search.saw(written);
+    // A column may come late: whether no row has it, only all rows tell.
+    if (rows > peekRows) {
+      if (search.isOver()) break;
+    } else if (written) {
       const row = renameColumns(written, request.columns, rowNotes({ file, line }));
-      for (const column of Object.keys(written)) columns.add(column);
-      for (const theirs of unseen) if (columnValue(written, theirs) !== undefined) unseen.delete(theirs);
       const readings = distinctReadings(row, readingsOf(row));
       for (const reading of readings) {
         // Two readings in one format, of one row, are told apart by their columns.
@@ -64,7 +66,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
         if (!found.has(key)) found.set(key, { ...reading, line });
       }
     } else firstProblem ||= problem;
-    if (rows === peekRows) break;
+    if (rows === peekRows && search.isOver()) break;
   }
   const issue = (code: string, message: string, fix: string): undefined => {
     issues.push({ code, severity: 'error', path: ['data', 'sources', index, 'format'], message, fix });
@@ -76,17 +78,10 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
       `no row of ${file} can be read: ${firstProblem}.`,
       'Rows are JSON objects: one a line (JSONL), or all in one array (JSON).',
     );
-  for (const theirs of unseen) {
-    const near = nearestName(theirs, columns);
-    issues.push({
-      code: 'column-missing',
-      severity: 'error',
-      path: ['data', 'sources', index, 'columns', theirs],
-      message: `no row of ${basename(file)} has the column ${theirs}.`,
-      fix: near ? `Did you mean ${near}?` : `The columns are ${[...columns].join(', ')}.`,
-    });
+  if (!search.isOver()) {
+    issues.push(...search.issues({ file, index }));
+    return undefined;
   }
-  if (unseen.size > 0) return undefined;
   if (found.size === 0)
     return issue(
       'format-unknown',

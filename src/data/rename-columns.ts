@@ -1,11 +1,11 @@
 import type { RowNotes } from './row-notes.ts';
 import { columnValue } from './split.ts';
-import type { JsonObject } from './strict-json.ts';
+import { isNothing, type JsonObject } from './strict-json.ts';
 
 /** `theirs: ours`: which columns are read under another name. */
 export type ColumnNames = Readonly<Record<string, string>>;
 
-/** The row with its columns under the names they are read by; a row that lacks one keeps what it has. */
+/** The row with its columns under the names they are read by; a row that lacks one keeps what it has, and that is noted. */
 export function renameColumns(row: JsonObject, names: ColumnNames | null, notes: RowNotes): JsonObject {
   if (names === null) return row;
   const renamed: JsonObject = { ...row };
@@ -13,7 +13,10 @@ export function renameColumns(row: JsonObject, names: ColumnNames | null, notes:
   for (const theirs of Object.keys(names)) delete renamed[theirs];
   for (const [theirs, ours] of Object.entries(names)) {
     const value = columnValue(row, theirs);
-    if (value === undefined) continue;
+    if (value === undefined) {
+      if (isNothing(renamed[ours])) notes.changes.push(`has no column ${theirs}`);
+      continue;
+    }
     if (renamed[ours] !== undefined && renamed[ours] !== null)
       notes.problem({
         code: 'column-taken',

@@ -10,8 +10,9 @@ import { type FetchDataset, openParts, type RowPart } from '../store/rows/open-p
 import { parseSourceAddress } from '../store/rows/source-address.ts';
 import { formats, type RowFormat } from './formats.ts';
 import { parseRow } from './parse-row.ts';
-import { type PeekedRow, recogniseFormat } from './recognise-format.ts';
+import { type PeekedRow, type Recognition, recogniseFormat } from './recognise-format.ts';
 import { formatIssues, rowNotes } from './row-notes.ts';
+import { columnSearch } from './source-columns.ts';
 import { partRows } from './source-rows.ts';
 
 export type DataValues = PlanValues['data'];
@@ -57,15 +58,11 @@ export async function openSources(request: OpenSourcesRequest): Promise<readonly
     try {
       const { everyRow, ...source } = await openSource(request, index);
       const { file } = source;
-      const format =
-        formats.find((known) => known.name === values.format) ??
-        (await recogniseFormat({
-          rows: peek(everyRow({ signal: request.signal }), file),
-          file,
-          index,
-          columns: values.columns,
-          issues,
-        }));
+      const { columns } = values;
+      const trial = { rows: peek(everyRow({ signal: request.signal }), file), file, index, columns, issues };
+      const set = formats.find((known) => known.name === values.format);
+      if (set && columns) await findColumns(trial);
+      const format = set ?? (await recogniseFormat(trial));
       if (format) opened.push({ ...source, format });
     } catch (error) {
       request.signal?.throwIfAborted();
@@ -75,6 +72,17 @@ export async function openSources(request: OpenSourcesRequest): Promise<readonly
   }
   if (issues.length > 0) throw issuesError('data', issues);
   return opened;
+}
+
+/** Reads until every column that the recipe names was there. */
+async function findColumns({ rows, file, index, columns, issues }: Recognition): Promise<void> {
+  const search = columnSearch(columns);
+  for await (const { row } of rows) {
+    if (row) search.saw(row);
+    if (search.isOver()) return;
+  }
+  // Of rows that cannot be parsed, reading tells.
+  if (search.columns.size > 0) issues.push(...search.issues({ file, index }));
 }
 
 interface FoundSource extends Omit<OpenedSource, 'format'> {

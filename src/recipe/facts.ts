@@ -12,6 +12,8 @@ export interface Facts {
     readonly exact?: boolean;
     /** The share that holds out one row, where the default holds out none: the counts are those with this share. */
     readonly oneRowShare?: number;
+    /** Columns that steps take and none of the rows has. */
+    readonly absent?: readonly Issue[];
     /** Rows that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
     readonly lost?: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
   };

@@ -1,4 +1,5 @@
 import type { LedgerEntry } from '../../schema/dataset.ts';
+import type { Lacks } from '../steps/lacking-columns.ts';
 import type { Drop } from '../steps/step.ts';
 import type { openAccounts } from './dataset-accounts.ts';
 import { changedLines, type Delta } from './delta-file.ts';
@@ -26,6 +27,7 @@ export function statesOf({ part, deltas }: DoneBatch, names: readonly string[]) 
       truncated: false,
       changedAt: [],
       truncatedAt: [],
+      lacks: [],
     };
     touched.set(row, fresh);
     return fresh;
@@ -55,6 +57,7 @@ export interface RowState {
   truncated: boolean;
   readonly changedAt: number[];
   readonly truncatedAt: number[];
+  readonly lacks: { readonly step: number; readonly lacks: Lacks }[];
 }
 
 interface ApplyRequest {
@@ -67,12 +70,13 @@ interface ApplyRequest {
 
 function applyDelta({ delta, step, name, stateOf, isKept }: ApplyRequest): void {
   const lines = new Map([...changedLines(delta)].map(([{ row }, line]) => [row, line]));
-  for (const { row, drop, changes = [], truncated, id } of delta.rows) {
+  for (const { row, drop, changes = [], truncated, lacks, id } of delta.rows) {
     // A limit may end a row that could not be read; a step has no business with one that is not there.
     if (!isKept(row) && step > 0) continue;
     const state = stateOf(row);
     if (state.end) continue;
     state.changes.push(...changes.map((change) => `${name}: ${change}`));
+    if (lacks) state.lacks.push({ step, lacks });
     if (drop) {
       state.end = { step, drop };
       continue;

@@ -1,5 +1,6 @@
 import type { Issue } from '../../core/issue.ts';
 import { type Fate, fates, type LedgerEntry, type StepAccount } from '../../schema/dataset.ts';
+import { type LackingColumn, lackingColumns } from '../steps/lacking-columns.ts';
 import type { RowState } from './batch-states.ts';
 import type { OddRow } from './part-file.ts';
 
@@ -15,12 +16,21 @@ export interface DatasetAccounts {
   /** The first rows that were lost, and all of them by code. */
   readonly lost: readonly Issue[];
   readonly lostByCode: ReadonlyMap<string, number>;
-  /** Rows changed while they were read, and the first of them. */
-  readonly changedByReading: number;
-  readonly firstChange: string;
+  /** What was changed in rows or found in them while they were read, by kind; the commonest first. */
+  readonly remarks: readonly Remark[];
+  /** Columns that steps name and rows have not. */
+  readonly lacking: readonly LackingColumn[];
+}
+
+export interface Remark {
+  readonly rows: number;
+  /** The first, with its place. */
+  readonly first: string;
 }
 
 const shownLosses = 8;
+/** Kinds of remarks that are counted; names of keys make as many as there are names. */
+const mostKinds = 1000;
 
 interface AddRequest {
   readonly state: RowState | undefined;
@@ -44,11 +54,11 @@ export function openAccounts(names: readonly string[]) {
   }));
   const lost: Issue[] = [];
   const lostByCode = new Map<string, number>();
+  const lacking = lackingColumns();
   let rowsIn = 0;
   let truncated = 0;
   let changesOn: string | null = null;
-  let changedByReading = 0;
-  let firstChange = '';
+  const remarks = new Map<string, { rows: number; first: string }>();
 
   const addEnd = (entry: LedgerEntry, step: number): void => {
     const { fate, code, source, line, reason } = entry;
@@ -57,6 +67,12 @@ export function openAccounts(names: readonly string[]) {
     const known = ended?.get(key);
     if (known) known.rows++;
     else ended?.set(key, { fate, code: code ?? fate, rows: 1, example: { source, line, reason: reason ?? '' } });
+  };
+  const addRemark = (change: string, place: string): void => {
+    const kind = change.replaceAll(/\d+/g, 'n');
+    const known = remarks.get(kind);
+    if (known) known.rows++;
+    else if (remarks.size < mostKinds) remarks.set(kind, { rows: 1, first: `${place} ${change}` });
   };
   return {
     names,
@@ -82,14 +98,15 @@ export function openAccounts(names: readonly string[]) {
         account.changed++;
         account.example ??= `${place} ${state?.changes.find((change) => change.startsWith(`${account.step}: `)) ?? ''}`;
       }
+      // Reading is the step before the first of the recipe.
+      for (const { step, lacks } of state?.lacks ?? []) lacking.add({ step: step - 1, lacks, place });
       for (const step of state?.truncatedAt ?? []) if (steps[step]) steps[step].truncated++;
       const isLimited = entry.fate === 'limited' && entry.step === 'read';
       if (reading && !isLimited) {
         if (reading.embargo !== null && (changesOn === null || reading.embargo < changesOn))
           changesOn = reading.embargo;
         if (reading.changes.length > 0) {
-          changedByReading++;
-          firstChange ||= `${place} ${reading.changes[0]}`;
+          for (const change of reading.changes) addRemark(change, place);
           const [read] = steps;
           if (read && wasRead && state?.end?.step !== 0) {
             read.changed++;
@@ -127,8 +144,8 @@ export function openAccounts(names: readonly string[]) {
         changesOn,
         lost,
         lostByCode,
-        changedByReading,
-        firstChange,
+        remarks: [...remarks.values()].sort((a, b) => b.rows - a.rows),
+        lacking: lacking.all((step) => closed[step + 1]?.rowsIn ?? 0),
       };
     },
   };

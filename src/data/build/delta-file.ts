@@ -1,4 +1,5 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { Lacks } from '../steps/lacking-columns.ts';
 import type { Drop } from '../steps/step.ts';
 
 /** What one step did to the rows of one batch, by index in the batch, rising. Rows it left alone are not in it. */
@@ -13,6 +14,7 @@ export interface DeltaRow {
   readonly drop?: Drop;
   readonly changes?: readonly string[];
   readonly truncated?: true;
+  readonly lacks?: Lacks;
   /** Of a changed row: the hash of what it says now, and where its line ends in `samples`. */
   readonly id?: string;
   readonly end?: number;

@@ -38,11 +38,12 @@ export function deltaOf(samples: Iterable<readonly [number, Sample]>, { name, st
   return { rows, samples: lines.bytes() };
 }
 
-function entryOf({ drop, changes, truncated, sample }: RowVerdict, lines: ReturnType<typeof textBuffer>) {
+function entryOf({ drop, changes, truncated, lacks, sample }: RowVerdict, lines: ReturnType<typeof textBuffer>) {
   const told = {
     ...(drop && { drop }),
     ...(changes && { changes }),
     ...(truncated && { truncated }),
+    ...(lacks && { lacks }),
   };
   if (!sample || drop) return told;
   const id = contentId(sample);

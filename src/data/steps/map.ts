@@ -3,7 +3,8 @@ import { TemplateError } from '../../render/jinja/error.ts';
 import type { Json } from '../../schema/common.ts';
 import { type Message, type Sample, sample as sampleSchema } from '../../schema/sample.ts';
 import { optionsOf } from '../../schema/steps.ts';
-import { columnsOf, compileRowExpression } from './expression.ts';
+import { type Columns, columnsOf, compileRowExpression } from './expression.ts';
+import { columnMeant, type Lacks } from './lacking-columns.ts';
 import { type Drop, defineStep } from './step.ts';
 
 const fixed = new Set(['id', 'split', 'source', 'file', 'line', 'turns', 'provenance', 'step']);
@@ -19,18 +20,21 @@ export const map = defineStep({
     for (const name of [...Object.keys(set), ...Object.keys(rename), ...Object.values(rename), ...remove])
       if (fixed.has(name))
         throw new MartletError('column-fixed', `the column ${name} says where a row came from; map cannot change it`);
+    const taken = [...new Set([...Object.keys(rename), ...remove])];
     const expressions = Object.entries(set).map(([name, source]) => [name, compileRowExpression(source)] as const);
     return {
       kind: 'rows',
       apply(sample) {
         const before = columnsOf(sample);
-        const changes: string[] = [];
+        const lacks = lacksOf(before, taken);
+        const changes = Object.keys(lacks ?? {}).map((name) => `has no column ${name}`);
+        const told = lacks && { changes, lacks };
         const wanted = new Map<string, Json | undefined>();
         try {
           for (const [name, expression] of expressions) wanted.set(name, expression.value(before));
         } catch (error) {
           if (!(error instanceof TemplateError)) throw error;
-          return { drop: failed(error) };
+          return { ...told, drop: failed(error) };
         }
         for (const [from, to] of Object.entries(rename)) {
           if (before[from] === undefined) continue;
@@ -48,16 +52,24 @@ export const map = defineStep({
           if (!(name in rename) && !Object.values(rename).includes(name))
             changes.push(value === undefined ? `${name} taken out` : `${name} set`);
         }
-        if (now === sample) return null;
+        if (now === sample) return told ?? null;
         const checked = sampleSchema.safeParse(now);
-        if (checked.success) return { sample: now, changes };
+        if (checked.success) return { ...told, sample: now, changes };
         const [issue] = checked.error.issues;
         const reason = `map makes a row that is none: ${issue?.path.map(String).join('.')}: ${issue?.message}`;
-        return { drop: { fate: 'invalid', code: 'not-a-row', reason } };
+        return { ...told, drop: { fate: 'invalid', code: 'not-a-row', reason } };
       },
     };
   },
 });
+
+/** Those of `taken` that a row has not, and what may have been meant; undefined when it has all. */
+function lacksOf(columns: Columns, taken: readonly string[]): Lacks | undefined {
+  const lacking = taken.filter((name) => columns[name] === undefined);
+  if (lacking.length === 0) return undefined;
+  const names = Object.keys(columns).filter((name) => columns[name] !== undefined && !fixed.has(name));
+  return Object.fromEntries(lacking.map((name) => [name, columnMeant(name, names)]));
+}
 
 export function failed(error: TemplateError): Drop {
   return { fate: 'invalid', code: 'expression-failed', reason: `the expression fails: ${error.message}` };

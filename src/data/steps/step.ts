@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Fate } from '../../schema/dataset.ts';
 import type { Sample } from '../../schema/sample.ts';
+import type { Lacks } from './lacking-columns.ts';
 
 /** Why a row ends at a step. Reasons with one code are counted together. */
 export interface Drop {
@@ -19,6 +20,8 @@ export interface RowVerdict {
   readonly drop?: Drop;
   /** Text was lost to a limit. */
   readonly truncated?: true;
+  /** Columns that the step was told to take and the row has not. */
+  readonly lacks?: Lacks;
 }
 
 /** A step that looks at one row at a time, and so may run in any order and in several threads. */

@@ -102,6 +102,8 @@ export const rowsUsable: Check = ({ values: { data }, facts }) => {
   ];
 };
 
+export const columnsThere: Check = ({ facts }) => facts.rows?.absent ?? [];
+
 export const sourcesOnce: Check = ({ values: { data } }) =>
   data.sources.flatMap((source, index) => {
     const first = data.sources.findIndex(({ from }) => from === source.from);

@@ -1,5 +1,6 @@
 import type { Check } from './check.ts';
 import {
+  columnsThere,
   heldOutNeedsColumn,
   heldOutOrShare,
   measuringNeedsHeldOut,
@@ -37,6 +38,7 @@ export const checks: readonly Check[] = [
   somethingToTrain,
   measuringNeedsHeldOut,
   rowsUsable,
+  columnsThere,
   sourcesOnce,
   stepsStream,
   diskHoldsSteps,
