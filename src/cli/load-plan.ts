@@ -15,6 +15,8 @@ type Rows = NonNullable<Facts['rows']>;
  * there and cannot be read are an error.
  */
 export interface FactSources {
+  /** Told what a recipe that is right asks for, before anything is looked at. */
+  readonly begin?: (values: PlanValues) => void;
   /** What is wrong with the base models a person named, as far as it can be told without fetching anything. */
   readonly checkBase?: (addresses: readonly string[]) => Promise<readonly Issue[]>;
   /** The folder of the first of these base models that is on this machine; nothing is downloaded. */
@@ -103,6 +105,7 @@ interface CollectRequest {
 async function collectFacts(request: CollectRequest): Promise<Facts> {
   const { sources, missing, refuse } = request;
   let { values } = request;
+  sources.begin?.(values);
   // Only a recipe that is right pays for loading what reads models.
   const { machineFacts, modelFacts } = await import('./plan-facts.ts');
   const known = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T | undefined> => {

@@ -32,11 +32,9 @@ export function addStage(
   if (['train', 'eval', 'export'].includes(last))
     command.option('--resume', 'never begin a run: fail when there is no checkpoint to go on from');
   command.action(async (file: string, { set, base, json, resume = false }: StageOptions) => {
-    const [{ walkRecipe }, { printWalk, walkSummary }] = await Promise.all([
-      import('./walk-recipe.ts'),
-      import('./print/walk.ts'),
-    ]);
+    const { walkRecipe } = await import('./walk-recipe.ts');
     const { walk } = await walkRecipe(context, { file, flags: set, base, last, skip, resume });
+    const { printWalk, walkSummary } = await import('./print/walk.ts');
     context.out(json ? `${JSON.stringify(walkSummary(walk))}\n` : await printWalk(walk, context));
   });
 }

@@ -24,7 +24,8 @@ export async function startEmbeddedServing(options: EmbeddedServeOptions): Promi
   const { home, env, threads, baseFolder, models, slots, maxLength } = options;
   await ensureOnnxRuntime(options);
   const argument: ServeWorkerArgument = { threads, home, env, baseFolder, models, slots, maxLength };
-  const worker = await startWorker<ServeEvent>({ module: 'serve-worker', argument });
+  const worker = startWorker<ServeEvent>({ module: 'serve-worker', argument });
+  await worker.ready;
   const streams = new Map<number, Stream>();
   let count = 0;
   worker.onEvent((event) => {

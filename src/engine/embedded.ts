@@ -1,4 +1,4 @@
-import { ensureOnnxRuntime, onnxRuntimePackage } from '../envs/onnxruntime.ts';
+import { ensureOnnxRuntime, hasOnnxRuntime, onnxRuntimePackage } from '../envs/onnxruntime.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { ModelConfig, TrainEngine, TrainSession } from '../spec/train-engine.ts';
 import type { TrainWorkerArgument } from './train-worker.ts';
@@ -26,9 +26,10 @@ export function embeddedEngine(options: EmbeddedOptions): TrainEngine {
     version: `onnxruntime ${onnxRuntimePackage.version}`,
     unsupported,
     async start({ signal }) {
-      await ensureOnnxRuntime({ ...options, signal });
+      // Nothing is waited for where all is there: whoever starts it ahead has a process at once.
+      if (!hasOnnxRuntime(options.home)) await ensureOnnxRuntime({ ...options, signal });
       const { home, env } = options;
-      const worker = await startWorker<{ log: string }>({
+      const worker = startWorker<{ log: string }>({
         module: 'train-worker',
         argument: { home, env } satisfies TrainWorkerArgument,
         signal,

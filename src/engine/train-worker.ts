@@ -17,7 +17,6 @@ export interface TrainWorkerArgument {
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
-
 hostWorker((emit) => {
   let session: TrainSession | undefined;
   const open = (): TrainSession => {

@@ -3,8 +3,11 @@ import { martletHome } from '../envs/home.ts';
 import { startWorker, type WorkerProcess } from './worker-host.ts';
 
 const { env } = process;
-const start = (signal?: AbortSignal): Promise<WorkerProcess> =>
-  startWorker({ module: 'train-worker', argument: { threads: 1, home: martletHome(env), env }, signal });
+const start = async (signal?: AbortSignal): Promise<WorkerProcess> => {
+  const worker = startWorker({ module: 'train-worker', argument: { home: martletHome(env), env }, signal });
+  await worker.ready;
+  return worker;
+};
 
 const kill = ({ pid }: WorkerProcess): void => {
   if (pid === undefined) throw new Error('the worker has no process');
@@ -42,4 +45,15 @@ test('what a worker refuses keeps its code, and it answers the next call', async
   await using worker = await start();
   await expect(worker.call('gradients', undefined)).rejects.toMatchObject({ code: 'bug' });
   await expect(worker.call('no-such-method', undefined)).rejects.toMatchObject({ code: 'bug' });
+});
+
+test('a worker that does not get ready is stopped, and tells every call why', async () => {
+  // It looks for its home in an argument that is not there.
+  await using worker = startWorker({ module: 'train-worker', argument: undefined });
+  const [first, second] = [worker.call('gradients', undefined), worker.call('gradients', undefined)];
+  const reason = await worker.ready.catch((error: unknown) => error);
+  expect(reason).toMatchObject({ code: 'engine-failed' });
+  await expect(first).rejects.toBe(reason);
+  await expect(second).rejects.toBe(reason);
+  expect(await worker.ended).toBeNull();
 });

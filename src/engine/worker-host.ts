@@ -8,7 +8,10 @@ import { memoryRanOut, speaksOfMemory, systemFailure } from '../core/system-fail
  * `{id, method, argument}` one way, `{id, result}` or `{id, error}` back, and `{event}` for what nobody asked for.
  */
 export interface WorkerProcess<Event = unknown> extends AsyncDisposable {
+  /** Sent at once, answered in order; fails with the reason when the worker did not get ready. */
   call(method: string, argument: unknown): Promise<unknown>;
+  /** The module's `start` has been through. */
+  readonly ready: Promise<void>;
   onEvent(listener: (event: Event) => void): void;
   /** Settles when the process is gone, with the reason unless it was asked to go. */
   readonly ended: Promise<MartletError | null>;
@@ -33,7 +36,8 @@ type Reply =
   | { readonly id: number; readonly result?: unknown; readonly error?: WireError }
   | { readonly event: unknown };
 
-export async function startWorker<Event>(options: StartWorkerOptions): Promise<WorkerProcess<Event>> {
+/** Starts the process and asks it to `start`; what is asked of it meanwhile waits there, not here. */
+export function startWorker<Event>(options: StartWorkerOptions): WorkerProcess<Event> {
   // The same module stands beside this one as source in a checkout and as JavaScript in the package.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const child = fork(new URL(`./${options.module}.${extension}`, import.meta.url), [], {
@@ -76,7 +80,7 @@ export async function startWorker<Event>(options: StartWorkerOptions): Promise<W
     if (message.error) call?.reject(new MartletError(message.error.code, message.error.message, message.error));
     else call?.resolve(message.result);
   });
-  const call = (method: string, argument: unknown): Promise<unknown> =>
+  const send = (method: string, argument: unknown): Promise<unknown> =>
     new Promise((resolve, reject) => {
       const id = count++;
       if (!child.connected) {
@@ -95,13 +99,27 @@ export async function startWorker<Event>(options: StartWorkerOptions): Promise<W
   const abort = (): void => void stop();
   options.signal?.addEventListener('abort', abort, { once: true });
   void ended.then(() => options.signal?.removeEventListener('abort', abort));
-  try {
-    await call('start', options.argument);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { call, onEvent: (listener) => listeners.push(listener), ended, pid: child.pid, [Symbol.asyncDispose]: stop };
+  const ready = send('start', options.argument).then(
+    () => {},
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
+  );
+  ready.catch(() => {});
+  return {
+    async call(method, argument) {
+      const answer = send(method, argument);
+      answer.catch(() => {});
+      await ready;
+      return await answer;
+    },
+    ready,
+    onEvent: (listener) => listeners.push(listener),
+    ended,
+    pid: child.pid,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 function stopChild(child: ChildProcess): void {

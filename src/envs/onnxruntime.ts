@@ -48,8 +48,7 @@ export interface OnnxRuntimeSource {
  * @throws MartletError `platform-unsupported`, `npm-missing`, `registry-unreachable`, `integrity-mismatch`.
  */
 export async function ensureOnnxRuntime(options: EnsureOnnxRuntimeOptions): Promise<string> {
-  const platform = `${process.platform}-${process.arch}`;
-  const folder = join(options.home, 'onnxruntime', `${onnxRuntimePackage.version}-${platform}`);
+  const folder = runtimeFolder(options.home);
   if (existsSync(marker(folder))) return folder;
   if (!platforms.some((known) => known === platform))
     throw new MartletError('platform-unsupported', `ONNX Runtime has no build for ${platform}`, {
@@ -61,6 +60,13 @@ export async function ensureOnnxRuntime(options: EnsureOnnxRuntimeOptions): Prom
   });
   return folder;
 }
+
+/** Whether `ensureOnnxRuntime` has nothing to do. */
+export const hasOnnxRuntime = (home: string): boolean => existsSync(marker(runtimeFolder(home)));
+
+const platform = `${process.platform}-${process.arch}`;
+
+const runtimeFolder = (home: string): string => join(home, 'onnxruntime', `${onnxRuntimePackage.version}-${platform}`);
 
 /** @throws MartletError `onnxruntime-broken` when its library does not load here. */
 export function loadOnnxRuntime(folder: string): OnnxRuntime {

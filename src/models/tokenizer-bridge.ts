@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import { threadArguments } from '../store/thread-arguments.ts';
@@ -41,6 +42,12 @@ export function askTokenizer(request: TokenizerRequest): Exclude<TokenizerReply,
 export function prepareTokenizer(request: { readonly key: string; readonly text: string }): void {
   wakeTokenizers();
   bridge?.port.postMessage({ kind: 'prepare', ...request } satisfies TokenizerRequest);
+}
+
+/** The same of a model folder's own definition, by whose hash it is asked for then. */
+export function readTokenizerAhead(folder: string): void {
+  wakeTokenizers();
+  bridge?.port.postMessage({ kind: 'read', file: join(folder, 'tokenizer.json') } satisfies TokenizerRequest);
 }
 
 /** Starts the worker without waiting for it: it loads while its first definition is being read. */

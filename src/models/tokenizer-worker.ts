@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { Tokenizer } from '@anush008/tokenizers';
@@ -8,6 +10,8 @@ export type TokenizerRequest =
   | { readonly kind: 'has'; readonly key: string }
   /** Answered by nothing: an `open` that nobody waits for. */
   | { readonly kind: 'prepare'; readonly key: string; readonly text: string }
+  /** The same of a file. */
+  | { readonly kind: 'read'; readonly file: string }
   | { readonly kind: 'open'; readonly key: string; readonly text: string }
   | { readonly kind: 'encode'; readonly key: string; readonly text: string }
   | { readonly kind: 'decode'; readonly key: string; readonly ids: readonly number[]; readonly skipSpecial: boolean };
@@ -24,7 +28,7 @@ const tokenizers = new Map<string, Tokenizer>();
 
 parentPort?.on('message', ({ port, turn }: TokenizerBridge) => {
   port.on('message', async (request: TokenizerRequest) => {
-    if (request.kind === 'prepare') return prepare(request);
+    if (request.kind === 'prepare' || request.kind === 'read') return prepare(request);
     let reply: TokenizerReply;
     try {
       reply = await answer(request);
@@ -43,15 +47,22 @@ function open({ key, text }: { readonly key: string; readonly text: string }): v
   tokenizers.set(key, native.Tokenizer.fromString(JSON.stringify(bare)));
 }
 
-function prepare(request: { readonly key: string; readonly text: string }): void {
+function prepare(request: Extract<TokenizerRequest, { kind: 'prepare' | 'read' }>): void {
   try {
-    if (!tokenizers.has(request.key)) open(request);
+    const definition = request.kind === 'read' ? readDefinition(request.file) : request;
+    if (!tokenizers.has(definition.key)) open(definition);
   } catch {
     // It is opened once more for whoever asks, who is told.
   }
 }
 
-async function answer(request: Exclude<TokenizerRequest, { kind: 'prepare' }>): Promise<TokenizerReply> {
+/** Its key is its fingerprint, as `openTokenizer` takes it. */
+function readDefinition(file: string): { readonly key: string; readonly text: string } {
+  const bytes = readFileSync(file);
+  return { key: hash('sha256', bytes), text: bytes.toString('utf8') };
+}
+
+async function answer(request: Exclude<TokenizerRequest, { kind: 'prepare' | 'read' }>): Promise<TokenizerReply> {
   if (request.kind === 'has') return { has: tokenizers.has(request.key) };
   if (request.kind === 'open') {
     open(request);

@@ -10,7 +10,7 @@ export interface TrainEngine {
   readonly version: string;
   /** Whether this engine can carry out such a plan on such a model; a reason for each thing it cannot. */
   unsupported(values: PlanValues, config: ModelConfig): readonly string[];
-  /** Starts the process. Nothing is loaded yet; how many threads it computes with, the plan says that is loaded. */
+  /** Starts the process; what keeps it from getting ready is told by the first call. Nothing is loaded yet; how many threads it computes with, the plan says that is loaded. */
   start(options: { readonly signal?: AbortSignal }): Promise<TrainSession>;
 }
 
