@@ -33,8 +33,12 @@ export function addStage(
     command.option('--resume', 'never begin a run: fail when there is no checkpoint to go on from');
   command.action(async (file: string, { set, base, json, resume = false }: StageOptions) => {
     const { walkRecipe } = await import('./walk-recipe.ts');
-    const { walk } = await walkRecipe(context, { file, flags: set, base, last, skip, resume });
+    const { walk, reuse } = await walkRecipe(context, { file, flags: set, base, last, skip, resume });
     const { printWalk, walkSummary } = await import('./print/walk.ts');
-    context.out(json ? `${JSON.stringify(walkSummary(walk))}\n` : await printWalk(walk, context));
+    context.out(
+      json
+        ? `${JSON.stringify({ ...walkSummary(walk), ...(reuse && { pieces: reuse }) })}\n`
+        : await printWalk(walk, context),
+    );
   });
 }

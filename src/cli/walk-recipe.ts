@@ -2,16 +2,12 @@ import { embeddedEngine } from '../engine/embedded.ts';
 import { startAhead } from '../engine/start-ahead.ts';
 import { martletHome } from '../envs/home.ts';
 import { wakeTokenizers } from '../models/tokenizer-bridge.ts';
-import type { StageDeps, Walk } from '../pipeline.ts';
 import type { CliContext } from './context.ts';
 import { progressLine } from './print/progress-line.ts';
-import type { WalkRequest } from './walk-stages.ts';
+import type { Walked, WalkRequest } from './walk-stages.ts';
 
 /** Makes the plan with the base model at hand, then walks the path up to a stage, showing how it goes. */
-export async function walkRecipe(
-  context: CliContext,
-  request: WalkRequest,
-): Promise<{ readonly walk: Walk; readonly deps: StageDeps }> {
+export async function walkRecipe(context: CliContext, request: WalkRequest): Promise<Walked> {
   const { env } = context;
   const home = martletHome(env);
   const line = progressLine(context);

@@ -9,10 +9,11 @@ import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.t
 import type { RunEvent } from '../schema/event.ts';
 import type { TrainEngine } from '../spec/train-engine.ts';
 import { openStore } from '../store/open-store.ts';
+import type { StepReuse } from '../store/stage.ts';
 import type { CliContext } from './context.ts';
 import { factSources } from './fact-sources.ts';
 import { loadPlan } from './load-plan.ts';
-import { madeLine } from './print/made.ts';
+import { madeLine, reuseLine } from './print/made.ts';
 import type { ProgressLine } from './print/progress-line.ts';
 import { expectation, trainProgress } from './print/train-progress.ts';
 import { storeRoot } from './store-root.ts';
@@ -43,11 +44,15 @@ interface WalkFrame extends WalkRequest {
   readonly log: (text: string) => void;
 }
 
+export interface Walked {
+  readonly walk: Walk;
+  readonly deps: StageDeps;
+  /** Of a dataset that was built on the way: how much of the last build went into it. */
+  readonly reuse?: readonly StepReuse[];
+}
+
 /** The walk itself, with an engine that may have been started already. */
-export async function walkStages(
-  context: CliContext,
-  request: WalkFrame,
-): Promise<{ readonly walk: Walk; readonly deps: StageDeps }> {
+export async function walkStages(context: CliContext, request: WalkFrame): Promise<Walked> {
   const { env, signal, cwd } = context;
   const { ahead, home, line, log } = request;
   const found: { base?: Walk['base']; error?: unknown } = {};
@@ -87,6 +92,7 @@ export async function walkStages(
   // Facts may be missing; the model may not.
   if (!base) throw found.error ?? new MartletError('base-missing', missing.join('; '));
   const shown = trainProgress(context);
+  const built: { reuse?: readonly StepReuse[] } = {};
   const deps: StageDeps = {
     store: await openStore({
       root: storeRoot(context),
@@ -105,6 +111,10 @@ export async function walkStages(
       if (request.quiet) return;
       line.clear();
       line.note(madeLine(artefact, isNew));
+    },
+    onReuse: (steps) => {
+      built.reuse = steps;
+      log(reuseLine(steps));
     },
     onEvent: (event) => {
       request.onEvent?.(event);
@@ -127,7 +137,7 @@ export async function walkStages(
       { hint: 'Set execution.engine: embedded, with a model it supports.' },
     );
   try {
-    return { walk: await walkTo(deps, { plan, base }, request.last, request.skip), deps };
+    return { walk: await walkTo(deps, { plan, base }, request.last, request.skip), deps, ...built };
   } catch (error) {
     throw atPlaces(error);
   } finally {

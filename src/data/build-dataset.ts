@@ -6,6 +6,7 @@ import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import { createFileWriter } from '../store/file-writer.ts';
+import type { StepReuse } from '../store/stage.ts';
 import { trimCache } from './build/cache.ts';
 import type { DatasetAccounts } from './build/dataset-accounts.ts';
 import { type RunStepsRequest, runSteps } from './build/run-steps.ts';
@@ -39,6 +40,8 @@ export interface BuiltDataset {
   readonly dataset: Dataset;
   /** The first day on which a row held back now may be used: until then the same sources give the same dataset. */
   readonly changesOn: string | null;
+  /** How much of an earlier build went into it: of reading, then of each step; null when nothing is kept for a later one. */
+  readonly reuse: readonly StepReuse[] | null;
   /** What is allowed and yet worth knowing. */
   readonly warnings: readonly string[];
 }
@@ -71,7 +74,9 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
     };
     // What an earlier build kept would take the room of the rows.
     if (request.streamed && request.cacheFolder) await rm(cacheFolder, { recursive: true, force: true });
-    const accounts = request.streamed ? await streamDataset(work) : await keepDataset(work);
+    const { accounts, reuse } = request.streamed
+      ? { accounts: await streamDataset(work), reuse: null }
+      : await keepDataset(work);
     checkColumns(accounts, values.steps);
     checkLosses(accounts, values.budget.dropped);
     checkCuts(accounts, values.budget.truncated);
@@ -85,18 +90,18 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
     };
     await using document = await createFileWriter(join(folder, 'dataset.json'));
     await document.write(`${JSON.stringify(dataset, null, 2)}\n`);
-    return { dataset, changesOn: accounts.changesOn, warnings: warningsOf(accounts, values) };
+    return { dataset, changesOn: accounts.changesOn, reuse, warnings: warningsOf(accounts, values) };
   } finally {
     if (request.cacheFolder === undefined) await rm(cacheFolder, { recursive: true, force: true });
   }
 }
 
-async function keepDataset(work: RunStepsRequest & { readonly folder: string }): Promise<DatasetAccounts> {
+async function keepDataset(work: RunStepsRequest & { readonly folder: string }) {
   const { folder, cacheFolder } = work;
   const outcome = await runSteps(work);
   const accounts = await writeDataset({ folder, cacheFolder, outcome });
   await trimCache(cacheFolder, outcome.files);
-  return accounts;
+  return { accounts, reuse: outcome.reuse };
 }
 
 /** Below this a thread takes longer to begin than to read. */

@@ -47,6 +47,7 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
         streamed,
         threads: threadsOf(plan),
       });
+      if (built.reuse) deps.onReuse?.(built.reuse);
       const samples = datasetRows(folder, access).samples();
       const unused = await unusedParts({ samples, method: plan.values.method.name });
       for (const warning of [...built.warnings, ...unused]) deps.log(warning);

@@ -23,10 +23,20 @@ export interface StageDeps {
   /** Told of each artefact a stage returns: made now, or found as it was made before. */
   readonly onMade: (artefact: Artefact, isNew: boolean) => void;
   readonly onEvent: (event: RunEvent) => void;
+  /** Told, of a dataset that is built, how much of the last build went into it: of reading, then of each step. */
+  readonly onReuse?: (steps: readonly StepReuse[]) => void;
   readonly onProgress: (progress: { readonly what: string; readonly done: number; readonly of: number }) => void;
   readonly signal: AbortSignal;
   /** Train only what goes on from a checkpoint: never begin a run. */
   readonly resume?: boolean;
+}
+
+/** Pieces of the rows that a step was done to, and those for which an earlier build had done it. */
+export interface StepReuse {
+  /** `read` for reading itself. */
+  readonly step: string;
+  readonly pieces: number;
+  readonly taken: number;
 }
 
 /** A base model on this machine. */

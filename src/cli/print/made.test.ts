@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Artefact } from '../../store/store.ts';
-import { madeLine } from './made.ts';
+import { madeLine, reuseLine } from './made.ts';
 
 const artefact = (kind: Artefact['kind'], facts: Artefact['lineage']['facts']): Artefact =>
   ({ kind, address: 'a@1', folder: '/store', lineage: { facts } }) as unknown as Artefact;
@@ -50,4 +50,14 @@ test.each<[Artefact, boolean, string]>([
   [artefact('feedback', {}), false, 'feedback a@1               made before'],
 ])('a line says what is worth a look', (each, isNew, expected) => {
   expect(madeLine(each, isNew)).toBe(expected);
+});
+
+test('what a build took from the last one is told in one line', () => {
+  const steps = (...taken: number[]) =>
+    taken.map((each, number) => ({ step: ['read', 'map'][number] ?? 'length', pieces: 4, taken: each }));
+  expect(reuseLine(steps(0, 0, 0))).toBe('pieces   12 done, none of an earlier build');
+  expect(reuseLine(steps(4, 4, 4))).toBe('pieces   12 of 12 as the last build left them');
+  expect(reuseLine(steps(3, 4, 0))).toBe(
+    'pieces   7 of 12 as the last build left them; done again: reading 1 of 4, data.steps[1] (length)',
+  );
 });

@@ -1,4 +1,5 @@
 import { formatCount } from '../../core/units.ts';
+import type { StepReuse } from '../../store/stage.ts';
 import type { Artefact } from '../../store/store.ts';
 
 type Facts = Artefact['lineage']['facts'];
@@ -8,6 +9,25 @@ export function madeLine({ kind, address, lineage }: Artefact, isNew: boolean): 
   const said = summaries[kind]?.(lineage.facts) ?? '';
   const note = isNew ? said : [said, 'made before'].filter(Boolean).join(', ');
   return `${kind.padEnd(9)}${address.padEnd(16)}  ${note}`.trimEnd();
+}
+
+/** `pieces   24 of 36 as the last build left them; done again: data.steps[1] (length)`, with how many where that is not all. */
+export function reuseLine(steps: readonly StepReuse[]): string {
+  const sum = (of: (step: StepReuse) => number): number => steps.reduce((total, step) => total + of(step), 0);
+  const [pieces, taken] = [sum((step) => step.pieces), sum((step) => step.taken)];
+  const done = steps.flatMap(({ step, ...each }, number) => {
+    if (each.taken === each.pieces) return [];
+    const name = number === 0 ? 'reading' : `data.steps[${number - 1}] (${step})`;
+    return [
+      each.taken === 0 ? name : `${name} ${formatCount(each.pieces - each.taken)} of ${formatCount(each.pieces)}`,
+    ];
+  });
+  const again = done.length > 0 ? `; done again: ${done.join(', ')}` : '';
+  const said =
+    taken === 0
+      ? `${formatCount(pieces)} done, none of an earlier build`
+      : `${formatCount(taken)} of ${formatCount(pieces)} as the last build left them${again}`;
+  return `${'pieces'.padEnd(9)}${said}`;
 }
 
 /** What is worth a look, from what the stage noted in the lineage. */

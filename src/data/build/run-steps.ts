@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { fingerprint } from '../../core/fingerprint.ts';
+import type { StepReuse } from '../../store/stage.ts';
 import type { ReadSourcesRequest } from '../read-sources.ts';
 import { rowAccounts } from '../row-accounts.ts';
 import { sourceRows } from '../source-rows.ts';
@@ -38,6 +39,8 @@ export interface StepsOutcome {
   readonly names: readonly string[];
   /** Numbers of the kept rows among all rows, in the order in which they are written; absent when that is their own. */
   readonly order?: Uint32Array;
+  /** How much of it the cache held already: of reading, then of each step. */
+  readonly reuse: readonly StepReuse[];
   /** Names in the cache of all that this build is made of. */
   readonly files: ReadonlySet<string>;
 }
@@ -70,6 +73,12 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
   const segments = segmentsOf(steps);
   const batches: BatchState[] = [];
   const files = new Set<string>();
+  const names = ['read', ...steps.map(({ name }) => name)];
+  /** Pieces of the rows, by what was done to them anew. */
+  const done = names.map(() => 0);
+  const count = (numbers: readonly number[], pieces = 1): void => {
+    for (const number of numbers) done[number] = (done[number] ?? 0) + pieces;
+  };
   const accounts = rowAccounts(sources, values.split);
   const rawRows = batchesOf(sourceRows(sources, { values, signal }), sources, {
     context,
@@ -88,7 +97,8 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
     const job = pool.run({ kind: 'read', rows: batch.rows, part, run }, pool.isApart ? batch.memory : []);
     job.catch(() => undefined);
     settled = settled.then(async () => {
-      const { rows, dropped, read } = await job;
+      const { rows, dropped, read, ...more } = await job;
+      count(more.done);
       if (!read) throw new Error('a read job reads');
       for (const value of read.splitValues) accounts.sawSplit(value);
       const dead = new Uint8Array(rows);
@@ -112,16 +122,19 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
 
   let order: Uint32Array | undefined;
   for (const [number, segment] of segments.entries()) {
-    if (number > 0) await runSegment({ segment, batches, pool, keys, steps, files, signal });
+    if (number > 0) await runSegment({ segment, batches, pool, keys, steps, files, signal, onDone: count });
     const whole = segment.whole === null ? undefined : steps[segment.whole];
     if (!whole || segment.whole === null) continue;
-    order = (await runWhole({ cache, batches, sources, files, step: whole, key: keys[segment.whole] ?? '' })) ?? order;
+    const decision = await runWhole({ cache, batches, sources, files, step: whole, key: keys[segment.whole] ?? '' });
+    if (!decision.isKnown) count([segment.whole + 1], batches.length);
+    order = decision.order ?? order;
   }
   for (const { part, deltas } of batches) for (const name of [part, ...deltas]) files.add(name);
   return {
     files,
     batches: batches.map(({ part, rows, deltas }) => ({ part, rows, deltas })),
-    names: ['read', ...steps.map(({ name }) => name)],
+    names,
+    reuse: names.map((step, number) => ({ step, pieces: batches.length, taken: batches.length - (done[number] ?? 0) })),
     ...(order && { order: stillThere(order, liveNumbers(batches)) }),
   };
 }
@@ -185,9 +198,19 @@ interface RunSegmentRequest extends Omit<PlanRunRequest, 'chain' | 'segment'> {
   /** Filled in. */
   readonly files: Set<string>;
   readonly signal: AbortSignal | undefined;
+  readonly onDone: (numbers: readonly number[]) => void;
 }
 
-async function runSegment({ segment, batches, pool, keys, steps, files, signal }: RunSegmentRequest): Promise<void> {
+async function runSegment({
+  segment,
+  batches,
+  pool,
+  keys,
+  steps,
+  files,
+  signal,
+  onDone,
+}: RunSegmentRequest): Promise<void> {
   if (segment.steps.length === 0 && segment.whole === null) return;
   const next = batches.values();
   const lane = async (): Promise<void> => {
@@ -196,7 +219,8 @@ async function runSegment({ segment, batches, pool, keys, steps, files, signal }
       const { run, chain, deltas } = planRun({ segment, steps, keys, chain: batch.chain });
       if (run.steps.length === 0 && run.feature === null) continue;
       const before = [...batch.deltas];
-      const { dropped } = await pool.run({ kind: 'steps', part: batch.part, before, run });
+      const { dropped, done } = await pool.run({ kind: 'steps', part: batch.part, before, run });
+      onDone(done);
       for (const row of dropped) batch.dead[row] = 1;
       batch.deltas.push(...deltas);
       batch.chain = chain;
@@ -225,8 +249,8 @@ async function runWhole({
   files,
   step: { step },
   key,
-}: RunWholeRequest): Promise<Uint32Array | undefined> {
-  if (step.kind !== 'whole') return undefined;
+}: RunWholeRequest): Promise<{ readonly isKnown: boolean; readonly order?: Uint32Array }> {
+  if (step.kind !== 'whole') throw new Error('a step that looks at one row at a time decides nothing about all');
   const all = createHash('sha256').update(key);
   for (const { chain, dead } of batches) all.update(chain).update(dead);
   const memo = `${all.digest('hex')}.whole`;
@@ -245,12 +269,12 @@ async function runWhole({
   }
   if (!verdict.order) {
     if (!known) await cache.write(memo, Buffer.from(JSON.stringify(names)));
-    return undefined;
+    return { isKnown: known !== undefined };
   }
   const rank = verdict.order;
   const positions = new Uint32Array(live.length);
   for (let row = 0; row < live.length; row++) positions[rank[row] ?? 0] = live[row] ?? 0;
-  return positions;
+  return { isKnown: false, order: positions };
 }
 
 async function knownNames(cache: Cache, ...[memo, count]: [string, number]): Promise<readonly string[] | undefined> {

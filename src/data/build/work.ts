@@ -56,6 +56,8 @@ export interface JobResult {
   readonly rows: number;
   /** Rows that ended at these steps. */
   readonly dropped: Uint32Array;
+  /** What was done because the cache did not hold it: 0 for reading, steps from 1. */
+  readonly done: readonly number[];
   /** Null of a job that read nothing. */
   readonly read: ReadResult | null;
   /** Of a derive job. */
@@ -83,8 +85,14 @@ export async function openWork(settings: WorkSettings): Promise<Work> {
     if (job.kind === 'derive') return derive(job);
     const { part, fresh } = await partOf(job);
     const before = job.kind === 'steps' ? await Promise.all(job.before.map((name) => deltaNamed(cache, name))) : [];
-    const { dropped } = await runSteps({ cache, steps, part, before, run: job.run });
-    return { rows: part.head.rows, dropped, read: job.kind === 'read' ? readResult(part, fresh ?? job.rows) : null };
+    const { dropped, done } = await runSteps({ cache, steps, part, before, run: job.run });
+    if (fresh) done.unshift(0);
+    return {
+      rows: part.head.rows,
+      dropped,
+      done,
+      read: job.kind === 'read' ? readResult(part, fresh ?? job.rows) : null,
+    };
   };
 
   function derive({ rows, decided: [accounts, ...decided] }: DeriveJob): JobResult {
@@ -107,6 +115,7 @@ export async function openWork(settings: WorkSettings): Promise<Work> {
     return {
       rows: part.head.rows,
       dropped: Uint32Array.from(dropped),
+      done: [],
       read: readResult(part, rows),
       made: { part: encodePart(part), deltas: deltas.map(encodeDelta), feature },
     };
@@ -157,23 +166,25 @@ interface RunStepsRequest {
 }
 
 /** Runs what the cache does not hold yet; rows are parsed only then. */
-async function runSteps({ cache, steps, part, before, run }: RunStepsRequest): Promise<{ dropped: Uint32Array }> {
+async function runSteps({ cache, steps, part, before, run }: RunStepsRequest) {
   const live = liveRows(part);
   for (const delta of before) live.apply(delta);
   const dropped: number[] = [];
+  const done: number[] = [];
   for (const { index, delta: name } of run.steps) {
     const bytes = await cache.read(name);
     let delta = bytes && decodeDelta(bytes);
     if (!delta) {
       delta = deltaOf(live.samples(), stepAt(steps, index));
       await cache.write(name, encodeDelta(delta));
+      done.push(index + 1);
     }
     live.apply(delta);
     for (const { row, drop } of delta.rows) if (drop) dropped.push(row);
   }
   if (run.feature)
     await writeFeature({ cache, live, part, feature: run.feature, step: stepAt(steps, run.feature.index) });
-  return { dropped: Uint32Array.from(dropped) };
+  return { dropped: Uint32Array.from(dropped), done };
 }
 
 function stepAt(steps: readonly OpenedStep[], index: number): OpenedStep {
