@@ -105,19 +105,23 @@ export interface Made {
 /** The walk so far: what it started from, and what the stages that were reached made. */
 export type Walk = Start & Partial<Made>;
 
-/** Walks the path up to a stage; `skip` leaves out stages nothing later needs. */
+/** The path up to a stage; `skip` leaves out stages nothing later needs. */
+export function stagesTo(last: StageName, skip: readonly StageName[] = []): readonly Stage[] {
+  const end = stages.findIndex(({ name }) => name === last);
+  return stages.slice(0, end + 1).filter(({ name }) => !skip.includes(name));
+}
+
+/** Walks it. */
 export async function walkTo(
   deps: StageDeps,
   start: Walk,
   last: StageName,
-  skip: readonly StageName[] = [],
+  skip?: readonly StageName[],
 ): Promise<Walk> {
   let walk = start;
-  for (const { name, gives, run } of stages) {
-    if (skip.includes(name)) continue;
+  for (const { gives, run } of stagesTo(last, skip)) {
     deps.signal.throwIfAborted();
     walk = { ...walk, [gives]: await run(deps, walk) };
-    if (name === last) break;
   }
   return walk;
 }

@@ -242,12 +242,15 @@ test('of rows too few for the usual share one is held out; a share that was give
   expect(await countRows({ values: values.data, today: '2026-01-01' })).toMatchObject({ train: 9, heldout: 1 });
 
   const given = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'data.split.share=0.01');
-  expect(given.exit).toBe(2);
-  expect(given.err).toContain('0.01 of 10 rows is none. Write data: { split: { share: 0.2 } }.');
+  expect(given.exit).toBe(0);
+  expect(given.out).toContain('0.01 of 10 rows is none. Write data: { split: { share: 0.2 } }.');
+  const refused = await martlet(cwd, 'run', 'recipes/recipe.yaml', '--set', 'data.split.share=0');
+  expect(refused.exit).toBe(2);
+  expect(refused.err).toContain('No row is held out; eval and export need some. Expected a share above 0.');
 
   await writeFile(join(cwd, 'recipes', 'rows.jsonl'), chatRow(0));
   const alone = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
-  expect(alone.err).toContain('One row cannot be both learned and held out: add rows.');
+  expect(alone.out).toContain('One row cannot be both learned and held out: add rows.');
 });
 
 test('martlet plan --json prints the plan and nothing else', async () => {

@@ -37,6 +37,8 @@ export interface LoadPlanRequest {
   readonly flags?: readonly string[];
   /** Takes the place of the recipe's base models. A folder or file is relative to `context.cwd`. */
   readonly base?: string | undefined;
+  /** Stages that are walked with the plan; none when it is only looked at. */
+  readonly walked?: readonly string[];
   readonly context: Pick<CliContext, 'cwd'>;
   readonly sources?: FactSources;
 }
@@ -60,7 +62,7 @@ const maxRecipeBytes = 2 ** 20;
  * @throws MartletError `invalid-input` with every issue, each at its line and column
  */
 export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
-  const { context, base, sources = {} } = request;
+  const { context, base, walked = [], sources = {} } = request;
   const file = resolve(context.cwd, request.file);
   const shownFile = relative(context.cwd, file).startsWith('..') ? file : relative(context.cwd, file);
   const flags = [...(request.flags ?? []), ...(base === undefined ? [] : [baseFlag(base, context.cwd)])];
@@ -69,7 +71,7 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
 
   const resolvePath = (path: string): string => resolve(dirname(file), path);
   const resolveWith = (facts: Facts): { plan: Plan; warnings: readonly Issue[] } => {
-    const plan = resolvePlan({ ...read.value, facts, resolvePath });
+    const plan = resolvePlan({ ...read.value, facts, resolvePath, walked });
     if (!plan.ok) throw issuesError(shownFile, plan.issues);
     return { plan: plan.value, warnings: plan.warnings };
   };

@@ -5,7 +5,7 @@ import type { EngineAhead } from '../engine/start-ahead.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { findCachedModel, type ResolvedModel, resolveModel } from '../models/resolve.ts';
 import { readTokenizerAhead } from '../models/tokenizer-bridge.ts';
-import { type StageDeps, type StageName, type Walk, walkTo } from '../pipeline.ts';
+import { type StageDeps, type StageName, stagesTo, type Walk, walkTo } from '../pipeline.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { TrainEngine } from '../spec/train-engine.ts';
 import { openStore } from '../store/open-store.ts';
@@ -60,6 +60,7 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
     file: request.file,
     flags: request.flags,
     base: request.base,
+    walked: stagesTo(request.last, request.skip).map(({ name }) => name),
     context,
     sources: {
       ...factSources(context, { keep: true }),

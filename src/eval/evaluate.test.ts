@@ -107,7 +107,7 @@ describe('evaluateRun', () => {
   });
 
   it('answers nothing when only the loss is asked for', async () => {
-    const { session, request } = setUp(['heldout-loss'], { samples: [] });
+    const { session, request } = setUp(['heldout-loss']);
     const { report, samples: answered } = await evaluateRun(request);
     expect(session.generated).toEqual([]);
     expect(answered).toEqual([]);
@@ -115,9 +115,10 @@ describe('evaluateRun', () => {
   });
 
   it('says what is missing, and stops when told', async () => {
-    await expect(evaluateRun(setUp(['grounding'], { samples: [] }).request)).rejects.toMatchObject({
-      code: 'nothing-held-out',
-    });
+    for (const task of ['grounding', 'heldout-loss'] as const)
+      await expect(evaluateRun(setUp([task], { samples: [] }).request)).rejects.toMatchObject({
+        code: 'nothing-held-out',
+      });
     const { request, session } = setUp(['grounding'], { signal: AbortSignal.abort() });
     await expect(evaluateRun(request)).rejects.toMatchObject({ code: 'stopped' });
     expect(session.generated).toEqual([]);

@@ -40,7 +40,7 @@ export interface EvaluateRunRequest {
 
 /**
  * Answers the same held-out rows with and without what was learned, greedily, and scores both alike.
- * @throws MartletError `nothing-held-out` when answers are asked for and no row is held out; `stopped` when aborted.
+ * @throws MartletError `nothing-held-out` when there is a task and no row is held out; `stopped` when aborted.
  */
 export async function evaluateRun(
   request: EvaluateRunRequest,
@@ -48,8 +48,8 @@ export async function evaluateRun(
   const { session, values, seed, clock = () => performance.now() } = request;
   const began = clock();
   const scorers = request.scorers ?? scorersFor(values.tasks);
-  if (scorers.length > 0 && request.samples.length === 0)
-    throw new MartletError('nothing-held-out', 'there are no held-out rows to answer', {
+  if (values.tasks.length > 0 && request.samples.length === 0)
+    throw new MartletError('nothing-held-out', 'there are no held-out rows to measure on', {
       hint: 'Hold rows out with data.split, or ask for no task in eval.tasks.',
     });
   const models: Record<string, Record<string, Metric>> = {};

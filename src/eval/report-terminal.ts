@@ -56,6 +56,7 @@ function table(report: Report, paint: Paint): string[] {
       ],
     };
   });
+  if (rows.length === 0) return [paint.dim('Nothing was measured: the recipe asks for no task.')];
   const widths = head.map((title, column) =>
     Math.max(...[title, ...rows.map((row) => row.cells[column] ?? '')].map((cell) => cell.length)),
   );

@@ -40,16 +40,18 @@ const answerTokens = 32;
 
 /**
  * Writes each format asked for, reads it back and compares it with what was trained.
- * @throws MartletError `export-unproven` without held-out rows; `export-differs`, naming the format, the row and by how much: nothing is kept then.
+ * @throws MartletError `export-unproven` when a format is asked for and no row is held out; `export-differs`, naming the format, the row and by how much: nothing is kept then.
  */
 export async function exportModel(request: ExportRequest): Promise<readonly Certificate[]> {
   const { folder, values, rows } = request;
   const { formats, tolerance } = values.export;
-  if (rows.length === 0)
+  if (formats.length > 0 && rows.length === 0)
     throw new MartletError('export-unproven', 'no row is held out, so nothing would show that the export is right', {
       hint: 'Hold some rows out: data.split.share or data.split.heldOut.',
     });
-  const before = await observe(request, { baseFolder: request.baseFolder, checkpointFolder: request.checkpointFolder });
+  const { baseFolder, checkpointFolder } = request;
+  // Nothing to compare with when nothing is to be written.
+  const before = formats.length > 0 ? await observe(request, { baseFolder, checkpointFolder }) : nothingSaid;
   const certificates: Certificate[] = [];
   // Formats build on one another: a GGUF is made from the merged weights.
   const merged = join(folder, 'safetensors');
@@ -77,6 +79,8 @@ export async function exportModel(request: ExportRequest): Promise<readonly Cert
   await writeFile(join(folder, 'README.md'), modelCard({ model, values, certificates }));
   return certificates;
 }
+
+const nothingSaid: Behaviour = { logits: [], answers: [] };
 
 function differs({ format, maxLogitDifference, tolerance }: Certificate, worstRow: string | undefined): MartletError {
   return new MartletError(

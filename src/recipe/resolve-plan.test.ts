@@ -10,10 +10,10 @@ import { exampleFacts, smallModel } from './testing/example-facts.ts';
 
 const plain = 'name: a\nbase: hf:org/model\ndata: {sources: [{from: rows.jsonl}]}\n';
 
-function resolve(flags: readonly string[], facts: Facts = {}, text = plain) {
+function resolve(flags: readonly string[], facts: Facts = {}, { text = plain, walked = [] as readonly string[] } = {}) {
   const read = readRecipe({ text, file: 'recipe.yaml', flags });
   if (!read.ok) throw new Error(read.issues.map(formatIssue).join('\n'));
-  return resolvePlan({ ...read.value, facts, resolvePath: (path) => `/recipes/${path}` });
+  return resolvePlan({ ...read.value, facts, walked, resolvePath: (path) => `/recipes/${path}` });
 }
 
 function planWith(flags: readonly string[], facts: Facts = {}): Plan {
@@ -164,7 +164,7 @@ describe('what facts forbid', () => {
       'no row held out',
       [],
       { rows: { train: 5, heldout: 0 } },
-      ['warning step-larger-than-data', 'error nothing-held-out'],
+      ['warning step-larger-than-data', 'warning nothing-held-out'],
     ],
     [
       'no row held out, and none needed',
@@ -186,6 +186,19 @@ describe('what facts forbid', () => {
     ],
   ])('%s', (_, flags, facts, expected) => {
     expect(codes(issuesWith(flags, facts))).toEqual(expected);
+  });
+
+  test.each<[string, readonly string[], readonly string[], string]>([
+    ['a plan', [], [], 'warning'],
+    ['training', [], ['plan', 'data', 'shard', 'train'], 'warning'],
+    ['measuring', [], ['train', 'eval'], 'error'],
+    ['an export', [], ['train', 'export'], 'error'],
+    ['an export, of a recipe that measures nothing', ['eval.tasks=[]'], ['train', 'export'], 'error'],
+    ['measuring, of a recipe that measures nothing', ['eval.tasks=[]'], ['train', 'eval'], 'warning'],
+    ['measuring while it trains', ['train.evalEvery=1'], ['train'], 'error'],
+  ])('rows that are all learned, for %s', (_, flags, walked, severity) => {
+    const found = resolve(['data.split.share=0', ...flags], {}, { walked });
+    expect(codes(found.ok ? found.warnings : found.issues)).toEqual([`${severity} nothing-held-out`]);
   });
 
   test('warnings are kept in the plan, with their place', () => {

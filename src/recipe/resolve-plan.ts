@@ -17,10 +17,13 @@ export interface ResolveRequest extends ReadRecipe {
   readonly facts: Facts;
   /** Makes a path of the recipe absolute: relative ones start at the recipe's folder. */
   readonly resolvePath: (path: string) => string;
+  /** Stages that are walked with the plan; none when it is only looked at. */
+  readonly walked?: readonly string[];
 }
 
 /** Recipe and facts to a plan: a pure function. A missing fact makes predictions `unknown` and refuses nothing. */
-export function resolvePlan({ recipe, origins: given, places, facts, resolvePath }: ResolveRequest): Checked<Plan> {
+export function resolvePlan(request: ResolveRequest): Checked<Plan> {
+  const { recipe, origins: given, places, facts, resolvePath, walked = [] } = request;
   const notes = noteOrigins(given);
   const values = resolveValues({ recipe, given, facts, resolvePath, notes });
   const execution = resolveExecution({ recipe, facts, values, notes });
@@ -33,7 +36,7 @@ export function resolvePlan({ recipe, origins: given, places, facts, resolvePath
   );
   const draft = { values, execution: { ...execution, checkpointEvery }, predictions };
 
-  const found = checks.flatMap((check) => check({ ...draft, recipe, given, facts }));
+  const found = checks.flatMap((check) => check({ ...draft, recipe, given, facts, walked }));
   const issues = inOrder(found.map((issue): Issue => ({ ...issue, ...placed(places, issue.path, 'value') })));
   if (issues.some(({ severity }) => severity === 'error')) return { ok: false, issues };
   const loss = lossOf(values.method);

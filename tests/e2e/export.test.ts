@@ -195,3 +195,26 @@ test('without llama.cpp a GGUF is imported again and read by the engine that tra
     reader: expect.stringMatching(/^embedded, after importing/),
   });
 });
+
+test('a recipe that learns every row trains; what measures is refused before, unless nothing is asked of it', async () => {
+  await writeScratchRecipe(folder, {
+    base: join(folder, 'model'),
+    data: { sources: [{ from: 'rows.jsonl' }], split: { share: 0 } },
+  });
+  const { stdout } = await runMartlet(['train', 'recipe.yaml', '--json'], place());
+  expect(Object.keys(JSON.parse(stdout))).toEqual(['plan', 'dataset', 'shards', 'run']);
+  for (const [command, flags] of [
+    ['eval', []],
+    ['export', []],
+    ['run', ['--set', 'eval.tasks=[]']],
+  ] as const)
+    await expect(runMartlet([command, 'recipe.yaml', ...flags], place())).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Training goes without: '),
+    });
+  const bare = ['--set', 'eval.tasks=[]', '--set', 'export.formats=[]'];
+  const { stdout: printed } = await runMartlet(['run', 'recipe.yaml', ...bare], place());
+  expect(printed).toContain('Nothing was measured');
+  expect(printed).toMatch(/^model +brief@1 /m);
+  expect(printed).not.toContain('serve');
+});

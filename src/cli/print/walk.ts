@@ -38,7 +38,9 @@ export async function printWalk(
   const table = formatTable([{ title: 'made' }, { title: 'address' }, { title: 'folder' }], rows);
   if (!walk.report) return table;
   const page = join(walk.report.folder, 'report.html');
-  const next = walk.model ? withCommands(`next  martlet serve ${walk.plan.values.name}\n`, context) : '';
+  const { name, export: exported } = walk.plan.values;
+  const isServed = walk.model !== undefined && exported.formats.some((format) => format !== 'gguf');
+  const next = isServed ? withCommands(`next  martlet serve ${name}\n`, context) : '';
   return `${terminalReport(await readReport(walk.report), context)}\n${table}\npage  ${page}\n${next}`;
 }
 

@@ -12,6 +12,8 @@ export interface CheckContext {
   readonly execution: PlanExecution;
   readonly predictions: PlanPredictions;
   readonly facts: Facts;
+  /** Stages that this plan is made for: what only others need is a warning. */
+  readonly walked: readonly string[];
 }
 
 /** What two or more fields have to agree on. Paths are those of the recipe; the place is added by the caller. */

@@ -62,27 +62,35 @@ function fixOfNone(rows: number, share: number): string {
     : `${share} of ${rows} rows is none. Write data: { split: { share: ${share < 0.2 ? 0.2 : 0.5} } }.`;
 }
 
+/** Training can do without held-out rows; what measures cannot. */
 export const measuringNeedsHeldOut: Check = (context) => {
-  const { values, execution, facts } = context;
-  const uses = [
-    ...(values.eval.tasks.length > 0 ? ['eval.tasks'] : []),
-    ...(values.export.formats.length > 0 ? ['export.certifyRows'] : []),
-    ...(execution.evalEvery !== null ? ['train.evalEvery'] : []),
+  const { values, execution, facts, walked } = context;
+  const stages = [
+    ...(values.eval.tasks.length > 0 ? ['eval'] : []),
+    ...(values.export.formats.length > 0 ? ['export'] : []),
   ];
-  if (uses.length === 0 || mayHoldOut(context)) return [];
+  const needs = [...(execution.evalEvery === null ? [] : ['train.evalEvery']), ...stages];
+  if (needs.length === 0 || mayHoldOut(context)) return [];
+  const isRefused = execution.evalEvery !== null || stages.some((stage) => walked.includes(stage));
   const { heldOut, share } = values.data.split;
   const rows = facts.rows?.train;
   const isNone = heldOut === null && share !== null && share > 0 && rows !== undefined;
-  return [
-    error({
-      code: 'nothing-held-out',
-      path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
-      message: `No row is held out, and ${uses.join(', ')} need${uses.length === 1 ? 's' : ''} such rows.`,
-      ...(isNone
-        ? { fix: fixOfNone(rows, share) }
-        : { expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows' }),
-    }),
-  ];
+  const need = `${needs.join(', ').replace(/, (?=\w+$)/, ' and ')} need${needs.length === 1 ? 's' : ''} some`;
+  const finding = {
+    code: 'nothing-held-out',
+    path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
+    message: `No row is held out; ${need}.`,
+    ...(isNone
+      ? { fix: fixOfNone(rows, share) }
+      : {
+          expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows',
+          fix:
+            execution.evalEvery === null
+              ? 'Training goes without: martlet train.'
+              : 'Training goes without, if train.evalEvery is left out.',
+        }),
+  };
+  return [isRefused ? error(finding) : warning(finding)];
 };
 
 export const rowsUsable: Check = ({ values: { data }, facts }) => {
