@@ -31,7 +31,7 @@ async function folderWith(rows?: string): Promise<string> {
 test('a source that is missing is said at its place before any base model is fetched', async () => {
   const { exit, err } = await build(await folderWith(), 'pypi:no-such-package');
   expect(exit).toBe(2);
-  expect(err).toMatch(/recipe\.yaml:4:20 data\.sources\[0\]\.from: cannot read .*rows\.jsonl/);
+  expect(err).toMatch(/recipe\.yaml:4:20 data\.sources\[0\]\.from: there is no .*rows\.jsonl/);
   expect(err).not.toContain('Fetching');
 });
 

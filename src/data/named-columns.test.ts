@@ -112,6 +112,18 @@ describe('a column that a source names', () => {
     });
   });
 
+  test('beside what it is read as, and the two are the wrong way round, is written right', async () => {
+    const file = files.write('swapped.jsonl', [{ frage: 'q', antwort: 'a', hint: 's' }]);
+    const columns = { query: 'frage', response: 'antwort', hint: 'system' };
+    const fix = 'The name in the rows comes first: { frage: query, antwort: response, hint: system }.';
+    expect(await thrown(openSources(request(dataValues([source(file, { columns })]))))).toMatchObject({
+      issues: [
+        { code: 'column-missing', fix },
+        { code: 'column-missing', fix },
+      ],
+    });
+  });
+
   test.each(['auto', 'query'] as const)('may come late, format %s; rows without it are remarked on', async (format) => {
     const rows = [...Array.from({ length: 200 }, (_, index) => qa(index)), qa(200, { hint: 'Be brief.' })];
     const file = files.write('late.jsonl', rows);

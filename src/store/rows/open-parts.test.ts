@@ -81,9 +81,28 @@ describe('files of many', () => {
 
   test('what is not there is said', async () => {
     await expect(names(join(place, '*.parquet'))).rejects.toThrow(/no file is called/);
-    await expect(names(join(place, 'none'))).rejects.toThrow(/cannot read/);
-    await expect(names(join(place, 'part10.jsonl'))).rejects.toMatchObject({ hint: 'Did you mean part-10.jsonl?' });
+    await expect(names(join(place, 'none'))).rejects.toThrow(/there is no /);
     await expect(names(join(place, 'notes'))).rejects.toMatchObject({ code: 'dataset-empty' });
+  });
+});
+
+test.each([
+  ['a slip', 'part10.jsonl', 'Did you mean part-10.jsonl?'],
+  ['another kind', 'questions.jsonl', 'Did you mean questions.csv?'],
+  ['another name', 'rows.csv', 'The files of HERE are part-10.jsonl, questions.csv.'],
+  ['a pattern', '*.parquet', 'The files of HERE are part-10.jsonl, questions.csv.'],
+  ['a folder too many', 'data/questions.csv', 'Did you mean HERE/questions.csv?'],
+  ['a slip in a folder', 'modle/rows.csv', 'There is no folder HERE/modle. Did you mean HERE/model/rows.csv?'],
+  ['a folder that is not there', 'elsewhere/rows.csv', 'There is no folder HERE/elsewhere.'],
+  ['a hub', 'org/name', 'There is no folder HERE/org. A data set of the hub is hf:org/name.'],
+  ['a folder without rows', 'model/rows.csv', 'HERE/model has no file of rows.'],
+])('what was meant by a path at which nothing stands: %s', async (_, from, hint) => {
+  const here = join(folder, 'meant');
+  mkdirSync(join(here, 'model'), { recursive: true });
+  for (const name of ['part-10.jsonl', 'questions.csv', 'recipe.yaml']) writeFileSync(join(here, name), 'a\n1\n');
+  await expect(openParts({ from: join(here, from) })).rejects.toMatchObject({
+    code: 'file-unreadable',
+    hint: hint.replaceAll('HERE', here),
   });
 });
 

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { glob, readdir, readFile, stat } from 'node:fs/promises';
+import { glob, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
-import { nearestName } from '../../core/nearest.ts';
 import type { Json } from '../../schema/common.ts';
 import { hashFile, listFiles } from '../files.ts';
 import type { RawRow } from '../raw-rows.ts';
 import { byName, dataFiles, otherFiles, selectDatasetFiles } from './dataset-files.ts';
+import { fileMeant, filesIn } from './file-meant.ts';
 import { countPluginRows, isPlugin, readPluginRows } from './plugin-rows.ts';
 import { formatQueryAddress, isQueryAddress, parseQueryAddress, type QueryAddress } from './query-address.ts';
 import { countStatedRows, type ReadRowsOptions, readRows } from './read-rows.ts';
@@ -179,15 +179,12 @@ async function localFiles(place: string): Promise<readonly string[]> {
     for (const path of found.toSorted(byName)) if ((await kindOf(path)) === 'file') files.push(path);
     if (files.length > 0) return files;
     throw new MartletError('file-unreadable', `no file is called ${place}`, {
-      hint: 'Check the pattern.',
+      hint: await filesIn(dirname(place)),
     });
   }
   const parts = splitLocalPlace(place);
   if (parts && (await kindOf(parts.path)) === 'folder') return filesBelow(parts.path, parts.parts);
-  const near = nearestName(basename(place), await readdir(dirname(place)).catch(() => []));
-  throw new MartletError('file-unreadable', `cannot read ${place}`, {
-    hint: near ? `Did you mean ${near}?` : 'Check the path.',
-  });
+  throw new MartletError('file-unreadable', `there is no ${place}`, { hint: await fileMeant(place) });
 }
 
 async function filesBelow(place: string, parts: readonly string[] = []): Promise<readonly string[]> {
