@@ -50,7 +50,7 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
       return [{ code: 'model-missing', severity: 'error', path, message, expected, fix }];
     },
     async findModel(addresses) {
-      const [{ findCachedModel }, { parseAddress }] = await Promise.all([
+      const [{ findCachedModel, otherBases }, { parseAddress }] = await Promise.all([
         import('../models/resolve.ts'),
         import('../models/address.ts'),
       ]);
@@ -62,9 +62,13 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
           ? `making ${address}`
           : `martlet models ${kind === 'gguf' ? 'import' : 'pull'} ${address}`;
       });
-      throw new MartletError('model-missing', `${addresses.join(', ')}: not on this machine`, {
-        hint: `Known after ${commands.join(', or ')}.`,
-      });
+      throw new MartletError(
+        'model-missing',
+        `${addresses.join(', ')}: not on this machine, and a plan fetches nothing`,
+        {
+          hint: `Known after ${commands.join(', or ')}. ${await otherBases(martletHome(env))}`,
+        },
+      );
     },
     async countRows(values) {
       const { countRows } = await import('../pipeline.ts');

@@ -176,7 +176,9 @@ test('martlet plan shows every value, its origin and what to expect', async () =
   expect(out).toMatch(/^ {2}train\.rowsPerStep +16 +default$/m);
   expect(out).toMatch(/^ {2}adapter\.alpha +32 +derived: twice the rank$/m);
   expect(out).toMatch(/^ {2}steps +unknown +the rows are not known yet$/m);
-  expect(out).toMatch(/^unknown model: hf:org\/model@main: not on this machine\. Known after martlet models pull /m);
+  expect(out).toMatch(
+    /^unknown model: hf:org\/model@main: not on this machine.*\. Known after martlet models pull .* --base .*pypi:/m,
+  );
   expect(out).toMatch(/^unknown rows: data\.sources\[0\]\.from: hf:org\/rows.* is not on this machine/m);
   expect(out).not.toContain('HF_HUB_OFFLINE');
 });
@@ -258,6 +260,7 @@ test('martlet plan --json prints the plan and nothing else', async () => {
   const { out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
   const plan = JSON.parse(out) as Plan;
   expect(planSchema.parse(plan)).toEqual(plan);
+  expect(plan.warnings.map((warning) => warning.split(':')[0])).toEqual(['unknown rows', 'unknown model']);
 });
 
 test('everything wrong is said at once, with its place, and the exit code is 2', async () => {

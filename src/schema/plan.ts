@@ -200,7 +200,7 @@ export const plan = z
         }),
       )
       .describe('For each value, by dotted path, where it came from.'),
-    warnings: z.array(z.string()).describe('What is odd but allowed.'),
+    warnings: z.array(z.string()).describe('What is odd but allowed, and what `martlet plan` could not find out.'),
     notes: json.optional().describe('The notes of the recipe.'),
   })
   .describe('A plan: the recipe fully resolved.');

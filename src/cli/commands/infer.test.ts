@@ -66,8 +66,8 @@ test('of rows that do not fit the model the first are named, then how many there
 test('an input that is not there is told by its flag, before anything is loaded', async () => {
   const { exit, err } = await runMartlet(['infer', '--base', 'gone', '--input', 'nope.jsonl'], { cwd });
   expect(exit).toBe(2);
-  expect(err).toMatch(/--input: cannot read .*nope\.jsonl\. .*\[file-unreadable\]/);
+  expect(err).toMatch(/--input: there is no .*nope\.jsonl\. .*\[file-unreadable\]/);
   const inspected = await runMartlet(['data', 'inspect', 'nope.jsonl'], { cwd });
-  expect(inspected.err).toMatch(/cannot read .*nope\.jsonl/);
+  expect(inspected.err).toMatch(/there is no .*nope\.jsonl/);
   expect(inspected.err).not.toMatch(/recipe|data\.sources/);
 });

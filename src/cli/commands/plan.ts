@@ -23,8 +23,10 @@ export const command: CommandModule = {
       .action(async (file: string, { set, base, json }: PlanOptions) => {
         const loaded = await loadPlan({ file, flags: set, base, context, sources: factSources(context) });
         if (!json) return context.out(formatPlan(loaded, context));
-        context.out(`${JSON.stringify(loaded.plan, null, 2)}\n`);
-        for (const reason of loaded.missing) context.err(`unknown ${reason}\n`);
+        const unknown = loaded.missing.map((reason) => `unknown ${reason}`);
+        const plan = { ...loaded.plan, warnings: [...loaded.plan.warnings, ...unknown] };
+        context.out(`${JSON.stringify(plan, null, 2)}\n`);
+        for (const line of unknown) context.err(`${line}\n`);
       });
   },
 };
