@@ -240,8 +240,13 @@ test('of rows too few for the usual share one is held out; a share that was give
   const { out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--json');
   const { values, origins, predictions } = JSON.parse(out) as Plan;
   expect(predictions.rows).toBe(9);
+  expect(origins['predictions.rows']?.reason).toBe('learned, 1 held out; every row read');
   expect(origins['data.split.share']?.reason).toBe('holds out one row: 0.05 of these 10 is none');
   expect(await countRows({ values: values.data, today: '2026-01-01' })).toMatchObject({ train: 9, heldout: 1 });
+
+  const streamed = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'execution.diskGiB=0.5');
+  expect(streamed.out).toMatch(/^ {2}disk +0\.5 GiB +streamed: /m);
+  expect(out).not.toContain('streamed');
 
   const given = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'data.split.share=0.01');
   expect(given.exit).toBe(0);

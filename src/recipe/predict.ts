@@ -1,4 +1,4 @@
-import { formatCount } from '../core/units.ts';
+import { formatCount, formatCounted } from '../core/units.ts';
 import type { PlanPredictions, PlanValues } from '../schema/plan.ts';
 import type { Derived } from './derive.ts';
 import type { Facts } from './facts.ts';
@@ -73,7 +73,9 @@ export function predict(request: PredictRequest): Readonly<Record<keyof PlanPred
     : 'every row encoded';
   const unmeasured = engine === 'embedded' ? noModel : `the ${engine} engine was never measured`;
   return {
-    rows: rows ? { value: rows.train, reason: counted } : unknown(noRows),
+    rows: rows
+      ? { value: rows.train, reason: `learned, ${formatCount(rows.heldout)} held out; ${counted}` }
+      : unknown(noRows),
     tokens: tokens ? { value: tokens.train, reason: `${encoded}, one pass` } : unknown(noTokens(facts)),
     learnedTokens: tokens
       ? { value: tokens.learned, reason: `${percent(tokens.learned / Math.max(1, tokens.train))} of all` }
@@ -95,7 +97,7 @@ const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 function stepsReason({ epochs, rowsPerStep, maxSteps }: StepOptions): string {
   const passes = `${rowsPerStep} rows a step, ${epochs} ${epochs === 1 ? 'pass' : 'passes'}`;
-  return maxSteps === null ? passes : `${passes}, at most ${maxSteps}`;
+  return maxSteps === null ? passes : `${passes}, at most ${formatCounted(maxSteps, 'step')}`;
 }
 
 function peakMemory(memory: MemoryRequest, memoryGiB: number | 'unknown'): Prediction {

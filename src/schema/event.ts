@@ -18,6 +18,7 @@ export const runEvent = z
       steps: z.number().int().describe('Steps in all.'),
       trainableParameters: z.number().int().describe('Numbers that change.'),
       resumedFrom: z.string().nullable().describe('The checkpoint continued from.'),
+      learnedBefore: z.number().int().min(0).default(0).describe('Tokens learned up to that checkpoint.'),
     }),
     z.strictObject({
       type: z.literal('step-end').describe('One optimiser step.'),

@@ -41,3 +41,11 @@ export function lossCurve(events: readonly RunEvent[]): [number, number][] {
   for (const event of events) if (event.type === 'step-end') losses.set(event.step, event.loss);
   return [...losses].sort(([a], [b]) => a - b);
 }
+
+/** Tokens learned up to a step. */
+export function learnedUntil(events: readonly RunEvent[], step: number): number {
+  const learned = new Map<number, number>();
+  for (const event of events)
+    if (event.type === 'step-end' && event.step <= step) learned.set(event.step, event.learnedTokens);
+  return learned.values().reduce((sum, tokens) => sum + tokens, 0);
+}

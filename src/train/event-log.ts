@@ -12,6 +12,8 @@ export type EventBody = RunEvent extends infer Each
 
 /** The record of a run: one JSON object a line, each on disk before the next thing happens. */
 export interface EventLog extends AsyncDisposable {
+  /** What stood in it when it was opened. */
+  readonly earlier: readonly RunEvent[];
   /** Writes the whole line, or throws what the disk said and leaves the log as it was. */
   append(event: EventBody): Promise<RunEvent>;
   /** The same for the last words of a run: it first gives back the space that was kept for them. */
@@ -32,11 +34,13 @@ const reserveBytes = 1 << 14;
 export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
   const { file, clock, openFile = (path) => open(path, 'a') } = options;
   const reserve = join(dirname(file), reserveFile);
+  let earlier: readonly RunEvent[] = [];
   let sequence = 0;
   let size = 0;
   if (existsSync(file)) {
     const { events, wholeBytes } = parseEvents(await readFile(file));
     await truncate(file, wholeBytes);
+    earlier = events;
     sequence = (events.at(-1)?.sequence ?? -1) + 1;
     size = wholeBytes;
   }
@@ -59,6 +63,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     return event;
   };
   return {
+    earlier,
     append,
     async appendLast(event) {
       await rm(reserve, { force: true });

@@ -190,6 +190,8 @@ describe('what a killed process leaves behind', () => {
     await trainIn({});
     expect((await eventsOf()).filter(({ type }) => type === 'run-start').at(-1)).toMatchObject({
       resumedFrom: 'checkpoints/step-000002',
+      // Two tokens a step; those of steps that are done again do not count.
+      learnedBefore: 4,
     });
     expect(await checkpointsOf()).toEqual(['step-000004', 'step-000006']);
     expect(await finalState()).toBe(await finalState('undisturbed'));

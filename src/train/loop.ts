@@ -4,6 +4,7 @@ import { tenthOfRun } from '../recipe/derive.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { StepWindow, TrainEngine, TrainSession } from '../spec/train-engine.ts';
+import { learnedUntil } from '../store/run-events.ts';
 import { newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
 import { type EventBody, type EventLogOptions, openEventLog } from './event-log.ts';
 import { runFailure } from './run-failure.ts';
@@ -63,6 +64,7 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
     return await course({
       request,
       session,
+      learnedBefore: learnedUntil(log.earlier, step),
       note: async (event) => {
         const written = await log.append(event);
         request.onEvent?.(written);
@@ -91,12 +93,13 @@ interface Course {
   readonly request: TrainRequest;
   readonly session: TrainSession;
   readonly note: (event: EventBody) => Promise<void>;
+  readonly learnedBefore: number;
   readonly resumed: SavedCheckpoint | undefined;
   /** Told how far the run is, so that a failure can say so. */
   readonly at: (step: number) => void;
 }
 
-async function course({ request, session, note, resumed, at }: Course): Promise<TrainOutcome> {
+async function course({ request, session, note, learnedBefore, resumed, at }: Course): Promise<TrainOutcome> {
   const { plan, runFolder, steps, signal } = request;
   const { train: values, adapter } = plan.values;
   const loaded = await session.load({
@@ -122,6 +125,7 @@ async function course({ request, session, note, resumed, at }: Course): Promise<
     steps,
     trainableParameters: loaded.trainableParameters,
     resumedFrom: resumed?.path ?? null,
+    learnedBefore,
   });
 
   let saved: SavedCheckpoint | null = resumed ?? null;

@@ -1,4 +1,4 @@
-import { formatCount } from '../../core/units.ts';
+import { formatCount, formatCounted } from '../../core/units.ts';
 import type { StepReuse } from '../../store/stage.ts';
 import type { Artefact } from '../../store/store.ts';
 
@@ -34,7 +34,7 @@ export function reuseLine(steps: readonly StepReuse[]): string {
 const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => string>>> = {
   plan: ({ hash }) => `hash ${String(hash).slice(0, 12)}`,
   dataset: ({ rowsIn, fates }) =>
-    `${count(rowsIn)} rows: ${entries(fates)
+    `${rows(rowsIn)}: ${entries(fates)
       .filter(([, rows]) => rows !== 0)
       .map(([fate, rows]) => `${count(rows)} ${fate}`)
       .join(', ')}`,
@@ -44,13 +44,13 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
     const named = first.place ? `, first ${String(first.place)} (${String(first.fate)})` : '';
     const losses = [lost !== 0 && `${rows(lost)} lost${named}`, truncated !== 0 && `${rows(truncated)} cut`];
     return [
-      `${count(train.tokens)} tokens, ${count(train.learnedTokens)} learned, ${count(train.steps)} steps`,
+      `${count(train.tokens)} tokens, ${count(train.learnedTokens)} learned, ${formatCounted(Number(train.steps), 'step')}`,
       ...losses,
     ]
       .filter(Boolean)
       .join(', ');
   },
-  run: ({ step, checkpoint }) => `${count(step)} steps, ${String(checkpoint)}`,
+  run: ({ step, checkpoint }) => `${formatCounted(Number(step), 'step')}, ${String(checkpoint)}`,
   report: ({ checkpoint }) => `base against ${String(checkpoint)}`,
   model: ({ certificates }) =>
     (Array.isArray(certificates) ? certificates : [])
@@ -63,5 +63,5 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
 };
 
 const count = (value: unknown): string => formatCount(Number(value));
-const rows = (value: unknown): string => `${count(value)} row${value === 1 ? '' : 's'}`;
+const rows = (value: unknown): string => formatCounted(Number(value), 'row');
 const entries = (value: unknown): [string, unknown][] => Object.entries(value ?? {});

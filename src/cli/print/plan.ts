@@ -24,6 +24,13 @@ export function formatPlan(
     const origin = plan.origins[`predictions.${name}`];
     return { path: label, text: value === 'unknown' ? value : show(value), origin };
   });
+  const { diskGiB } = plan.execution;
+  if (diskGiB !== null)
+    expected.push({
+      path: 'disk',
+      text: `${diskGiB} GiB`,
+      origin: { origin: 'recipe', reason: 'streamed: rows and tokens are made while it trains, and not kept' },
+    });
   const notes = [
     ...warnings.map((warning) => `${colours.yellow('warning')} ${withCommands(formatIssue(warning), context)}\n`),
     ...missing.map((reason) => `${colours.yellow('unknown')} ${withCommands(reason, context)}\n`),

@@ -1,17 +1,18 @@
-import { formatCount, formatDuration } from '../../core/units.ts';
+import { formatCount, formatCounted, formatDuration } from '../../core/units.ts';
 import type { RunEvent } from '../../schema/event.ts';
 import type { Plan } from '../../schema/plan.ts';
 import type { CliContext } from '../context.ts';
 
 /** What the plan expects, in one line; a passage that is not known is left out. */
-export function expectation({ predictions, origins }: Plan): string {
+export function expectation({ execution, predictions, origins }: Plan): string {
   const { tokens, steps, peakMemoryGiB, trainSeconds } = predictions;
   const rough = origins['predictions.trainSeconds']?.reason?.startsWith('rough') ? 'roughly' : 'about';
   const parts = [
-    ...(typeof steps === 'number' ? [`${formatCount(steps)} steps`] : []),
+    ...(typeof steps === 'number' ? [formatCounted(steps, 'step')] : []),
     ...(typeof tokens === 'number' ? [`${formatCount(tokens)} tokens a pass`] : []),
     ...(typeof peakMemoryGiB === 'number' ? [`${peakMemoryGiB.toFixed(1)} GiB`] : []),
     ...(typeof trainSeconds === 'number' ? [`${rough} ${formatDuration(trainSeconds * 1000)} of training`] : []),
+    ...(execution.diskGiB === null ? [] : [`streamed within ${execution.diskGiB} GiB of disk`]),
   ];
   return `Expecting ${parts.join(', ')}`;
 }
@@ -25,7 +26,8 @@ export function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEven
     switch (event.type) {
       case 'run-start':
         steps = event.steps;
-        return `${event.resumedFrom ? `Resuming from ${event.resumedFrom}` : 'Training'}: ${formatCount(steps)} steps, ${formatCount(event.trainableParameters)} parameters, ${event.engine}`;
+        sum.learned = event.learnedBefore;
+        return `${event.resumedFrom ? `Resuming from ${event.resumedFrom}` : 'Training'}: ${formatCounted(steps, 'step')}, ${formatCount(event.trainableParameters)} parameters, ${event.engine}`;
       case 'step-end': {
         first ??= { at: context.now().getTime() - event.seconds * 1000, step: event.step - 1 };
         sum.tokens += event.tokens;
@@ -53,7 +55,7 @@ export function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEven
         return undefined;
       case 'run-end':
         return event.reason === 'stopped'
-          ? `stopped after ${event.step} steps`
+          ? `stopped after ${formatCounted(event.step, 'step')}`
           : `trained on ${formatCount(sum.tokens)} tokens in ${formatDuration(sum.seconds * 1000)}: last loss ${sum.loss.toFixed(4)}`;
     }
   };
