@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../spec/train-engine.ts';
 import type { Emitted } from './graph.ts';
 import { Graph, type Value } from './graph.ts';
-import { type AdapterShape, buildBlock } from './llama.ts';
+import { buildBlock, type LinearName } from './llama.ts';
 import { blockName, embeddingName, headName, normName } from './model.ts';
 import type { OnnxWeight } from './onnx.ts';
 import { gatherRows, matmul, reshape, rmsNorm } from './operators.ts';
@@ -12,15 +12,18 @@ import { gatherRows, matmul, reshape, rmsNorm } from './operators.ts';
  * Inputs: `ids` [T] tokens of B sequences, T / B each, one sequence after the other; `batch` [1] B; `picks` [N] places in
  * `ids` whose logits are wanted; `keys.<layer>` and `values.<layer>` [B, kv heads, P, head]; `lengths` [B]
  * int32 (tokens in the cache after this run, less one), `longest` int32, `cos`, `sin`. Outputs: `logits` [N, V],
- * `keys.<layer>.next`, `values.<layer>.next` (fetched into the same buffers: the cache is written in place). Weights and
- * adapter are the graph's own.
+ * `keys.<layer>.next`, `values.<layer>.next` (fetched into the same buffers: the cache is written in place). Weights are
+ * the graph's own, adapters are fed: `model.layers.<n>.<linear>.lora_A.weight` and `lora_B.weight` of each target, of any
+ * rank, none as well, with the scale in B.
  */
 export function decodeGraph(request: {
   readonly config: ModelConfig;
-  readonly adapter: AdapterShape | null;
+  /** What adapters may change. */
+  readonly targets: readonly LinearName[];
   readonly weights: readonly OnnxWeight[];
 }): Emitted {
-  const { config, adapter, weights } = request;
+  const { config, targets, weights } = request;
+  const adapter = targets.length > 0 ? { rank: 'rank', scale: 1, dropout: 0, targets } : null;
   const { head_dim: headSize, num_attention_heads: heads, num_key_value_heads: pairs, hidden_size: hidden } = config;
   const graph = new Graph('decode');
   const lengths = graph.input('lengths', 'int32', ['B']);

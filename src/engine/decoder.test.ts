@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { sft } from '../methods/sft.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
-import { openDecoder } from './decoder.ts';
+import { type DecoderOptions, openDecodeBase, openDecoder } from './decoder.ts';
+import type { AdapterShape } from './llama.ts';
 import { loadModel } from './model.ts';
 import { likeliest } from './sampling.ts';
 import { testRuntime } from './test-runtime.ts';
@@ -36,7 +37,8 @@ describe('what the cache answers is what the whole sequence gives', async () => 
         maxTokens: 64,
         saveActivations: true,
       });
-      const decoder = await openDecoder({ runtime, model, adapter, slots: 3, maxLength: 32 });
+      await using base = await openDecodeBase({ runtime, model, targets: shape.targets });
+      const decoder = openDecoder({ base, adapter, slots: 3, maxLength: 32 });
       const sequences = [[5, 9, 40, 3], [61, 2, 7, 7, 8, 100, 44], [12]];
       const { vocab_size: vocabulary } = model.config;
       const compare = async (sequence: readonly number[], logits: Float32Array): Promise<void> => {
@@ -88,4 +90,44 @@ describe('what the cache answers is what the whole sequence gives', async () => 
       }
     });
   }
+});
+
+it('adapters of other ranks and targets, and none, share a base, and each answers as its own model', async () => {
+  const runtime = await testRuntime();
+  const at = join(folder, 'shared');
+  await writeTinyModel(at, { seed: 7, architecture: 'llama', headDim: 16 });
+  const model = await loadModel(runtime, at);
+  const adapterOf = (own: AdapterShape, seed: number): DecoderOptions['adapter'] => {
+    const trained = freshAdapter(model, own, seed);
+    trained.values.forEach((_, index) => {
+      trained.values[index] = Math.sin(index * seed) * 0.1;
+    });
+    return { shape: own, trained };
+  };
+  const adapters = [
+    adapterOf(shape, 3),
+    adapterOf({ rank: 2, scale: 0.7, dropout: 0, targets: ['v_proj', 'gate_proj'] }, 5),
+    null,
+  ];
+  const targets = [...new Set(adapters.flatMap((adapter) => adapter?.shape.targets ?? []))];
+  await using base = await openDecodeBase({ runtime, model, targets });
+  const decoders = adapters.map((adapter) => openDecoder({ base, adapter, slots: 1, maxLength: 16 }));
+  const sequence = [5, 9, 40, 3];
+  const answers: Float32Array[] = [];
+  for (const [place, adapter] of adapters.entries()) {
+    const loss = sft.loss({});
+    const trainer = await openTrainer({ runtime, model, adapter, loss, seed: 1, maxTokens: 16, saveActivations: true });
+    const { vocab_size: vocabulary } = model.config;
+    const expected = (await trainer.logits({ ids: sequence })).subarray((sequence.length - 1) * vocabulary);
+    const logits = (await decoders[place]?.admit(sequence))?.slice() ?? new Float32Array();
+    expect(logits).toHaveLength(vocabulary);
+    const worst = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[i] ?? 0))), 0);
+    expect(worst).toBeLessThan(2e-5);
+    answers.push(logits);
+  }
+  expect(answers[0]).not.toEqual(answers[1]);
+  expect(answers[1]).not.toEqual(answers[2]);
+  expect(() =>
+    openDecoder({ base: { ...base, targets: [] }, adapter: adapters[0] ?? null, slots: 1, maxLength: 16 }),
+  ).toThrow('q_proj, v_proj, down_proj');
 });

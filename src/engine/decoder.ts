@@ -1,15 +1,15 @@
 import type { Tensor } from 'onnxruntime-common';
 import { invariant, MartletError } from '../core/error.ts';
+import type { ModelConfig } from '../spec/train-engine.ts';
 import { decodeGraph } from './decode-graph.ts';
-import { type AdapterShape, joinedNames, linearNames } from './llama.ts';
+import { type AdapterShape, adapterParameters, joinedNames, type LinearName, linearNames } from './llama.ts';
 import { blockName, type Model, rotaryTables } from './model.ts';
 import type { OnnxWeight } from './onnx.ts';
-import type { FlatParameters } from './parameters.ts';
-import type { Runtime } from './runtime.ts';
+import type { Program, Runtime } from './runtime.ts';
 import type { Trained } from './trained.ts';
 
 /** Sequences that are being continued together, each with a slot of the KV cache. Slots in use are always 0 .. active - 1. */
-export interface Decoder extends AsyncDisposable {
+export interface Decoder {
   readonly slots: number;
   /** Most tokens of a sequence, prompt included. */
   readonly maxLength: number;
@@ -30,9 +30,33 @@ export interface Decoder extends AsyncDisposable {
   release(slot: number): void;
 }
 
-export interface DecoderOptions {
+/** The weights of a model, packed for answering; the decoders of all adapters on it share them. */
+export interface DecodeBase extends AsyncDisposable {
+  readonly runtime: Runtime;
+  readonly config: ModelConfig;
+  readonly targets: readonly LinearName[];
+  readonly program: Program;
+}
+
+/** The runtime takes its own copy of the weights: the model is no longer needed afterwards. */
+export async function openDecodeBase(options: {
   readonly runtime: Runtime;
   readonly model: Model;
+  /** What the adapters may change that it will answer with. */
+  readonly targets: readonly LinearName[];
+}): Promise<DecodeBase> {
+  const { runtime, model, targets } = options;
+  const { config } = model;
+  const program = await runtime.compile(decodeGraph({ config, targets, weights: decodeWeights(model) }), {
+    model: model.values,
+  });
+  return { runtime, config, targets, program, [Symbol.asyncDispose]: () => program.release() };
+}
+
+export interface DecoderOptions {
+  /** Must outlive the decoder. */
+  readonly base: DecodeBase;
+  /** Null answers as the base. Its values are copied. */
   readonly adapter: { readonly shape: AdapterShape; readonly trained: Trained } | null;
   readonly slots: number;
   readonly maxLength: number;
@@ -41,22 +65,17 @@ export interface DecoderOptions {
 /** A pass over so few tokens takes little longer than over one: reading the weights is what takes the time. */
 const maxExtension = 8;
 
-/** The runtime takes its own copy of the weights: the model is no longer needed afterwards. */
-export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
-  const { runtime, model, slots, maxLength } = options;
-  const { config } = model;
+export function openDecoder(options: DecoderOptions): Decoder {
+  const { base, slots, maxLength } = options;
+  const { runtime, config, program } = base;
   const { vocab_size: vocabulary, num_hidden_layers: layers, num_key_value_heads: pairs, head_dim: head } = config;
-  const adapter = options.adapter ? { ...options.adapter, shape: { ...options.adapter.shape, dropout: 0 } } : null;
   const tables = rotaryTables(config, maxLength);
   const half = head / 2;
-  const rotation = {
+  const fixed: Readonly<Record<string, Tensor>> = {
     cos: runtime.float(tables.cos, [maxLength, half]),
     sin: runtime.float(tables.sin, [maxLength, half]),
+    ...adapterFeeds(base, options.adapter),
   };
-  const program = await runtime.compile(
-    decodeGraph({ config, adapter: adapter?.shape ?? null, weights: decodeWeights(model, adapter?.trained ?? null) }),
-    { model: model.values, ...(adapter && { adapter: adapter.trained.values }) },
-  );
 
   const slotSize = pairs * maxLength * head;
   const caches = Array.from({ length: layers }, () => ({
@@ -95,7 +114,7 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   }): Promise<Float32Array> => {
     const { first, count, ids, picks } = request;
     const result = logits.subarray(0, picks.length * vocabulary);
-    const feeds: Record<string, Tensor> = { ...rotation };
+    const feeds: Record<string, Tensor> = { ...fixed };
     const fetches: Record<string, Tensor> = { logits: runtime.float(result, [picks.length, vocabulary]) };
     for (const [name, tensor] of cacheTensors(first, count)) {
       feeds[name] = tensor;
@@ -177,18 +196,43 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
           }
       lengths[slot] = lengths[last] ?? 0;
     },
-    async [Symbol.asyncDispose]() {
-      await program.release();
-    },
   };
+}
+
+/** What of the base's targets an adapter does not change gets one of rank 0, which adds nothing. */
+function adapterFeeds(base: DecodeBase, adapter: DecoderOptions['adapter']): Record<string, Tensor> {
+  const { runtime, config, targets } = base;
+  const foreign = adapter?.shape.targets.filter((target) => !targets.includes(target)) ?? [];
+  invariant(foreign.length === 0, `the base was not opened for adapters of ${foreign.join(', ')}`);
+  const feeds: Record<string, Tensor> = {};
+  for (const target of targets) {
+    const rank = adapter?.shape.targets.includes(target) ? adapter.shape.rank : 0;
+    const shapes = Object.entries(adapterParameters(config, { rank, targets: [target] }));
+    for (let layer = 0; layer < config.num_hidden_layers; layer++)
+      for (const [part, shape] of shapes) {
+        const name = blockName(layer, part);
+        const values = rank > 0 && adapter ? adapter.trained.parameters.view(adapter.trained.values, name) : [];
+        const scale = part.includes('lora_B') ? (adapter?.shape.scale ?? 1) : 1;
+        feeds[name] = runtime.float(
+          Float32Array.from(values, (value) => scale * value),
+          shape,
+        );
+      }
+  }
+  return feeds;
 }
 
 const places = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
-/** Where the graph's weights stand in the buffers `model` and `adapter`. */
-function decodeWeights(model: Model, trained: Trained | null): readonly OnnxWeight[] {
-  const standing = (location: string, { entries }: FlatParameters): OnnxWeight[] =>
-    entries.map(({ name, shape, offset }) => ({ name, shape, location, offsetBytes: 4 * offset }));
+/** Where the graph's weights stand in the buffer `model`. */
+function decodeWeights(model: Model): readonly OnnxWeight[] {
+  const location = 'model';
+  const own = model.parameters.entries.map(({ name, shape, offset }) => ({
+    name,
+    shape,
+    location,
+    offsetBytes: 4 * offset,
+  }));
   const layers = Array.from({ length: model.config.num_hidden_layers }, (_, layer) => blockName(layer, ''));
   const joined = layers.flatMap((layer) =>
     Object.entries(joinedNames).map(([together, names]): OnnxWeight => {
@@ -202,14 +246,10 @@ function decodeWeights(model: Model, trained: Trained | null): readonly OnnxWeig
       return {
         name: layer + together,
         shape: [rows, first?.shape[1] ?? 0],
-        location: 'model',
+        location,
         offsetBytes: 4 * (first?.offset ?? 0),
       };
     }),
   );
-  return [
-    ...joined,
-    ...standing('model', model.parameters),
-    ...(trained ? standing('adapter', trained.parameters) : []),
-  ];
+  return [...joined, ...own];
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { randomStream } from '../core/random.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
-import { openDecoder } from './decoder.ts';
+import { openDecodeBase, openDecoder } from './decoder.ts';
 import { nextTokens, openDrafter } from './drafter.ts';
 import { loadModel } from './model.ts';
 import { sampleToken } from './sampling.ts';
@@ -58,7 +58,8 @@ describe('an answer with guesses is the answer without them', async () => {
   const model = await loadModel(runtime, folder);
   const prompt = [3, 17, 40, 8, 3, 17, 40, 9, 3, 17];
   const answer = async (temperature: number, drafts: boolean): Promise<{ ids: number[]; passes: number }> => {
-    await using decoder = await openDecoder({ runtime, model, adapter: null, slots: 2, maxLength: 96 });
+    await using base = await openDecodeBase({ runtime, model, targets: [] });
+    const decoder = openDecoder({ base, adapter: null, slots: 2, maxLength: 96 });
     const random = randomStream(5);
     const ids: number[] = [];
     let passes = 0;

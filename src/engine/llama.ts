@@ -1,7 +1,6 @@
 import type { ModelConfig } from '../spec/train-engine.ts';
 import { gradients } from './gradients.ts';
-import type { Emitted } from './graph.ts';
-import { Graph, type Value } from './graph.ts';
+import { type Dimension, type Emitted, Graph, type Value } from './graph.ts';
 import { fromRows, type LayoutInputs, layoutInputs, toRows } from './layout.ts';
 import {
   accumulate,
@@ -31,8 +30,13 @@ export const linearNames = {
 } as const;
 export type LinearName = keyof typeof linearNames;
 
-export interface AdapterShape {
+export interface AdapterShape extends BlockAdapter {
   readonly rank: number;
+}
+
+/** What a graph has to know of the adapters it is run with: a rank may be left open, as a symbol. */
+export interface BlockAdapter {
+  readonly rank: Dimension;
   /** alpha / rank */
   readonly scale: number;
   readonly dropout: number;
@@ -91,8 +95,11 @@ function hasBias(config: ModelConfig, name: LinearName): boolean {
 }
 
 /** `lora_A` [rank, input] and `lora_B` [output, rank] of each target, by name inside the block. */
-export function adapterParameters(config: ModelConfig, adapter: AdapterShape): Record<string, readonly number[]> {
-  const parameters: Record<string, readonly number[]> = {};
+export function adapterParameters<Rank extends Dimension>(
+  config: ModelConfig,
+  adapter: { readonly rank: Rank; readonly targets: readonly LinearName[] },
+): Record<string, readonly (number | Rank)[]> {
+  const parameters: Record<string, readonly (number | Rank)[]> = {};
   for (const target of adapter.targets) {
     const { output, input } = linearSize(config, target);
     parameters[`${linearNames[target]}.lora_A.weight`] = [adapter.rank, input];
@@ -176,7 +183,7 @@ interface Block {
 export interface BuildBlockRequest {
   readonly graph: Graph;
   readonly config: ModelConfig;
-  readonly adapter: AdapterShape | null;
+  readonly adapter: BlockAdapter | null;
   readonly x: Value;
   readonly rotary: LayoutInputs['rotary'] | null;
   /** [T, heads * head] from rotated q and k, and v. */
@@ -199,7 +206,10 @@ export function buildBlock(request: BuildBlockRequest): Block {
     saved.push(value);
     return value;
   };
-  const shapes = { ...blockParameters(config), ...(adapter ? adapterParameters(config, adapter) : {}) };
+  const shapes: Record<string, readonly Dimension[]> = {
+    ...blockParameters(config),
+    ...(adapter ? adapterParameters(config, adapter) : {}),
+  };
   const parameter = (name: string): Value => {
     const shape = shapes[name];
     if (!shape) throw new Error(`a block has no parameter ${name}`);

@@ -2,11 +2,11 @@ import { MartletError } from '../core/error.ts';
 import { type RandomStream, randomStream, streamKey } from '../core/random.ts';
 import type { EngineToken } from '../spec/engine.ts';
 import type { Sampling } from '../spec/train-engine.ts';
-import { type Decoder, openDecoder } from './decoder.ts';
+import { type Decoder, openDecodeBase, openDecoder } from './decoder.ts';
 import { type Drafter, nextTokens, openDrafter } from './drafter.ts';
 import { loadModel } from './model.ts';
 import { readAdapter } from './peft.ts';
-import { openRuntime, type Runtime } from './runtime.ts';
+import { openRuntime } from './runtime.ts';
 import { sampleToken, tokenProbabilities } from './sampling.ts';
 import { hostWorker } from './worker-host.ts';
 
@@ -54,33 +54,13 @@ interface Lane {
 }
 
 hostWorker((emit) => {
-  let runtime: Runtime | undefined;
-  let setting: ServeWorkerArgument | undefined;
   const lanes = new Map<string, Lane>();
-  const opened = new Map<string, Promise<Lane>>();
   const dropped = new Set<number>();
   let busy = false;
 
-  /** A lane has its own copy of the weights, so it is opened when it is first asked for. */
-  const open = (name: string): Promise<Lane> => {
-    const known = opened.get(name) ?? openLane(name);
-    opened.set(name, known);
-    // What could not be opened is tried again by the next who asks.
-    known.catch(() => opened.delete(name));
-    return known;
-  };
-
-  const openLane = async (name: string): Promise<Lane> => {
-    const folder = setting?.models[name];
-    if (!runtime || !setting || folder === undefined)
-      throw new MartletError('model-missing', `no model is served as "${name}"`);
-    const { baseFolder, slots, maxLength } = setting;
-    const model = await loadModel(runtime, baseFolder);
-    const adapter = folder === null ? null : await readAdapter(folder, model);
-    const decoder = await openDecoder({ runtime, model, adapter, slots, maxLength });
-    model.release();
-    const lane: Lane = { decoder, active: [], waiting: [] };
-    lanes.set(name, lane);
+  const laneOf = (name: string): Lane => {
+    const lane = lanes.get(name);
+    if (!lane) throw new MartletError('model-missing', `no model is served as "${name}"`);
     return lane;
   };
 
@@ -185,19 +165,25 @@ hostWorker((emit) => {
 
   return {
     async start(argument: ServeWorkerArgument) {
-      setting = argument;
-      const { threads, home, env, baseFolder } = argument;
-      runtime = await openRuntime({ threads, home, env, log: (line) => emit({ log: line } satisfies ServeEvent) });
-      // Adapters that do not fit must be known before anybody asks.
+      const { threads, home, env, baseFolder, models, slots, maxLength } = argument;
+      const runtime = await openRuntime({
+        threads,
+        home,
+        env,
+        log: (line) => emit({ log: line } satisfies ServeEvent),
+      });
       const model = await loadModel(runtime, baseFolder);
-      for (const folder of Object.values(argument.models)) if (folder !== null) await readAdapter(folder, model);
+      const adapters = new Map<string, Awaited<ReturnType<typeof readAdapter>> | null>();
+      for (const [name, folder] of Object.entries(models))
+        adapters.set(name, folder === null ? null : await readAdapter(folder, model));
+      const targets = [...new Set([...adapters.values()].flatMap((adapter) => adapter?.shape.targets ?? []))];
+      const base = await openDecodeBase({ runtime, model, targets });
       model.release();
-      // The one that is most likely asked for: the last named.
-      const [last] = Object.keys(argument.models).slice(-1);
-      if (last !== undefined) await open(last);
+      for (const [name, adapter] of adapters)
+        lanes.set(name, { decoder: openDecoder({ base, adapter, slots, maxLength }), active: [], waiting: [] });
     },
     async submit(submission: Submission) {
-      (await open(submission.model)).waiting.push(submission);
+      laneOf(submission.model).waiting.push(submission);
       void work();
     },
     async drop(id: number) {

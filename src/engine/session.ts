@@ -25,7 +25,7 @@ import { threadsOf } from '../store/stage.ts';
 import { warmActivations } from './activations.ts';
 import { type BufferPool, bufferPool } from './buffer-pool.ts';
 import { type OptimizerState, readOptimizer, writeFullModel, writeOptimizer } from './checkpoint-files.ts';
-import { openDecoder } from './decoder.ts';
+import { openDecodeBase, openDecoder } from './decoder.ts';
 import type { AdapterShape } from './llama.ts';
 import { loadModel, type Model } from './model.ts';
 import { openAdamW } from './optimizer.ts';
@@ -271,10 +271,12 @@ async function generate(loaded: Loaded, request: GenerateRequest): Promise<Gener
   const began = performance.now();
   const { sampling, prompts } = request;
   const maxLength = Math.max(...prompts.map((prompt) => prompt.length)) + sampling.maxTokens + 1;
-  const decoder = await openDecoder({
-    runtime: loaded.runtime,
-    model: loaded.model,
-    adapter: request.base ? null : loaded.adapter,
+  const { runtime, model } = loaded;
+  const adapter = request.base ? null : loaded.adapter;
+  await using base = await openDecodeBase({ runtime, model, targets: adapter?.shape.targets ?? [] });
+  const decoder = openDecoder({
+    base,
+    adapter,
     slots: Math.min(generateSlots, prompts.length),
     maxLength,
   });
@@ -321,7 +323,6 @@ async function generate(loaded: Loaded, request: GenerateRequest): Promise<Gener
     for (let slot = slots.length - 1; slot >= 0; slot--)
       if (!take(slot, logits.subarray(slot * vocabulary, (slot + 1) * vocabulary))) finish(slot);
   }
-  await decoder[Symbol.asyncDispose]();
   return { completions, seconds: (performance.now() - began) / 1000 };
 }
 
