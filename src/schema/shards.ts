@@ -8,11 +8,12 @@ export const shardSplits = ['train', 'heldout'] as const;
  * `shards.json`. Beside it, for each split, little-endian and aligned so that every engine can map them:
  * - `<split>.ids.u32`       token ids of all documents, one after the other
  * - `<split>.weights.f32`   for each token, how strongly it is learned (0: context only)
- * - `<split>.documents.u32` four numbers a document: index in `<split>.rows.jsonl`, first token, length in tokens, group
+ * - `<split>.documents.u32` four numbers a document: index in `<split>.rows.u32`, first token, length in tokens, group
  *   (documents of one row, such as a chosen and a rejected answer, share a group)
  * - `<split>.prompts.u32`   layouts `pair` and `group` only: two numbers a document: first token and length of the prompt
  *   that it continues, which the documents of a group share and which is stored once. Length 0: none.
- * - `<split>.rows.jsonl`    `{id, source, file, line, sha256}` of each row, in document order; `cutTokens` where it was cut
+ * - `<split>.rows.u32`      nine numbers a row, in document order: the id of its sample, which is 32 bytes in the order in
+ *   which hex writes them, as eight; then how many tokens were cut off it. Where it stands, the dataset says.
  * - `train.lines.u64`         streamed shards only: two numbers a row: first byte and length of its line in the dataset's
  *   `rows.jsonl`. The tokens of training rows are then made of these lines, a window of steps at a time: the files of ids
  *   and weights are empty, and first tokens are 0.
@@ -21,7 +22,7 @@ export const shardSplits = ['train', 'heldout'] as const;
  */
 export const shards = z
   .strictObject({
-    schema: z.literal('shards/3').describe('Document kind and version.'),
+    schema: z.literal('shards/4').describe('Document kind and version.'),
     layout: z
       .enum(['sequence', 'pair', 'group'])
       .describe("What the method's rows look like: one document, a preferred and a rejected one, or several answers."),
@@ -72,17 +73,5 @@ export const shards = z
   })
   .describe('Token shards and the order they are trained in.');
 
-export const shardRow = z
-  .strictObject({
-    id: z.string().describe('The sample.'),
-    source: z.string().describe('Its source.'),
-    file: z.string().describe('Its file.'),
-    line: z.number().int().describe('Its line.'),
-    sha256: sha256Hex.describe('sha-256 of the raw row.'),
-    cutTokens: z.number().int().optional().describe('Tokens cut off it to fit; absent for none.'),
-  })
-  .describe('Where a document came from.');
-
 export type ShardSplit = (typeof shardSplits)[number];
 export type Shards = z.infer<typeof shards>;
-export type ShardRow = z.infer<typeof shardRow>;

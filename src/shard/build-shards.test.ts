@@ -6,7 +6,7 @@ import type { Sample } from '../schema/sample.ts';
 import { type ShardSplit, shardSplits } from '../schema/shards.ts';
 import { openShards, type ShardReader } from '../store/shard-reader.ts';
 import { encodeBlock } from './encode-block.ts';
-import { datasetOf, encodeSpelled, planValues, spelled, testShards } from './test-shards.ts';
+import { datasetOf, encodeSpelled, planValues, spelled, spelledId, testShards } from './test-shards.ts';
 
 const files = testShards();
 afterAll(() => files.remove());
@@ -60,7 +60,7 @@ describe('shards (seeded)', () => {
             row: index,
             group: index,
           });
-          expect(reader.rowOf(split, index)).toEqual({ id: sample.id, ...sample.provenance });
+          expect(reader.rowOf(split, index)).toEqual({ id: sample.id, cutTokens: 0 });
         }
         const steps = allPacks(reader, split);
         for (const pack of steps.flat()) {
@@ -196,7 +196,7 @@ describe('pairs', () => {
     });
     expect(manifest.lost).toEqual([
       {
-        id: 'id-2',
+        id: spelledId(2),
         place: expect.stringMatching(/rows\.jsonl:2$/),
         fate: 'no-supervision',
         reason: expect.stringContaining('rejected'),
@@ -240,8 +240,8 @@ describe('rows that are too long', () => {
     });
     const { manifest } = await files.build(samples, { values: values('drop', { dropped: 0.6667 }) });
     expect(manifest.lost.map(({ id, fate }) => [id, fate])).toEqual([
-      ['id-1', 'too-long'],
-      ['id-3', 'too-long'],
+      [spelledId(1), 'too-long'],
+      [spelledId(3), 'too-long'],
     ]);
   });
 
@@ -253,7 +253,7 @@ describe('rows that are too long', () => {
       ids: Uint32Array.of(4, 5, 6, 7),
       weights: Float32Array.of(0, 0, 1, 1),
     });
-    expect(manifest).toMatchObject({ truncated: 1, lost: [{ id: 'id-3', fate: 'too-long' }] });
+    expect(manifest).toMatchObject({ truncated: 1, lost: [{ id: spelledId(3), fate: 'too-long' }] });
     await expect(
       files.build(samples, { values: values('truncate-prompt', { dropped: 0.5, truncated: 0.3 }) }),
     ).rejects.toMatchObject({ code: 'loss-budget', message: expect.stringMatching(/1 of 3 samples are cut/) });

@@ -81,7 +81,7 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
   });
   const heldoutCounts = await heldout.finish((of) => (of.order.length > 0 ? [packed(Array.from(of.order), of)] : []));
   const manifest: Shards = {
-    schema: 'shards/3',
+    schema: 'shards/4',
     layout,
     packTokens,
     packing,

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { roomFor } from '../core/room-for.ts';
 import type { Sample } from '../schema/sample.ts';
-import { type ShardRow, type ShardSplit, shardSplits } from '../schema/shards.ts';
+import { type ShardSplit, shardSplits } from '../schema/shards.ts';
+import { packShardRow } from '../store/shard-layout.ts';
 import { type DocumentRules, documentsOf, type LostFate, sharedPrompt, type Tokens } from './documents.ts';
 
 /** The rows of one split of a block, as numbers that a thread hands over without copying. */
@@ -13,8 +14,8 @@ export interface EncodedRows {
   readonly weights: Float32Array;
   /** Two numbers a row that order rows by content: see `contentOrder`. */
   readonly order: Float64Array;
-  /** Lines of `<split>.rows.jsonl`. */
-  readonly lines: Uint8Array;
+  /** Nine numbers a row: see `packShardRow`. */
+  readonly table: Uint32Array;
   /** Two numbers a row: where its line begins in the block, and its length, in bytes. */
   readonly places: Float64Array;
 }
@@ -99,7 +100,7 @@ function rowCollector() {
   let weights = new Float32Array(2 ** 12);
   const documents: number[] = [];
   const order: number[] = [];
-  const lines: string[] = [];
+  const table: number[] = [];
   const places: number[] = [];
   const store = (made: Tokens, ...[from, to]: [from: number, to: number]): number => {
     const first = tokens;
@@ -119,9 +120,7 @@ function rowCollector() {
         documents.push(rows, first, length - shared, prompt, shared, learnedIn(document.weights));
       }
       order.push(...contentOrder(sample.id));
-      const { source, file, line, sha256 } = sample.provenance;
-      const row: ShardRow = { id: sample.id, source, file, line, sha256, ...(cutTokens > 0 && { cutTokens }) };
-      lines.push(`${JSON.stringify(row)}\n`);
+      table.push(...packShardRow({ id: sample.id, cutTokens }));
       places.push(...place);
       rows++;
     },
@@ -132,7 +131,7 @@ function rowCollector() {
         ids: ids.slice(0, tokens),
         weights: weights.slice(0, tokens),
         order: Float64Array.from(order),
-        lines: new TextEncoder().encode(lines.join('')),
+        table: Uint32Array.from(table),
         places: Float64Array.from(places),
       };
     },

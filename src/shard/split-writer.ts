@@ -1,9 +1,16 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import type { ShardRow, ShardSplit, Shards } from '../schema/shards.ts';
+import type { ShardSplit, Shards } from '../schema/shards.ts';
 import { createFileWriter, type FileWriter } from '../store/file-writer.ts';
-import { documentNumbers, lineNumbers, promptNumbers, shardFiles } from '../store/shard-layout.ts';
+import {
+  documentNumbers,
+  lineNumbers,
+  promptNumbers,
+  rowNumbers,
+  shardFiles,
+  unpackShardRow,
+} from '../store/shard-layout.ts';
 import { blockDocumentNumbers, contentOrder, type EncodedRows } from './encode-block.ts';
 import type { ScheduledRows } from './schedule.ts';
 
@@ -15,7 +22,6 @@ const bytesOf = (array: Uint32Array | Float32Array | BigUint64Array): Uint8Array
 /** How far the files of a split have come; enough to go on from after a kill. */
 export interface SplitProgress {
   readonly rows: number;
-  readonly rowBytes: number;
   readonly documents: number;
   readonly tokens: number;
   readonly storedTokens: number;
@@ -57,7 +63,7 @@ export async function createSplitWriter(
     ids: await open(names.ids, kept(progress?.storedTokens ?? 0)),
     weights: await open(names.weights, kept(progress?.storedTokens ?? 0)),
     documents: await open(names.documents, kept((progress?.documents ?? 0) * documentNumbers)),
-    rows: await open(names.rows, progress?.rowBytes),
+    rows: await open(names.rows, kept((progress?.rows ?? 0) * rowNumbers)),
   };
   const prompts =
     layout === 'sequence' ? undefined : await open(names.prompts, kept((progress?.documents ?? 0) * promptNumbers));
@@ -71,11 +77,11 @@ export async function createSplitWriter(
 
   const totals = progress
     ? { ...progress }
-    : { rows: 0, rowBytes: 0, documents: 0, tokens: 0, storedTokens: 0, learnedTokens: 0, longestTokens: 0 };
+    : { rows: 0, documents: 0, tokens: 0, storedTokens: 0, learnedTokens: 0, longestTokens: 0 };
   const table = progress ? await readRowTable(folder, { split, layout, progress }) : emptyTable();
 
   return {
-    async add({ rows, documents, ids, weights, order, lines, places: inBlock }, start) {
+    async add({ rows, documents, ids, weights, order, table: inTable, places: inBlock }, start) {
       const count = documents.length / blockDocumentNumbers;
       if (!streamed && totals.storedTokens + ids.length > maxTokens)
         throw new MartletError('shards-too-large', `the ${split} rows have more than ${maxTokens} tokens`, {
@@ -99,11 +105,10 @@ export async function createSplitWriter(
       }
       for (const value of order) table.order.push(value);
       totals.rows += rows;
-      totals.rowBytes += lines.length;
       totals.documents += count;
       await files.documents.write(bytesOf(written));
       await prompts?.write(bytesOf(before));
-      await files.rows.write(lines);
+      await files.rows.write(bytesOf(inTable));
       if (places) {
         await places.write(
           bytesOf(BigUint64Array.from(inBlock, (value, at) => BigInt(at % lineNumbers === 0 ? start + value : value))),
@@ -121,8 +126,7 @@ export async function createSplitWriter(
     async finish(steps) {
       await close();
       const counts = await writeSchedule(folder, { split, table, documents: totals.documents, steps });
-      const { rowBytes: _, ...kept } = totals;
-      return { ...kept, ...counts };
+      return { ...totals, ...counts };
     },
     [Symbol.asyncDispose]: close,
   };
@@ -164,9 +168,9 @@ async function readRowTable(folder: string, { split, layout, progress }: ReadTab
     const own = documents[index * documentNumbers + 2] ?? 0;
     addDocument(table, { row, document: index, tokens: own + (prompts?.[index * promptNumbers + 1] ?? 0) });
   }
-  const lines = (await readFile(join(folder, names.rows))).subarray(0, progress.rowBytes).toString('utf8').split('\n');
-  for (const line of lines.slice(0, progress.rows))
-    table.order.push(...contentOrder((JSON.parse(line) as ShardRow).id));
+  const rows = await numbers(names.rows, progress.rows * rowNumbers);
+  for (let at = 0; at < rows.length; at += rowNumbers)
+    table.order.push(...contentOrder(unpackShardRow(rows.subarray(at, at + rowNumbers)).id));
   return table;
 }
 

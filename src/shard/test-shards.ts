@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fingerprintText } from '../core/fingerprint.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
@@ -64,9 +65,12 @@ export function planValues(
   };
 }
 
+/** The id of the sample of a line. */
+export const spelledId = (line: number): string => fingerprintText(`id-${line}`);
+
 /** A sample whose tokens stand in its text: `4 5 *6 *7` is four tokens, of which two are learned. */
 export const spelled = (answer: string, line: number, more: Partial<Sample> = {}): Sample => ({
-  id: `id-${line}`,
+  id: spelledId(line),
   messages: [
     { role: 'user', content: 'q' },
     { role: 'assistant', content: answer },

@@ -86,7 +86,7 @@ test.each([
     const { storedTokens: _, ...counts } = streamed.manifest.splits.train;
     expect(whole.manifest.splits.train).toMatchObject(counts);
     expect(streamed.manifest.lost).toEqual(whole.manifest.lost);
-    for (const name of ['schedule.u32', 'packs.u32', 'steps.u32', 'rows.jsonl'])
+    for (const name of ['schedule.u32', 'packs.u32', 'steps.u32', 'rows.u32'])
       expect(readFileSync(join(streamed.folder, `train.${name}`))).toEqual(
         readFileSync(join(whole.folder, `train.${name}`)),
       );

@@ -5,6 +5,7 @@ import type { Shards } from '../schema/shards.ts';
 import type { StepWindow } from '../spec/train-engine.ts';
 import { type DatasetRows, type LinePlace, rowsChanged } from '../store/dataset-rows.ts';
 import { budgetFor, diskBudget, type FetchedBytes, fetchedRoom } from '../store/disk-budget.ts';
+import { rowNumbers } from '../store/shard-layout.ts';
 import { openShards, type ShardReader } from '../store/shard-reader.ts';
 import { blockDocumentNumbers, type EncodeBlock, type EncodedRows } from './encode-block.ts';
 import { createSplitWriter } from './split-writer.ts';
@@ -93,8 +94,8 @@ export async function openWindows(request: OpenWindowsRequest): Promise<ShardWin
   };
 }
 
-/** Beside ids and weights, a document has at most 7 numbers in tables. */
-const documentBytes = 7 * 4;
+/** Beside ids and weights, a document has at most 7 numbers in tables, and its row has its own. */
+const documentBytes = (7 + rowNumbers) * 4;
 /** The manifest, and files that are less than a block of the disk. */
 const windowBytes = 2 ** 17;
 
@@ -205,8 +206,7 @@ async function* encodedRows(
     });
     if (!sameDocuments(splits.train, wanted.slice(at, at + lines))) throw rowsChanged();
     at += lines;
-    // Where rows come from stands in the shards themselves.
-    yield { ...splits.train, lines: new Uint8Array() };
+    yield splits.train;
   }
   if (at !== wanted.length) throw rowsChanged();
 }

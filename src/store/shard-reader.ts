@@ -2,8 +2,17 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } fr
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant, MartletError } from '../core/error.ts';
-import { type ShardRow, type ShardSplit, type Shards, shardRow, shardSplits, shards } from '../schema/shards.ts';
-import { documentNumbers, lineNumbers, promptNumbers, requireLittleEndian, shardFiles } from './shard-layout.ts';
+import { type ShardSplit, type Shards, shardSplits, shards } from '../schema/shards.ts';
+import {
+  documentNumbers,
+  lineNumbers,
+  promptNumbers,
+  requireLittleEndian,
+  rowNumbers,
+  type ShardRow,
+  shardFiles,
+  unpackShardRow,
+} from './shard-layout.ts';
 
 /** One document. The arrays are views: they are not to be written to. */
 export interface ShardDocument {
@@ -12,7 +21,7 @@ export interface ShardDocument {
   readonly weights: Float32Array;
   /** How many of its first tokens are the prompt that its group shares; they are computed once where an engine can. */
   readonly promptTokens: number;
-  /** Its row in `<split>.rows.jsonl`. */
+  /** Its row in `<split>.rows.u32`. */
   readonly row: number;
   /** Documents of one row share it. */
   readonly group: number;
@@ -43,8 +52,10 @@ export interface ShardReader extends Disposable {
   outline(split: ShardSplit, index: number): DocumentOutline;
   /** Where a training row of streamed shards stands in the dataset's `rows.jsonl`, in bytes. */
   lineOf(row: number): { readonly start: number; readonly length: number };
-  /** Where a document came from. */
+  /** The row that a document was made of. */
   rowOf(split: ShardSplit, documentIndex: number): ShardRow;
+  /** All rows, in their order. Memory: a few thousand. */
+  rows(split: ShardSplit): Iterable<ShardRow>;
   close(): void;
 }
 
@@ -78,6 +89,7 @@ export async function openShards(folder: string, options: OpenShardsOptions = {}
     outline: (split, index) => open[split].outline(index),
     lineOf: (row) => open.train.lineOf(row),
     rowOf: (split, index) => open[split].rowOf(index),
+    rows: (split) => open[split].rows(),
     close,
     [Symbol.dispose]: close,
   };
@@ -143,9 +155,9 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
   for (let at = 0; prompts && at < prompts.length; at += promptNumbers)
     if (outside(prompts[at] ?? 0, prompts[at + 1] ?? 0))
       throw unreadable(path('prompts'), `points outside the tokens in document ${at / promptNumbers}`);
-  const ids = tokenFile(path('ids'), { count: counts.storedTokens, wholeFileBytes });
-  const weights = tokenFile(path('weights'), { count: counts.storedTokens, wholeFileBytes });
-  const rows = rowFile(path('rows'), counts.rows);
+  const ids = numberFile(path('ids'), { count: counts.storedTokens, wholeFileBytes });
+  const weights = numberFile(path('weights'), { count: counts.storedTokens, wholeFileBytes });
+  const rows = numberFile(path('rows'), { count: counts.rows * rowNumbers, wholeFileBytes: 0 });
   const lines = streamed ? readLines(path('lines'), counts.rows) : null;
 
   const end = (ends: Uint32Array, index: number): number => (index < 0 ? 0 : (ends[index] ?? 0));
@@ -199,7 +211,16 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
     },
     packsOf: (step: number): readonly Pack[] =>
       stepPacks(step).map((pack) => ({ documents: Array.from(pack, document) })),
-    rowOf: (index: number): ShardRow => rows.read(entry(index).row),
+    rowOf: (index: number): ShardRow =>
+      unpackShardRow(new Uint32Array(...rows.range(entry(index).row * rowNumbers, rowNumbers))),
+    *rows(): Generator<ShardRow> {
+      for (let first = 0; first < counts.rows; first += rowsAtOnce) {
+        const count = Math.min(rowsAtOnce, counts.rows - first);
+        const numbers = new Uint32Array(...rows.range(first * rowNumbers, count * rowNumbers));
+        for (let at = 0; at < numbers.length; at += rowNumbers)
+          yield unpackShardRow(numbers.subarray(at, at + rowNumbers));
+      }
+    },
     lineOf(row: number) {
       invariant(
         lines !== null && row >= 0 && row < counts.rows,
@@ -209,11 +230,13 @@ function openSplit(folder: string, { split, manifest, wholeFileBytes = 256 * 2 *
       return { start: Number(start), length: Number(length) };
     },
     close(): void {
-      ids.close();
-      weights.close();
+      for (const file of [ids, weights, rows]) file.close();
     },
   };
 }
+
+/** Read together: 147 kB. */
+const rowsAtOnce = 4096;
 
 function readTable(file: string): Uint32Array {
   if (!existsSync(file)) throw unreadable(file, 'is missing');
@@ -241,8 +264,8 @@ function checkEnds(file: string, ends: Uint32Array, total: number): void {
 
 type Range = readonly [buffer: ArrayBuffer, byteOffset: number, length: number];
 
-/** Four bytes a token; opened at the first read, and held whole when it is small. */
-function tokenFile(file: string, { count, wholeFileBytes }: { count: number; wholeFileBytes: number }) {
+/** Four bytes a number; held whole from the first read on when it is small. */
+function numberFile(file: string, { count, wholeFileBytes }: { count: number; wholeFileBytes: number }) {
   if (!existsSync(file)) throw unreadable(file, 'is missing');
   const descriptor = openSync(file, 'r');
   const size = fstatSync(descriptor).size;
@@ -271,23 +294,6 @@ function tokenFile(file: string, { count, wholeFileBytes }: { count: number; who
     close(): void {
       if (open) closeSync(descriptor);
       open = false;
-    },
-  };
-}
-
-/** Rows are asked for rarely, so the file is indexed at the first question. */
-function rowFile(file: string, count: number) {
-  if (!existsSync(file)) throw unreadable(file, 'is missing');
-  let lines: readonly string[] | undefined;
-  return {
-    read(index: number): ShardRow {
-      lines ??= readFileSync(file, 'utf8').split('\n');
-      try {
-        if (lines.length !== count + 1) throw unreadable(file, `has ${lines.length - 1} rows`);
-        return shardRow.parse(JSON.parse(lines[index] ?? ''));
-      } catch (cause) {
-        throw unreadable(file, `has no row ${index} of ${count}`, cause);
-      }
     },
   };
 }

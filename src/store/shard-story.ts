@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { formatCount } from '../core/units.ts';
-import { type Shards, shardRow, shardSplits, shards as shardsDocument } from '../schema/shards.ts';
-import { readJsonLines } from './files.ts';
-import { shardFiles } from './shard-layout.ts';
-import { openShards } from './shard-reader.ts';
+import { type ShardSplit, type Shards, shardSplits, shards as shardsDocument } from '../schema/shards.ts';
+import { openShards, type ShardReader } from './shard-reader.ts';
 import { stepsOfRows } from './shard-steps.ts';
 import { readJson } from './stage.ts';
 import type { Artefact, Store } from './store.ts';
@@ -74,7 +72,7 @@ export async function shardStory(
   if (lost) return { shards: artefact.address, lost: { fate: lost.fate, reason: lost.reason }, ...nothing };
   using reader = await openShards(artefact.folder);
   for (const split of shardSplits) {
-    const row = await rowNumber(join(artefact.folder, shardFiles(split).rows), id);
+    const row = rowNumber(reader, split, id);
     if (row === undefined) continue;
     const indices = Array.from({ length: manifest.splits[split].documents }, (_, index) => index).filter(
       (index) => reader.outline(split, index).row === row,
@@ -83,15 +81,18 @@ export async function shardStory(
       shards: artefact.address,
       lost: null,
       documents: indices.map((index) => reader.outline(split, index).tokens),
-      cutTokens: reader.rowOf(split, indices[0] ?? 0).cutTokens ?? 0,
+      cutTokens: reader.rowOf(split, indices[0] ?? 0).cutTokens,
       steps: split === 'train' ? (stepsOfRows(reader, new Set([row])).get(row) ?? []) : [],
     };
   }
   return undefined;
 }
 
-async function rowNumber(file: string, id: string): Promise<number | undefined> {
-  for await (const { value, line } of readJsonLines(file))
-    if (shardRow.safeParse(value).data?.id === id) return line - 1;
+function rowNumber(reader: ShardReader, ...[split, id]: [ShardSplit, string]): number | undefined {
+  let number = 0;
+  for (const row of reader.rows(split)) {
+    if (row.id === id) return number;
+    number++;
+  }
   return undefined;
 }

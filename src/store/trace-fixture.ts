@@ -13,10 +13,11 @@ import type { BaseModel, Model } from '../schema/model.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { Report } from '../schema/report.ts';
 import type { Sample } from '../schema/sample.ts';
-import type { ShardRow, ShardSplit, Shards } from '../schema/shards.ts';
+import type { ShardSplit, Shards } from '../schema/shards.ts';
 import { appendCapture } from './captures.ts';
 import { hashFile, hashFolder } from './files.ts';
 import { artefactInput, openStore } from './open-store.ts';
+import { packShardRow } from './shard-layout.ts';
 import type { Artefact, Store } from './store.ts';
 
 /** A small chain in which every link is real but the weights: for tests of what walks it. */
@@ -69,13 +70,6 @@ export async function writeChain(folder: string): Promise<ChainFixture> {
     { kind: 'dataset', name, key: fingerprint(plan.values.data), inputs: [artefactInput(planned), sourceInput] },
     writes({ 'dataset.json': dataset, 'rows.jsonl': jsonLines(samples), 'ledger.jsonl': '{}\n' }),
   );
-  const rows: ShardRow[] = samples.map(({ id, provenance: { source, file, line, sha256 } }) => ({
-    id,
-    source,
-    file,
-    line,
-    sha256,
-  }));
   const sharded = await store.create(
     {
       kind: 'shards',
@@ -83,7 +77,7 @@ export async function writeChain(folder: string): Promise<ChainFixture> {
       key: fingerprint('shards'),
       inputs: [artefactInput(planned), artefactInput(built), baseInput],
     },
-    writes({ 'train.rows.jsonl': jsonLines(rows), ...shardFilesOf(rows.length) }),
+    writes(shardFilesOf(samples.map(({ id }) => id))),
   );
 
   const begun = await store.beginRun({ name, key: fingerprint('run') });
@@ -212,8 +206,12 @@ function sampleOf(row: { readonly line: string; readonly index: number; readonly
   return { id: fingerprint(messages), messages, split: 'train', provenance };
 }
 
-/** A document of ten tokens for each row, and a step for each document, the last row first. */
-function shardFilesOf(rows: number): Readonly<Record<string, unknown>> {
+/** Shards of rows with these ids: a document of ten tokens for each, and a step for each document, the last row first. */
+export const writeShards = (folder: string, ids: readonly string[]): Promise<unknown> =>
+  writes(shardFilesOf(ids))(folder);
+
+function shardFilesOf(ids: readonly string[]): Readonly<Record<string, unknown>> {
+  const rows = ids.length;
   const each = Array.from({ length: rows }, (_, row) => row);
   const ends = Uint32Array.from(each, (row) => row + 1);
   const files = {
@@ -223,12 +221,12 @@ function shardFilesOf(rows: number): Readonly<Record<string, unknown>> {
     'schedule.u32': Uint32Array.from(each.toReversed()),
     'packs.u32': ends,
     'steps.u32': ends,
+    'rows.u32': Uint32Array.from(ids.flatMap((id) => [...packShardRow({ id, cutTokens: 0 })])),
   };
   const named = (split: ShardSplit, bytes: (array: Uint32Array | Float32Array) => Uint8Array) =>
     Object.entries(files).map(([name, array]) => [`${split}.${name}`, bytes(array)]);
   return {
     'shards.json': shardsOf(rows),
-    'heldout.rows.jsonl': '',
     ...Object.fromEntries(named('train', ({ buffer }) => new Uint8Array(buffer))),
     ...Object.fromEntries(named('heldout', () => new Uint8Array())),
   };
@@ -248,7 +246,7 @@ function shardsOf(rows: number): Shards {
   const tokens = rows * 10;
   const train = { ...none, rows, documents: rows, tokens, storedTokens: tokens, learnedTokens: 15, longestTokens: 10 };
   return {
-    schema: 'shards/3',
+    schema: 'shards/4',
     layout: 'sequence',
     packTokens: 64,
     packing: 'best-fit',

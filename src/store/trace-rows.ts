@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { textRowKinds } from '../schema/recipe.ts';
 import { message, provenance } from '../schema/sample.ts';
-import { shardRow } from '../schema/shards.ts';
 import type { DatasetRows } from './dataset-rows.ts';
 import { hasCode, readJsonLines } from './files.ts';
 import { reopenPart } from './rows/open-parts.ts';
@@ -137,7 +136,7 @@ async function missingRows(file: string, lines: ReadonlyMap<number, RowPlace[]>)
   return [...left];
 }
 
-/** Holds the rows of the training shards against the dataset's: same id, same source line, same hash. */
+/** Looks up the rows of the training shards in the dataset. */
 export async function checkShardRows(request: {
   readonly folder: string;
   readonly dataset: CheckedRows;
@@ -145,37 +144,27 @@ export async function checkShardRows(request: {
 }): Promise<{ readonly rows: readonly TracedRow[]; readonly count: number; readonly problems: readonly string[] }> {
   const { folder, dataset, shown } = request;
   const found = new Map<number, Omit<TracedRow, 'steps'>>();
-  const problems: string[] = [];
   const strangers: string[] = [];
-  let count = 0;
-  await eachLine(join(folder, 'train.rows.jsonl'), problems, (value, line) => {
-    const row = shardRow.safeParse(value).data;
-    const known = row && dataset.byId.get(row.id);
-    if (row === undefined || known?.file !== row.file || known.line !== row.line || known.sha256 !== row.sha256) {
-      strangers.push(`train.rows.jsonl:${line} is no row of the dataset`);
-      return;
-    }
-    count++;
-    if (found.size >= shown) return;
-    const { id, file, line: sourceLine, sha256 } = row;
-    const ok = !dataset.changed.has(`${file}:${sourceLine}`);
-    const { preview, origin } = known;
-    found.set(line - 1, { id, file, line: sourceLine, sha256, ok, preview, ...(origin && { origin }) });
-  });
-  if (count === 0 && problems.length === 0) problems.push('train.rows.jsonl leads to no row');
-  const steps = await stepsIn(folder, new Set(found.keys()));
-  const rows = Array.from(found, ([row, traced]): TracedRow => ({ ...traced, steps: steps.get(row) ?? [] }));
-  return { rows, count, problems: [...problems, ...summarise(strangers)] };
-}
-
-/** From the index of the shards. What is damaged of it is reported with the files of their artefact. */
-async function stepsIn(folder: string, rows: ReadonlySet<number>): Promise<ReadonlyMap<number, readonly number[]>> {
+  let row = 0;
   try {
     using reader = await openShards(folder);
-    return stepsOfRows(reader, rows);
+    for (const { id } of reader.rows('train')) {
+      const known = dataset.byId.get(id);
+      if (known === undefined) strangers.push(`train.rows.u32 names ${id}, which is no row of the dataset`);
+      else if (found.size < shown) {
+        const { file, line, sha256, preview, origin } = known;
+        const ok = !dataset.changed.has(`${file}:${line}`);
+        found.set(row, { id, file, line, sha256, ok, preview, ...(origin && { origin }) });
+      }
+      row++;
+    }
+    if (row === 0) return { rows: [], count: 0, problems: ['train.rows.u32 leads to no row'] };
+    const steps = stepsOfRows(reader, new Set(found.keys()));
+    const rows = Array.from(found, ([index, traced]): TracedRow => ({ ...traced, steps: steps.get(index) ?? [] }));
+    return { rows, count: row - strangers.length, problems: summarise(strangers) };
   } catch (error) {
     if (!MartletError.is(error)) throw error;
-    return new Map();
+    return { rows: [], count: 0, problems: [error.message] };
   }
 }
 

@@ -63,22 +63,24 @@ export async function traceStep(store: Store, { run: address, step, madeRows }: 
   const ids = new Set(inStep.map(({ documentIndex }) => reader.rowOf('train', documentIndex).id));
   const { byId, changed, problems: rowProblems } = await checkDatasetRows(dataset.folder, { madeRows, ids });
   problems.push(...rowProblems);
-  const rows = inStep.map(({ documentIndex, pack, documents }): StepRow => {
-    const { id, file, line, sha256, cutTokens = 0 } = reader.rowOf('train', documentIndex);
+  const rows = inStep.flatMap(({ documentIndex, pack, documents }): StepRow[] => {
+    const { id, cutTokens } = reader.rowOf('train', documentIndex);
     const known = byId.get(id);
-    const ok =
-      known?.file === file && known.line === line && known.sha256 === sha256 && !changed.has(`${file}:${line}`);
-    if (!known) problems.push(`${file}:${line} is no row of datasets/${dataset.address}`);
-    const { preview = '', origin } = known ?? {};
-    return { id, file, line, sha256, ok, preview, ...(origin && { origin }), pack, documents, cutTokens };
+    if (!known) {
+      problems.push(`the sample ${id} is no row of datasets/${dataset.address}`);
+      return [];
+    }
+    const { file, line, sha256, preview, origin } = known;
+    const ok = !changed.has(`${file}:${line}`);
+    return [{ id, file, line, sha256, ok, preview, ...(origin && { origin }), pack, documents, cutTokens }];
   });
   const events = await readEvents(join(run.folder, 'events.jsonl'));
   const event = events.findLast((each) => each.type === 'step-end' && each.step === step);
   const noted = event?.type === 'step-end' ? event : null;
-  const tokens = rows.flatMap(({ documents }) => documents).reduce((sum, count) => sum + count, 0);
-  if (noted && (noted.rows !== rows.length || noted.tokens !== tokens))
+  const tokens = inStep.flatMap(({ documents }) => documents).reduce((sum, count) => sum + count, 0);
+  if (noted && (noted.rows !== inStep.length || noted.tokens !== tokens))
     problems.push(
-      `the run noted ${noted.rows} rows and ${noted.tokens} tokens, where the shards have ${rows.length} and ${tokens}`,
+      `the run noted ${noted.rows} rows and ${noted.tokens} tokens, where the shards have ${inStep.length} and ${tokens}`,
     );
   return {
     run: run.address,

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fingerprintText } from '../core/fingerprint.ts';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
@@ -125,7 +126,7 @@ function randomRow(index: number): ContractRow {
 }
 
 const sampleOf = (index: number, split: Sample['split']): Sample => ({
-  id: `row-${index}`,
+  id: fingerprintText(`row-${index}`),
   messages: [{ role: 'user', content: String(index) }],
   split,
   provenance: { source: 'rows.jsonl', file: '/rows.jsonl', line: index + 1, sha256: 'c'.repeat(64) },

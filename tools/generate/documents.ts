@@ -26,7 +26,6 @@ export const documents: readonly DocumentRow[] = [
   stored('streamed-dataset', '`datasets/<name>@<n>/streamed.json`', schemas.streamedDataset),
   stored('dataset-piece', 'lines of `datasets/<name>@<n>/pieces.jsonl`', schemas.datasetPiece),
   stored('shards', '`shards/<name>@<n>/shards.json`', schemas.shards),
-  stored('shard-row', 'lines of `shards/<name>@<n>/<split>.rows.jsonl`', schemas.shardRow),
   stored('run', '`runs/<name>@<n>/run.json`', schemas.run),
   stored('event', 'lines of `runs/<name>@<n>/events.jsonl`', schemas.runEvent),
   stored('checkpoint', '`runs/<name>@<n>/checkpoints/step-<n>/checkpoint.json`', schemas.checkpoint),

@@ -171,7 +171,7 @@ describe('what is shown is what is in the shards', () => {
     using reader = await openShards(join(folder, 'store/shards/shown@1'));
     const inShards = Array.from({ length: reader.manifest.splits.train.documents }, (_, index) => {
       const { ids, weights } = reader.document('train', index);
-      const { id, cutTokens = 0 } = reader.rowOf('train', index);
+      const { id, cutTokens } = reader.rowOf('train', index);
       return { id, cutTokens, ids: [...ids], weights: [...weights] };
     });
     const inTokens = shown.filter(({ lost }) => lost === null);
