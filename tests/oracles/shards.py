@@ -1,8 +1,8 @@
 """Shards as NumPy maps them, by the class that docs/concepts/shards.md shows.
 
 request: page (the text of that page), folder, split.
-answer: steps [[pack: [document]]], documents [{ids, weights, positions}], mapped: whether every array of a document is a
-view of a mapped file, torch: ids of all tokens as torch maps the file.
+answer: steps [[pack: [document]]], documents [{ids, weights, positions}], rows [[id, tokens cut off]] by document, mapped:
+whether every array of a document is a view of a mapped file, torch: ids of all tokens as torch maps the file.
 """
 
 import re
@@ -32,6 +32,7 @@ def run(request: Request) -> Answer:
     path = f"{request['folder']}/{request['split']}.ids.u32"
     mapping = torch.from_file(path, shared=False, size=tokens, dtype=torch.int32) if tokens else torch.empty(0)
     return {
+        "rows": [shards.row(index) for index in range(counts["documents"])],
         "steps": [shards.step(step) for step in range(counts["steps"])],
         "documents": documents,
         "mapped": mapped,

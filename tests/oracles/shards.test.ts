@@ -18,6 +18,7 @@ interface Mapped {
     readonly weights: readonly number[];
     readonly positions: readonly number[];
   }[];
+  readonly rows: readonly (readonly [id: string, cutTokens: number])[];
   readonly mapped: boolean;
   readonly torch: readonly number[];
 }
@@ -42,7 +43,9 @@ function randomRows(count: number): Sample[] {
 describeWithOracles('shards, mapped by NumPy and torch as the page about them says', () => {
   test.each(['sequence', 'pair'] as const)('are what the engine reads (%s)', async (layout) => {
     const page = await readFile(new URL('../../docs/concepts/shards.md', import.meta.url), 'utf8');
-    const values = planValues({ train: { epochs: 2, rowsPerStep: 7 } });
+    // Some are cut: the table of rows says by how much.
+    const render = { lengthTokens: 30, overflow: 'truncate-prompt' } as const;
+    const values = planValues({ render, train: { epochs: 2, rowsPerStep: 7 }, budget: { truncated: 1, dropped: 1 } });
     const { folder } = await files.build(randomRows(60), { layout, values, packTokens: 120 });
     using reader = await openShards(folder);
     for (const split of shardSplits) {
@@ -53,6 +56,7 @@ describeWithOracles('shards, mapped by NumPy and torch as the page about them sa
         steps.map((packs) => packs.map(({ documents }) => documents.map(({ index }) => index))),
       );
       expect(mapped.documents).toHaveLength(reader.manifest.splits[split].documents);
+      expect(mapped.rows).toEqual(mapped.documents.map((_, index) => Object.values(reader.rowOf(split, index))));
       for (const { documents } of steps.flat()) {
         const { positions } = packLayout(
           documents.map(({ ids }) => ids.length),
