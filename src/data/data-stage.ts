@@ -5,8 +5,8 @@ import { diskBudget, type FetchedBytes, readingWithin } from '../store/disk-budg
 import { feedbackRows } from '../store/feedback-rows.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
+import { datasetRows, type SourceAccess } from './build/streamed/derived-rows.ts';
 import { buildDataset } from './build-dataset.ts';
-import { datasetRows, type SourceAccess } from './derived-rows.ts';
 import { fetchedBytes, sourceInputs } from './sources.ts';
 import { unusedParts } from './unused-parts.ts';
 

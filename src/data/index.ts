@@ -1,7 +1,7 @@
+export { datasetRows, madeRows, type SourceAccess } from './build/streamed/derived-rows.ts';
 export { type BuildDatasetRequest, type BuiltDataset, buildDataset } from './build-dataset.ts';
 export { countRows, type RowCounts } from './count-rows.ts';
 export { dataStage, sourceAccess } from './data-stage.ts';
-export { datasetRows, madeRows, type SourceAccess } from './derived-rows.ts';
 export { type InspectRequest, inspectSources, type SourceInspection } from './inspect-sources.ts';
 export {
   type DatasetDiff,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { type Dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
 import type { Sample } from '../schema/sample.ts';
-import { datasetRows, ledgerOf, type SourceAccess } from './derived-rows.ts';
+import { datasetRows, ledgerOf, type SourceAccess } from './build/streamed/derived-rows.ts';
 
 /** The accounts of a dataset. */
 export async function readDataset(folder: string): Promise<Dataset> {

@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
 import { streamedDataset } from '../schema/dataset.ts';
+import { datasetRows, ledgerOf } from './build/streamed/derived-rows.ts';
 import { buildDataset } from './build-dataset.ts';
-import { datasetRows, ledgerOf } from './derived-rows.ts';
 import type { DataValues } from './sources.ts';
 import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
 

@@ -1,20 +1,21 @@
 import { createHash, hash } from 'node:crypto';
-import { fingerprint } from '../../core/fingerprint.ts';
-import type { StepReuse } from '../../store/stage.ts';
-import type { ReadSourcesRequest } from '../read-sources.ts';
-import { rowAccounts } from '../row-accounts.ts';
-import { sourceRows } from '../source-rows.ts';
-import type { OpenedSource } from '../sources.ts';
-import { codeFingerprint, type OpenedStep, openSteps, stepKeys } from '../steps/open-steps.ts';
-import type { WholeVerdict } from '../steps/step.ts';
-import { batchesOf } from './batches.ts';
+import { fingerprint } from '../../../core/fingerprint.ts';
+import type { StepReuse } from '../../../store/stage.ts';
+import type { ReadSourcesRequest } from '../../read-sources.ts';
+import { rowAccounts } from '../../row-accounts.ts';
+import { sourceRows } from '../../source-rows.ts';
+import type { OpenedSource } from '../../sources.ts';
+import { codeFingerprint, type OpenedStep, openSteps, stepKeys } from '../../steps/open-steps.ts';
+import type { WholeVerdict } from '../../steps/step.ts';
+import { batchesOf } from '../batches.ts';
+import { accountsDelta, type DropsRequest, dropsByBatch, liveNumbers } from '../decide.ts';
+import { type Delta, decodeDelta, encodeDelta } from '../delta-file.ts';
+import { plainSource } from '../work.ts';
+import { openWorkerPool, type WorkerPool } from '../worker-pool.ts';
+import { holdYoungMemory } from '../young-memory.ts';
 import { type Cache, openCache } from './cache.ts';
-import { accountsDelta, type DropsRequest, dropsByBatch, liveNumbers } from './decide.ts';
-import { type Delta, decodeDelta, encodeDelta } from './delta-file.ts';
-import { cachedRows } from './whole-rows.ts';
-import { plainSource, type StepRun } from './work.ts';
-import { openWorkerPool, type WorkerPool } from './worker-pool.ts';
-import { holdYoungMemory } from './young-memory.ts';
+import type { StepRun } from './cached-jobs.ts';
+import { cachedRows } from './cached-rows.ts';
 
 export interface RunStepsRequest extends ReadSourcesRequest {
   readonly sources: readonly OpenedSource[];

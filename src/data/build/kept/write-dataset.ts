@@ -1,12 +1,12 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFileWriter } from '../../store/file-writer.ts';
-import { type DoneBatch, statesOf, writeBatch } from './batch-states.ts';
+import { createFileWriter } from '../../../store/file-writer.ts';
+import { type DoneBatch, statesOf, writeBatch } from '../batch-states.ts';
+import { type DatasetAccounts, openAccounts } from '../dataset-accounts.ts';
+import { decodePart } from '../part-file.ts';
 import { type Cache, openCache } from './cache.ts';
-import { type DatasetAccounts, openAccounts } from './dataset-accounts.ts';
-import { decodePart } from './part-file.ts';
+import { deltaNamed } from './cached-jobs.ts';
 import type { BatchOutcome, StepsOutcome } from './run-steps.ts';
-import { deltaNamed } from './work.ts';
 
 export interface WriteDatasetRequest {
   readonly folder: string;

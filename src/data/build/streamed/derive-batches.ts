@@ -1,10 +1,10 @@
-import { MartletError } from '../../core/error.ts';
-import type { DoneBatch } from './batch-states.ts';
-import type { Batch } from './batches.ts';
-import { type Delta, decodeDelta } from './delta-file.ts';
-import { decodePart } from './part-file.ts';
-import type { ReadResult } from './read-part.ts';
-import type { WorkerPool } from './worker-pool.ts';
+import { MartletError } from '../../../core/error.ts';
+import type { DoneBatch } from '../batch-states.ts';
+import type { Batch } from '../batches.ts';
+import { type Delta, decodeDelta } from '../delta-file.ts';
+import { decodePart } from '../part-file.ts';
+import type { ReadResult } from '../read-part.ts';
+import type { WorkerPool } from '../worker-pool.ts';
 
 /** A batch that was read and taken through the steps, in memory. */
 export interface DerivedBatch {

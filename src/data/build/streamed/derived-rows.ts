@@ -1,21 +1,21 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import { type DatasetPiece, datasetPiece, type LedgerEntry, streamedDataset } from '../schema/dataset.ts';
-import type { Sample } from '../schema/sample.ts';
-import { type DatasetRows, gathered, keptRows, type LinePlace } from '../store/dataset-rows.ts';
-import { readJsonLines } from '../store/files.ts';
-import { readRawRows } from '../store/raw-rows.ts';
-import { batchesOf } from './build/batches.ts';
-import { openAccounts } from './build/dataset-accounts.ts';
-import { deriveBatches } from './build/derive-batches.ts';
-import { linesOf, piecesFile, streamedFile } from './build/stream-dataset.ts';
-import { plainSource } from './build/work.ts';
-import { openWorkerPool } from './build/worker-pool.ts';
-import { sourceRows } from './source-rows.ts';
-import { type OpenSourcesRequest, openSources } from './sources.ts';
-import { openSteps } from './steps/open-steps.ts';
+import { MartletError } from '../../../core/error.ts';
+import { type DatasetPiece, datasetPiece, type LedgerEntry, streamedDataset } from '../../../schema/dataset.ts';
+import type { Sample } from '../../../schema/sample.ts';
+import { type DatasetRows, gathered, keptRows, type LinePlace } from '../../../store/dataset-rows.ts';
+import { readJsonLines } from '../../../store/files.ts';
+import { readRawRows } from '../../../store/raw-rows.ts';
+import { sourceRows } from '../../source-rows.ts';
+import { type OpenSourcesRequest, openSources } from '../../sources.ts';
+import { openSteps } from '../../steps/open-steps.ts';
+import { batchesOf } from '../batches.ts';
+import { openAccounts } from '../dataset-accounts.ts';
+import { plainSource } from '../work.ts';
+import { openWorkerPool } from '../worker-pool.ts';
+import { deriveBatches } from './derive-batches.ts';
+import { linesOf, piecesFile, streamedFile } from './stream-dataset.ts';
 
 /** What reading sources needs beside what a dataset says. */
 export type SourceAccess = Pick<OpenSourcesRequest, 'resolveFeedback' | 'fetchDataset' | 'lendWithin' | 'signal'>;

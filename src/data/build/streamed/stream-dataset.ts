@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { MartletError } from '../../core/error.ts';
-import type { DatasetPiece, StreamedDataset } from '../../schema/dataset.ts';
-import { createFileWriter, type FileWriter } from '../../store/file-writer.ts';
-import { openPlaces, rowAccounts } from '../row-accounts.ts';
-import { sourceRows } from '../source-rows.ts';
-import { fetchedBytes } from '../sources.ts';
-import { type OpenedStep, openSteps } from '../steps/open-steps.ts';
-import { statesOf, writeBatch } from './batch-states.ts';
-import { batchesOf, batchSize } from './batches.ts';
-import { type DatasetAccounts, openAccounts } from './dataset-accounts.ts';
-import { accountsDelta, dropsByBatch, liveNumbers } from './decide.ts';
-import { packDelta, unpackDelta } from './delta-file.ts';
+import { MartletError } from '../../../core/error.ts';
+import type { DatasetPiece, StreamedDataset } from '../../../schema/dataset.ts';
+import { createFileWriter, type FileWriter } from '../../../store/file-writer.ts';
+import { openPlaces, rowAccounts } from '../../row-accounts.ts';
+import { sourceRows } from '../../source-rows.ts';
+import { fetchedBytes } from '../../sources.ts';
+import { type OpenedStep, openSteps } from '../../steps/open-steps.ts';
+import { statesOf, writeBatch } from '../batch-states.ts';
+import { batchesOf, batchSize } from '../batches.ts';
+import { type DatasetAccounts, openAccounts } from '../dataset-accounts.ts';
+import { accountsDelta, dropsByBatch, liveNumbers } from '../decide.ts';
+import { packDelta, unpackDelta } from '../delta-file.ts';
+import type { RunStepsRequest } from '../kept/run-steps.ts';
+import { wholeRows } from '../whole-rows.ts';
+import { plainSource } from '../work.ts';
+import { openWorkerPool } from '../worker-pool.ts';
+import { holdYoungMemory } from '../young-memory.ts';
 import { type DerivedBatch, deriveBatches } from './derive-batches.ts';
-import type { RunStepsRequest } from './run-steps.ts';
-import { wholeRows } from './whole-rows.ts';
-import { plainSource } from './work.ts';
-import { openWorkerPool } from './worker-pool.ts';
-import { holdYoungMemory } from './young-memory.ts';
 
 export interface StreamDatasetRequest extends Omit<RunStepsRequest, 'cacheFolder'> {
   /** An empty folder. */
