@@ -8,6 +8,7 @@ import { joinedText } from './blocks.ts';
 import { readPart } from './content.ts';
 import { checkConversation } from './conversation.ts';
 import { readDocumentColumns } from './documents.ts';
+import { isTurnsText } from './formats/format.ts';
 import type { Reading } from './formats.ts';
 import { mediaColumns } from './media.ts';
 import { readObjects } from './objects.ts';
@@ -38,7 +39,8 @@ export function readColumns(
   // An answer in a column of its own may have brought the question with it.
   const isPlain = plain && messages.every(({ role }) => role === 'assistant');
   if (notes.issues.length === 0) {
-    checkConversation(messages, { column, notes, inSteps: hasSteps(row) });
+    const isText = typeof row[column] === 'string' && !isTurnsText(row[column]);
+    checkConversation(messages, { column, notes, isText, inSteps: hasSteps(row) });
     if (rejected && !isPlain) {
       const from = rejectedFrom ?? messages.findLastIndex(({ role }) => role === 'user') + 1;
       checkConversation([...messages.slice(0, from), ...rejected], { column: 'rejected', notes, from });

@@ -10,13 +10,15 @@ export interface ConversationPlace {
   readonly from?: number;
   /** Whether the column begins with the first message, and not with the one at `from`. */
   readonly isWhole?: boolean;
+  /** Whether the column is a text and holds nothing but the answer. */
+  readonly isText?: boolean;
   /** An answer in steps is several messages of the assistant, and meant so. */
   readonly inSteps?: boolean;
 }
 
 /** What holds of any conversation, whatever format it came in and whatever it is used for. */
 export function checkConversation(messages: readonly Message[], place: ConversationPlace): void {
-  const { column, notes, from = 0, isWhole = from === 0, inSteps = false } = place;
+  const { column, notes, from = 0, isWhole = from === 0, isText = false, inSteps = false } = place;
   /** Calls not yet answered; null for a call without an id. */
   const open: (string | null)[] = [];
   let calls = 0;
@@ -40,9 +42,13 @@ export function checkConversation(messages: readonly Message[], place: Conversat
       if (isNew && isEmpty(message.content) && !message.tool_calls)
         notes.problem({
           code: 'empty-answer',
-          path,
-          message: 'the assistant says nothing and calls nothing.',
-          fix: 'Write its answer, or take the turn out.',
+          ...(isText
+            ? { path: [column], message: 'the answer is empty.', fix: 'Write it, or take the row out.' }
+            : {
+                path,
+                message: 'the assistant says nothing and calls nothing.',
+                fix: 'Write its answer, or take the turn out.',
+              }),
         });
       for (const call of message.tool_calls ?? []) open.push(call.id ?? null);
       calls += message.tool_calls?.length ?? 0;

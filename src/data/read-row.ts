@@ -4,7 +4,7 @@ import { type RowContent, type RowTerms, readColumns } from './columns.ts';
 import { type Reading, type RowFormat, readingsOf } from './formats.ts';
 import { checkMediaFiles } from './media.ts';
 import { distinctReadings } from './recognise-format.ts';
-import { renameColumns } from './rename-columns.ts';
+import { renameColumns, underTheirName } from './rename-columns.ts';
 import type { RowNotes } from './row-notes.ts';
 import type { SourceValues } from './sources.ts';
 import type { JsonObject } from './strict-json.ts';
@@ -25,11 +25,14 @@ export interface ReadRow {
 
 /** A parsed row as what it says, or null with the reasons in `notes`. */
 export function readRow(written: JsonObject, source: RowSource, notes: RowNotes): ReadRow | null {
-  const row = renameColumns(written, source.values.columns, notes);
+  const { columns } = source.values;
+  const row = renameColumns(written, columns, notes);
+  const renamed = notes.issues.length;
   source.observe?.(row);
   const reading = readingOf(row, source.format, notes);
   if (reading === null) return null;
   const content = readColumns(row, reading, notes);
+  notes.issues.push(...notes.issues.splice(renamed).map((issue) => underTheirName(issue, { written, columns })));
   if (notes.issues.length > 0) return null;
   for (const [column, messages] of conversationsOf(content))
     checkMediaFiles(messages, { column, file: source.file, root: source.values.media, notes });

@@ -617,6 +617,9 @@ describe('the format', () => {
         { code: 'column-missing', path: ['data', 'sources', 0, 'columns', 'Antwrt'], fix: 'Did you mean Antwort?' },
       ],
     });
+    const gap = files.write('gap.csv', 'Frage,Antwort\nq,\n');
+    const [left] = await outcomes(dataValues([source(gap, { columns: { Frage: 'query', Antwort: 'response' } })]));
+    expect(left?.issues).toMatchObject([{ code: 'empty-answer', path: ['Antwort'], message: 'the answer is empty.' }]);
     expect(await error({ Antwort: 'query' })).toMatchObject([
       { fate: 'invalid', issues: [{ code: 'column-taken', path: ['query'] }] },
     ]);

@@ -1,3 +1,4 @@
+import type { Issue } from '../core/issue.ts';
 import type { RowNotes } from './row-notes.ts';
 import { columnValue } from './split.ts';
 import { isNothing, type JsonObject } from './strict-json.ts';
@@ -27,4 +28,16 @@ export function renameColumns(row: JsonObject, names: ColumnNames | null, notes:
     else renamed[ours] = value;
   }
   return renamed;
+}
+
+/** What was found in a column, at the name that the column has in the rows. */
+export function underTheirName(
+  issue: Issue,
+  { written, columns }: { readonly written: JsonObject; readonly columns: ColumnNames | null },
+): Issue {
+  const [column, ...inside] = issue.path;
+  const theirs = Object.entries(columns ?? {}).find(
+    ([name, ours]) => ours === column && columnValue(written, name) !== undefined,
+  );
+  return theirs ? { ...issue, path: [theirs[0], ...inside] } : issue;
 }

@@ -201,6 +201,19 @@ describe('what facts forbid', () => {
     expect(codes(found.ok ? found.warnings : found.issues)).toEqual([`${severity} nothing-held-out`]);
   });
 
+  test('rows that cannot be used are told of by a plan that is only looked at; a build tells of all of them itself', () => {
+    const issue = {
+      code: 'empty-answer',
+      severity: 'error',
+      path: ['answer'],
+      message: 'the answer is empty.',
+    } as const;
+    const facts: Facts = { rows: { train: 40, heldout: 2, lost: { rows: 1, of: 43, issues: [issue] } } };
+    expect(codes(issuesWith([], facts))).toEqual(['warning rows-unusable']);
+    const walked = resolve([], facts, { walked: ['data', 'shard'] });
+    expect(walked.ok && walked.warnings).toEqual([]);
+  });
+
   test('warnings are kept in the plan, with their place', () => {
     const [warning] = planWith(['execution.threads=9'], exampleFacts).warnings;
     expect(warning).toBe(

@@ -93,16 +93,17 @@ export const measuringNeedsHeldOut: Check = (context) => {
   return [isRefused ? error(finding) : warning(finding)];
 };
 
-export const rowsUsable: Check = ({ values: { data }, facts }) => {
+export const rowsUsable: Check = ({ values: { data }, facts, walked }) => {
   const { rows = 0, of = 0, issues = [] } = facts.rows?.lost ?? {};
   const [first] = issues;
-  if (!first) return [];
+  // A build tells of all of them itself.
+  if (!first || walked.includes('data')) return [];
   const isAllowed = rows <= data.budget.dropped * of;
   return [
     warning({
       code: 'rows-unusable',
       path: ['data', 'sources'],
-      message: `${rows} of ${of} rows cannot be used; the first: ${formatIssue(first)}.`,
+      message: `${rows} of ${of} rows cannot be used; the first: ${formatIssue(first)}`,
       ...(!isAllowed && {
         fix: `Mend them, or the dataset is not built: data.budget.dropped allows ${data.budget.dropped}.`,
       }),
