@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
-import { threadArguments } from '../store/thread-arguments.ts';
+import { threadOptions } from '../store/thread-options.ts';
 import type { TokenizerReply, TokenizerRequest } from './tokenizer-worker.ts';
 
 /** A batch of the longest documents takes seconds; after this the worker is dead. */
@@ -73,7 +73,7 @@ function start(): Worker {
   // The worker stands beside this file, in the sources (.ts) as in the built package (.js).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const started = new Worker(new URL(`./tokenizer-worker.${extension}`, import.meta.url), {
-    execArgv: threadArguments(),
+    ...threadOptions(),
   });
   started.unref();
   return started;

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import type { OpenEncoderOptions } from '../models/encoder.ts';
 import { openBridge, type TokenizerBridge } from '../models/tokenizer-bridge.ts';
-import { threadArguments } from '../store/thread-arguments.ts';
+import { threadOptions } from '../store/thread-options.ts';
 import type { DocumentRules } from './documents.ts';
 import type { EncodeBlock, EncodedBlock } from './encode-block.ts';
 
@@ -47,7 +47,7 @@ function openThread(data: EncodePoolOptions): { encode: EncodeBlock; close: () =
   const worker = new Worker(new URL(`./encode-thread.${extension}`, import.meta.url), {
     workerData: { ...data, bridge } satisfies EncodeThreadData,
     transferList: [bridge.port],
-    execArgv: threadArguments(),
+    ...threadOptions(),
     // What a block leaves behind is young and dies young; the rest is templates and words.
     resourceLimits: { maxYoungGenerationSizeMb: 32 },
   });

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { MartletError } from '../../core/error.ts';
-import { threadArguments } from '../../store/thread-arguments.ts';
+import { threadOptions } from '../../store/thread-options.ts';
 import { type Job, type JobResult, openWork, type WorkSettings } from './work.ts';
 
 /** Does jobs, several at once; results come back by job, whoever did it. */
@@ -35,7 +35,7 @@ export async function openWorkerPool(settings: WorkSettings, workers: number): P
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
       workerData: settings,
-      execArgv: threadArguments(),
+      ...threadOptions(),
     });
     all.add(worker);
     const settle = (tell: (waiting: Waiting) => void): void => {
