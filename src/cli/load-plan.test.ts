@@ -280,3 +280,14 @@ test('everything wrong is said at once, with its place, and the exit code is 2',
   expect(err).toMatch(/--set:1:6 rank: .* It stands at adapter\.rank\./);
   expect((user + system) / 1000).toBeLessThan(300);
 });
+
+test('a flag that alone is wrong is blamed, and not the file', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main'));
+  const said = async (...flags: string[]) => (await martlet(cwd, 'plan', 'recipes/recipe.yaml', ...flags)).err;
+  const set = ['--set', 'train.epochs=-1'];
+  expect(await said(...set)).toMatch(/^error --set train\.epochs=-1 has 1 problem:\n {2}--set:1:14 train\.epochs: /);
+  expect(await said(...set, '--set', 'adapter.rank=x')).toMatch(/^error the command has 2 problems:/);
+  expect(await said()).toMatch(/^error recipes\/recipe\.yaml has 1 problem:/);
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), chatRow(0));
+  expect(await said('--base', 'gone')).toMatch(/^error --base gone has 1 problem:\n {2}--base: .*no such file/);
+});

@@ -1,12 +1,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
-import { issuesError, MartletError } from '../core/error.ts';
+import { MartletError } from '../core/error.ts';
 import { formatIssue, formatPath, type Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import { type Facts, placeOf, readRecipe, resolvePlan } from '../recipe/index.ts';
 import type { Plan, PlanValues } from '../schema/plan.ts';
 import type { CliContext } from './context.ts';
 import { refuseRows } from './refuse-rows.ts';
+import { refusedRecipe } from './refused-recipe.ts';
 
 type Rows = NonNullable<Facts['rows']>;
 
@@ -65,14 +66,17 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
   const { context, base, walked = [], sources = {} } = request;
   const file = resolve(context.cwd, request.file);
   const shownFile = relative(context.cwd, file).startsWith('..') ? file : relative(context.cwd, file);
-  const flags = [...(request.flags ?? []), ...(base === undefined ? [] : [baseFlag(base, context.cwd)])];
+  const given = request.flags ?? [];
+  const flags = [...given, ...(base === undefined ? [] : [baseFlag(base, context.cwd)])];
+  const refused = (issues: readonly Issue[]): MartletError =>
+    refusedRecipe(issues, { file: shownFile, flags: given, base });
   const read = readRecipe({ text: await readRecipeText(file), file: shownFile, flags });
-  if (!read.ok) throw issuesError(shownFile, read.issues);
+  if (!read.ok) throw refused(read.issues);
 
   const resolvePath = (path: string): string => resolve(dirname(file), path);
   const resolveWith = (facts: Facts): { plan: Plan; warnings: readonly Issue[] } => {
     const plan = resolvePlan({ ...read.value, facts, resolvePath, walked });
-    if (!plan.ok) throw issuesError(shownFile, plan.issues);
+    if (!plan.ok) throw refused(plan.issues);
     return { plan: plan.value, warnings: plan.warnings };
   };
   // What is wrong without any fact is told before facts are looked for.
@@ -85,11 +89,11 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
       return { ...issue, ...(place && { place }) };
     });
   const refuse = (issues: readonly Issue[]): void => {
-    if (issues.length > 0) throw issuesError(shownFile, placed(issues));
+    if (issues.length > 0) throw refused(placed(issues));
   };
   const atPlaces = (error: unknown): unknown => {
     const isOurs = ({ path, place }: Issue): boolean => !place && places.keys.has(formatPath(path.slice(0, 1)));
-    return MartletError.is(error) && error.issues.some(isOurs) ? issuesError(shownFile, placed(error.issues)) : error;
+    return MartletError.is(error) && error.issues.some(isOurs) ? refused(placed(error.issues)) : error;
   };
   const facts = await collectFacts({ values, origins, sources, missing, refuse });
   return { ...resolveWith(facts), facts, missing, file, atPlaces };

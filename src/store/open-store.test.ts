@@ -153,12 +153,16 @@ describe('find, open, latest, list', () => {
     expect((await store.list('dataset')).map((each) => each.address).slice(-2)).toEqual(['brief@10', 'brief@11']);
   });
 
-  test('open names the nearest address', async () => {
+  test('open names the newest version of the nearest name', async () => {
     const store = await freshStore();
-    await store.create(request({ name: 'market-brief' }), writeRows);
+    for (const key of ['a', 'b'].map(fingerprint))
+      await store.create(request({ name: 'market-brief', key }), writeRows);
+    await expect(store.open('dataset', 'market-brief@9')).rejects.toMatchObject({
+      hint: 'The newest is market-brief@2.',
+    });
     await expect(store.open('dataset', 'market-breif@1')).rejects.toMatchObject({
       code: 'artefact-missing',
-      hint: 'Did you mean market-brief@1?',
+      hint: 'Did you mean market-brief@2?',
     });
   });
 });

@@ -141,10 +141,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
           hint: kind === 'run' ? 'The same command takes an unfinished run up where it stopped.' : undefined,
         });
       }
-      const known = (await list(kind)).map((each) => each.address);
-      const near = nearestName(address, known) ?? known.findLast((each) => each.startsWith(`${address}@`));
+      const [name = ''] = address.split('@');
+      const names = new Set((await list(kind)).map((each) => each.address.replace(/@\d+$/, '')));
+      const meant = names.has(name) ? name : nearestName(name, names);
+      const near = meant === undefined ? undefined : (await versions(kind, meant).next()).value?.address;
       throw new MartletError('artefact-missing', `there is no ${kind} ${address} in ${root}`, {
-        hint: near === undefined ? undefined : `Did you mean ${near}?`,
+        hint: near && (meant === name ? `The newest is ${near}.` : `Did you mean ${near}?`),
       });
     },
 

@@ -71,3 +71,9 @@ test('an input that is not there is told by its flag, before anything is loaded'
   expect(inspected.err).toMatch(/there is no .*nope\.jsonl/);
   expect(inspected.err).not.toMatch(/recipe|data\.sources/);
 });
+
+test('a file without its flag is told the flag', async () => {
+  const { exit, err } = await runMartlet(['infer', 'qa.csv'], {});
+  expect(exit).toBe(2);
+  expect(err).toContain('a file of rows is named with --input: --input qa.csv');
+});

@@ -46,12 +46,14 @@ export const command: CommandModule = {
       .option('--seed <n>', 'of the draws', wholeNumber, 0)
       .option('--slots <n>', 'rows answered at a time', positive, servingDefaults.slots)
       .option('--max-length <tokens>', 'most tokens of prompt and answer', positive, servingDefaults.maxLength)
-      .action(({ input, ...flags }: InferFlags) =>
+      .allowExcessArguments()
+      .action(({ input, ...flags }: InferFlags) => {
+        const [file] = infer.args;
+        if (file !== undefined) infer.error(`error: a file of rows is named with --input: --input ${file}`);
         // Asked for here, so that a flag that does not exist is named first.
-        input === undefined
-          ? infer.error("error: required option '--input <file>' not specified")
-          : run({ input, ...flags }, context),
-      );
+        if (input === undefined) return infer.error("error: required option '--input <file>' not specified");
+        return run({ input, ...flags }, context);
+      });
   },
 };
 
