@@ -46,3 +46,15 @@ test('a build that fails leaves no version of anything behind', async () => {
   );
   expect(versions.flat().filter((name) => /@\d+$/.test(name))).toEqual([]);
 });
+
+test('rows that changed since the last build are told of, once', async () => {
+  const cwd = await folderWith(`${good}\n`);
+  await writeTinyModel(join(cwd, 'tiny'), { seed: 1 });
+  const changed = /rows\.jsonl changed since a@(\d) was built: the next version is made\n/;
+  expect((await build(cwd, 'tiny')).err).not.toMatch(changed);
+  await writeFile(join(cwd, 'rows.jsonl'), good.replace('"q"', '"another"'));
+  const { err } = await build(cwd, 'tiny');
+  expect(changed.exec(err)?.[1]).toBe('1');
+  expect(err).toMatch(/^dataset +a@2 /m);
+  expect((await build(cwd, 'tiny')).err).not.toMatch(changed);
+});

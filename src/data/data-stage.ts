@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { formatBytes } from '../core/units.ts';
+import { formatBytes, formatCounted } from '../core/units.ts';
+import type { LineageInput } from '../schema/lineage.ts';
 import type { Plan } from '../schema/plan.ts';
 import { diskBudget, type FetchedBytes, readingWithin } from '../store/disk-budget.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
@@ -38,6 +39,8 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
     deps,
     { kind: 'dataset', name, of: { values, since, ...(streamed && { streamed }) }, inputs },
     async (folder) => {
+      const changed = known ? changedInputs(known.lineage.inputs, inputs) : [];
+      if (known && changed.length > 0) deps.log(changedLine(changed, known.address));
       const cacheFolder = join(deps.store.root, 'cache', 'data', name);
       const built = await buildDataset({
         ...source,
@@ -54,6 +57,19 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
       return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
     },
   );
+}
+
+/** Addresses of what stands where it stood, and says something else. */
+function changedInputs(before: readonly LineageInput[], now: readonly LineageInput[]): readonly string[] {
+  const known = new Map(before.map(({ address, fingerprint }) => [address, fingerprint]));
+  return now
+    .filter(({ address, fingerprint }) => known.has(address) && known.get(address) !== fingerprint)
+    .map(({ address }) => address);
+}
+
+function changedLine([first, ...more]: readonly string[], dataset: string): string {
+  const others = more.length > 0 ? ` and ${formatCounted(more.length, 'more source')}` : '';
+  return `${first}${others} changed since ${dataset} was built: the next version is made`;
 }
 
 /** Told before anything is fetched. */
