@@ -14,7 +14,7 @@ import { buildFeedback, judge, readSamples, startServing } from '../src/pipeline
 import type { RunEvent } from '../src/schema/event.ts';
 import type { Metric } from '../src/schema/report.ts';
 import type { Sample } from '../src/schema/sample.ts';
-import { traceAnswer } from '../src/store/trace.ts';
+import { traceAnswer } from '../src/store/trace/trace.ts';
 
 const usage = `npm run quickstart -- [options]
 

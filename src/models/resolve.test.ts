@@ -8,7 +8,7 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { baseModel } from '../schema/model.ts';
 import { hashFolder } from '../store/files.ts';
 import { ownerToken } from '../store/owner.ts';
-import { verifyBase } from '../store/trace-base.ts';
+import { verifyBase } from '../store/trace/base.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
 import { exportGguf } from './gguf-write.ts';
 import type { Fetch } from './http.ts';

@@ -14,7 +14,7 @@ import { type Model, model as modelDocument } from '../schema/model.ts';
 import { type PlanValues, plan as planDocument } from '../schema/plan.ts';
 import { artefactInput } from '../store/open-store.ts';
 import type { Artefact, Store } from '../store/store.ts';
-import { verifyBase } from '../store/trace-base.ts';
+import { verifyBase } from '../store/trace/base.ts';
 
 /** A base model on this machine. */
 export interface ServedBase {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { traceAnswer } from '../../src/store/trace.ts';
+import { traceAnswer } from '../../src/store/trace/trace.ts';
 import { filesOf, flipBytes, makeChain, type PipelineChain } from '../support/pipeline-chain.ts';
 
 let chain: PipelineChain;

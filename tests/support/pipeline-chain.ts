@@ -8,7 +8,7 @@ import { buildFeedback, judge, startServing } from '../../src/pipeline.ts';
 import { verifyAudit } from '../../src/store/audit-log.ts';
 import { listFiles } from '../../src/store/files.ts';
 import type { Store } from '../../src/store/store.ts';
-import { traceAnswer } from '../../src/store/trace.ts';
+import { traceAnswer } from '../../src/store/trace/trace.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { scratchContext, writeScratchRecipe } from './scratch-recipe.ts';
 

@@ -8,7 +8,7 @@ import { parseAddress } from '../../models/address.ts';
 import { inspectModel, type ModelDescription } from '../../models/inspect.ts';
 import { listModels, type ResolvedModel, removeModel } from '../../models/model-cache.ts';
 import { findCachedModel, type ModelProgress, resolveModel } from '../../models/resolve.ts';
-import { verifyBase } from '../../store/trace-base.ts';
+import { verifyBase } from '../../store/trace/base.ts';
 import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Trace } from '../../store/trace.ts';
+import type { Trace } from '../../store/trace/trace.ts';
 import { formatTrace } from './trace.ts';
 
 test('a row ends at the place it states its facts came from, in one line', () => {

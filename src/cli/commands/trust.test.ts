@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { judge, listAnswers } from '../../pipeline.ts';
-import { type ChainFixture, writeChain } from '../../store/trace-fixture.ts';
+import { type ChainFixture, writeChain } from '../../store/trace/fixture.ts';
 import type { CliContext } from '../context.ts';
 import { runMartlet } from '../test-context.ts';
 import { type Decision, editText, type Prompter, walkAnswers } from './review-walk.ts';

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { randomStream } from '../core/random.ts';
-import { listFiles } from './files.ts';
+import { randomStream } from '../../core/random.ts';
+import { listFiles } from '../files.ts';
+import { writeChain } from './fixture.ts';
 import { traceAnswer } from './trace.ts';
-import { writeChain } from './trace-fixture.ts';
 
 test('many bits flipped in every file: never complete, always named', async () => {
   const scratch = await mkdtemp(join(tmpdir(), 'martlet-trace-'));

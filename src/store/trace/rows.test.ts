@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { fingerprintText } from '../core/fingerprint.ts';
-import { writeShards } from './trace-fixture.ts';
-import { checkDatasetRows, checkShardRows } from './trace-rows.ts';
+import { fingerprintText } from '../../core/fingerprint.ts';
+import { writeShards } from './fixture.ts';
+import { checkDatasetRows, checkShardRows } from './rows.ts';
 
 test('a row that states where its facts came from is traced there, and what is no place is left out', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'trace-rows-'));

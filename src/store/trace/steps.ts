@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import { run as runDocument } from '../schema/checkpoint.ts';
-import type { RunEvent } from '../schema/event.ts';
-import { artefactSubject } from './open-store.ts';
-import { readEvents } from './run-events.ts';
-import { openShards } from './shard-reader.ts';
-import { rowsOfStep } from './shard-steps.ts';
-import { readJson } from './stage.ts';
-import type { Artefact, Store } from './store.ts';
-import { type CheckRowsOptions, checkDatasetRows, type TracedRow } from './trace-rows.ts';
+import { MartletError } from '../../core/error.ts';
+import { run as runDocument } from '../../schema/checkpoint.ts';
+import type { RunEvent } from '../../schema/event.ts';
+import { artefactSubject } from '../open-store.ts';
+import { readEvents } from '../run-events.ts';
+import { openShards } from '../shard-reader.ts';
+import { rowsOfStep } from '../shard-steps.ts';
+import { readJson } from '../stage.ts';
+import type { Artefact, Store } from '../store.ts';
+import { type CheckRowsOptions, checkDatasetRows, type TracedRow } from './rows.ts';
 
 /** A row of a step, and where in the step it was computed. */
 export interface StepRow extends Omit<TracedRow, 'steps'> {

@@ -1,24 +1,24 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { issuesError } from '../core/error.ts';
-import { fingerprint, fingerprintText } from '../core/fingerprint.ts';
-import { readRecipe, resolvePlan } from '../recipe/index.ts';
-import type { Checkpoint, Run } from '../schema/checkpoint.ts';
-import type { Json } from '../schema/common.ts';
-import type { Dataset } from '../schema/dataset.ts';
-import type { Capture, Deployment } from '../schema/deployment.ts';
-import type { RunEvent } from '../schema/event.ts';
-import type { LineageInput } from '../schema/lineage.ts';
-import type { BaseModel, Model } from '../schema/model.ts';
-import type { Plan } from '../schema/plan.ts';
-import type { Report } from '../schema/report.ts';
-import type { Sample } from '../schema/sample.ts';
-import type { ShardSplit, Shards } from '../schema/shards.ts';
-import { appendCapture } from './captures.ts';
-import { hashFile, hashFolder } from './files.ts';
-import { artefactInput, openStore } from './open-store.ts';
-import { packShardRow } from './shard-layout.ts';
-import type { Artefact, Store } from './store.ts';
+import { issuesError } from '../../core/error.ts';
+import { fingerprint, fingerprintText } from '../../core/fingerprint.ts';
+import { readRecipe, resolvePlan } from '../../recipe/index.ts';
+import type { Checkpoint, Run } from '../../schema/checkpoint.ts';
+import type { Json } from '../../schema/common.ts';
+import type { Dataset } from '../../schema/dataset.ts';
+import type { Capture, Deployment } from '../../schema/deployment.ts';
+import type { RunEvent } from '../../schema/event.ts';
+import type { LineageInput } from '../../schema/lineage.ts';
+import type { BaseModel, Model } from '../../schema/model.ts';
+import type { Plan } from '../../schema/plan.ts';
+import type { Report } from '../../schema/report.ts';
+import type { Sample } from '../../schema/sample.ts';
+import type { ShardSplit, Shards } from '../../schema/shards.ts';
+import { appendCapture } from '../captures.ts';
+import { hashFile, hashFolder } from '../files.ts';
+import { artefactInput, openStore } from '../open-store.ts';
+import { packShardRow } from '../shard-layout.ts';
+import type { Artefact, Store } from '../store.ts';
 
 /** A small chain in which every link is real but the weights: for tests of what walks it. */
 export interface ChainFixture {

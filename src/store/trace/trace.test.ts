@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canonicalJson } from '../core/canonical-json.ts';
-import { randomStream } from '../core/random.ts';
-import { listFiles } from './files.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import { randomStream } from '../../core/random.ts';
+import { listFiles } from '../files.ts';
+import { type ChainFixture, writeChain } from './fixture.ts';
 import { type Trace, traceAnswer } from './trace.ts';
-import { type ChainFixture, writeChain } from './trace-fixture.ts';
 
 let scratch: string;
 let chain: ChainFixture;

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import type { z } from 'zod';
-import { MartletError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
-import { checkpoint, run } from '../schema/checkpoint.ts';
-import type { Json } from '../schema/common.ts';
-import { dataset } from '../schema/dataset.ts';
-import { type Capture, type Deployment, deployment } from '../schema/deployment.ts';
-import type { ArtefactKind, LineageInput } from '../schema/lineage.ts';
-import { model } from '../schema/model.ts';
-import { plan } from '../schema/plan.ts';
-import { report } from '../schema/report.ts';
-import { shards } from '../schema/shards.ts';
-import { hasCode, readTextIfThere } from './files.ts';
-import { artefactSubject } from './open-store.ts';
-import type { Artefact, Store } from './store.ts';
+import { MartletError } from '../../core/error.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
+import { checkpoint, run } from '../../schema/checkpoint.ts';
+import type { Json } from '../../schema/common.ts';
+import { dataset } from '../../schema/dataset.ts';
+import { type Capture, type Deployment, deployment } from '../../schema/deployment.ts';
+import type { ArtefactKind, LineageInput } from '../../schema/lineage.ts';
+import { model } from '../../schema/model.ts';
+import { plan } from '../../schema/plan.ts';
+import { report } from '../../schema/report.ts';
+import { shards } from '../../schema/shards.ts';
+import { hasCode, readTextIfThere } from '../files.ts';
+import { artefactSubject } from '../open-store.ts';
+import type { Artefact, Store } from '../store.ts';
 
 /** What the document of one artefact says about the chain. */
 export interface DocumentFindings {

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MartletError } from '../core/error.ts';
-import { textRowKinds } from '../schema/recipe.ts';
-import { message, provenance } from '../schema/sample.ts';
-import type { DatasetRows } from './dataset-rows.ts';
-import { hasCode, readJsonLines } from './files.ts';
-import { reopenPart } from './rows/open-parts.ts';
-import { fileKind } from './rows/read-rows.ts';
-import { openShards } from './shard-reader.ts';
-import { stepsOfRows } from './shard-steps.ts';
+import { MartletError } from '../../core/error.ts';
+import { textRowKinds } from '../../schema/recipe.ts';
+import { message, provenance } from '../../schema/sample.ts';
+import type { DatasetRows } from '../dataset-rows.ts';
+import { hasCode, readJsonLines } from '../files.ts';
+import { reopenPart } from '../rows/open-parts.ts';
+import { fileKind } from '../rows/read-rows.ts';
+import { openShards } from '../shard-reader.ts';
+import { stepsOfRows } from '../shard-steps.ts';
 
 /** A row the model learned from, and where it stands. */
 export interface TracedRow {

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ChainFixture, writeChain } from './trace-fixture.ts';
-import { traceStep } from './trace-steps.ts';
+import { type ChainFixture, writeChain } from './fixture.ts';
+import { traceStep } from './steps.ts';
 
 let scratch: string;
 let chain: ChainFixture;
