@@ -46,12 +46,12 @@ export const commands: readonly CommandRow[] = [
   },
   {
     name: 'eval',
-    summary: 'measure base against tuned on held-out rows',
+    summary: 'measure base against tuned on held-out rows; trains first where no run is there',
     load: () => import('./commands/eval.ts'),
   },
   {
     name: 'export',
-    summary: 'write adapter, merged weights or GGUF, each with a certificate',
+    summary: 'write adapter, merged weights or GGUF, each with a certificate; trains first where no run is there',
     load: () => import('./commands/export.ts'),
   },
   {

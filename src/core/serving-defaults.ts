@@ -2,6 +2,8 @@
 export const servingDefaults = {
   host: '127.0.0.1',
   port: 8000,
+  /** Of a request that names none, as OpenAI has it. */
+  temperature: 1,
   /** Answers of one model at a time. */
   slots: 4,
   /** Most tokens of prompt and answer. */

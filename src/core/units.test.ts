@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatCounted, formatDuration } from './units.ts';
+import { formatBytes, formatCounted, formatDuration, gibAbove } from './units.ts';
 
 test('no unit is ever full: what rounds up to one of the next is written as that', () => {
   const written = [999, 9_940, 9_960, 59_600, 119_700, 3_599_600, 5_400_000].map(formatDuration);
@@ -17,4 +17,13 @@ test('bytes keep two or three digits', () => {
     '20.0 MiB',
     '300 GiB',
   ]);
+});
+
+test('a number of GiB is enough, and no more than a hundredth too much', () => {
+  for (const bytes of [1, 16_000, 123_456_789, 2 ** 30, 999.6 * 2 ** 30, 5 * 2 ** 40]) {
+    const written = gibAbove(bytes) * 2 ** 30;
+    expect(written).toBeGreaterThanOrEqual(bytes);
+    expect(written / bytes).toBeLessThanOrEqual(1.01);
+  }
+  expect([16_000, 2 ** 29].map(gibAbove)).toEqual([0.000015, 0.5]);
 });

@@ -10,6 +10,14 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${units[unit]}`;
 }
 
+/** The number of GiB to write for so many bytes: rounded up to three digits, so that it is enough. */
+export function gibAbove(bytes: number): number {
+  const gib = bytes / 2 ** 30;
+  const unit = 10 ** (Math.floor(Math.log10(Math.max(gib, Number.MIN_VALUE))) - 2);
+  const rounded = Number(gib.toPrecision(3));
+  return rounded >= gib ? rounded : Number((rounded + unit).toPrecision(3));
+}
+
 /** 83_000 -> `1 min 23 s` */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;

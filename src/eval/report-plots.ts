@@ -15,7 +15,8 @@ export function lossCurve(report: Report): string {
   const [first, last] = [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 1];
   const values = [...points.map(([, loss]) => loss), ...levels.map((level) => level.value)];
   const ticks = niceTicks(Math.max(...values, 0.1));
-  const frame = { left: 44, right: 104, top: 12, bottom: 34, height: 240 };
+  // On the right stand the labels of the levels, also where a narrow page writes them larger.
+  const frame = { left: 44, right: 128, top: 12, bottom: 34, height: 240 };
   const top = ticks.at(-1) ?? 1;
   const x = (step: number): number =>
     frame.left + ((plotWidth - frame.left - frame.right) * (step - first)) / Math.max(1, last - first);

@@ -14,7 +14,7 @@ h1 { font-size:26px; line-height:1.2; margin:0 0 6px; letter-spacing:-.01em } h2
 .card .values .from { color:var(--soft); font-weight:400 } .card .note { font-size:13px; color:var(--soft) }
 .plots { display:grid; grid-template-columns:minmax(0,1fr) minmax(0,1fr); gap:14px; margin-bottom:36px } .plots .wide { grid-column:1/-1 }
 @media (max-width:800px) { .plots { grid-template-columns:minmax(0,1fr) } }
-figure svg { width:100%; height:auto; display:block; font-size:13px; font-variant-numeric:tabular-nums }
+figure svg { width:100%; height:auto; display:block; overflow:visible; font-size:13px; font-variant-numeric:tabular-nums }
 .metric { display:grid; grid-template-columns:minmax(230px,2fr) 3fr 168px; gap:4px 22px; align-items:center; padding:11px 0; border-top:1px solid var(--line) }
 .metric .name { line-height:1.35 } .metric .name b { font-weight:500 } .metric .name p,.metric .name span { font-size:13px } .metric svg { height:40px } .metric .whisker { vector-effect:non-scaling-stroke }
 .numbers { font-variant-numeric:tabular-nums; font-size:14px; line-height:22px; white-space:nowrap }

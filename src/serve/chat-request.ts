@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Checked, Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
+import { servingDefaults } from '../core/serving-defaults.ts';
 import { parseTemplateData, plainOrText, type TemplateData } from '../render/index.ts';
 import { type Json, json } from '../schema/common.ts';
 import type { Message, Sample } from '../schema/sample.ts';
@@ -113,7 +114,7 @@ export function readChatRequest(body: Json, text?: string): Checked<ChatRequest>
     sentMessages: messages.map((message) => ({ ...message })) as Json,
     tools,
     variables: Object.keys(variables).length > 0 ? variables : undefined,
-    temperature: data.temperature ?? 1,
+    temperature: data.temperature ?? servingDefaults.temperature,
     topP: data.top_p ?? 1,
     topK: Math.max(0, data.top_k ?? 0),
     seed: data.seed ?? null,

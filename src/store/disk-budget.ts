@@ -1,12 +1,9 @@
 import { MartletError } from '../core/error.ts';
-import { formatBytes } from '../core/units.ts';
+import { formatBytes, gibAbove } from '../core/units.ts';
 
 /** How sources are read within `execution.diskGiB`: files of hubs are lent. Null: the corpus is kept whole. */
 export const readingWithin = (diskGiB: number | null): { readonly lendWithin?: number } =>
   diskGiB === null ? {} : { lendWithin: diskGiB * 2 ** 30 };
-
-/** Rounded up, so that it is enough. */
-const gibAbove = (bytes: number): number => Math.ceil((bytes / 2 ** 30) * 1e4) / 1e4;
 
 /** What files of hubs may take that are fetched when they are read; those that must stand there at once may take more. */
 export const lendingShare = (diskBytes: number): number => Math.floor(diskBytes / 4);

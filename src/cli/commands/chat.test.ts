@@ -6,8 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { testContext } from '../test-context.ts';
 import { command } from './chat.ts';
 
-/** A server that repeats the last message in pieces, and the requests it had. */
-async function echoServer() {
+/** A server that repeats the last message in pieces, behind what it always says first, and the requests it had. */
+async function echoServer(before = '') {
   const requests: { model: string; messages: { content: string }[] }[] = [];
   const server = createServer(async (request, reply) => {
     if (request.url === '/v1/models') return reply.end(JSON.stringify({ data: [{ id: 'base' }, { id: 'brief' }] }));
@@ -22,7 +22,7 @@ async function echoServer() {
         .writeHead(400)
         .end(JSON.stringify({ error: { message: 'too long', code: 'context_length_exceeded' } }));
     const event = (content: string): string => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
-    const text = `${[...said].map(event).join('')}data: [DONE]\n\n`;
+    const text = `${[...`${before}${said}`].map(event).join('')}data: [DONE]\n\n`;
     // Cut in the middle of an event, as networks do.
     reply.write(text.slice(0, 25));
     reply.end(text.slice(25));
@@ -58,6 +58,12 @@ test('a conversation is kept, reset and moved to another model; a refusal leaves
     ['brief', 'one', 'one', 'two'],
     ['base', 'three'],
   ]);
+});
+
+test('the space before a first word is not printed, and is kept in what the model is told', async () => {
+  const { url, requests } = await echoServer(' ');
+  expect((await chat('one\ntwo\n', '--url', url)).out).toBe('one\ntwo\n');
+  expect(requests.at(-1)?.messages.map(({ content }) => content)).toEqual(['one', ' one', 'two']);
 });
 
 test('a conversation that has grown too long is told how to begin anew; a first question is not', async () => {

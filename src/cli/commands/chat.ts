@@ -22,11 +22,14 @@ export const command: CommandModule = {
       .option('--url <url>', 'the server', `http://${servingDefaults.host}:${servingDefaults.port}`)
       .option('--model <name>', 'the model; the last one the server lists unless given')
       .option('--api-key <key>', 'what the server wants (MARTLET_API_KEY)')
-      .option('--temperature <t>', 'from 0 (the likeliest words) to 2', decimal)
+      .option('--temperature <t>', `from 0 (the likeliest words) to 2; ${untold} unless given`, decimal)
       .option('--system <text>', 'what the model is told first')
       .action((flags: ChatFlags) => run(flags, context));
   },
 };
+
+/** The server's own, which is not sent. */
+const untold = servingDefaults.temperature;
 
 const help = '/reset forgets the conversation, /model <name> changes the model, /quit ends';
 
@@ -95,8 +98,9 @@ async function converse({ context, client, models, temperature, ...given }: Conv
     let answer = '';
     try {
       for await (const piece of client.stream({ model, messages: asked, temperature })) {
+        // Tokens of words bring the space before them: at the beginning of a line it is none.
+        context.out(printable(answer.trim() === '' ? piece.trimStart() : piece));
         answer += piece;
-        context.out(printable(piece));
       }
       context.out('\n');
       return [...asked, { role: 'assistant', content: answer }];

@@ -66,7 +66,6 @@ async function run(given: readonly string[], flags: ServeFlags, context: CliCont
         ].join('\n'),
       );
     await aborted(signal);
-    context.err('letting the running answers end; once more to stop now\n');
   } finally {
     await serving.close();
   }

@@ -28,7 +28,7 @@ test('a budget below two steps of known rows is refused with the one that is nee
   const flags = ['train.rowsPerStep=10'];
   expect(errors([...flags, `execution.diskGiB=${16_000 / 2 ** 30}`], facts)).toEqual([]);
   const small = [...flags, `execution.diskGiB=${15_999 / 2 ** 30}`];
-  expect(errors(small, facts)).toEqual([expect.stringMatching(/15\.6 KiB.*more than 0\.0001.*\[disk-budget\]/)]);
+  expect(errors(small, facts)).toEqual([expect.stringMatching(/15\.6 KiB.*at least 0\.000015.*\[disk-budget\]/)]);
   // Of what was only estimated nothing is refused.
   expect(errors(small, { ...facts, rows: { ...facts.rows, exact: false } })).toEqual([]);
 });

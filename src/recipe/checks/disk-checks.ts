@@ -1,4 +1,4 @@
-import { formatBytes } from '../../core/units.ts';
+import { formatBytes, gibAbove } from '../../core/units.ts';
 import { type Check, error } from './check.ts';
 
 /** Steps that have to hold or reorder all rows, and what they do. The data stage refuses modules of one's own that do. */
@@ -38,7 +38,7 @@ export const diskHoldsSteps: Check = ({ values: { train }, execution: { diskGiB 
       code: 'disk-budget',
       path: ['execution', 'diskGiB'],
       message: `Two steps of usual rows take ${formatBytes(least)} by their tokens alone.`,
-      expected: `more than ${Math.ceil((least / 2 ** 30) * 1e4) / 1e4}`,
+      expected: `at least ${gibAbove(least)}`,
       fix: 'Raise it, or lower train.rowsPerStep.',
     }),
   ];
