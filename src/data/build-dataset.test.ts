@@ -76,6 +76,24 @@ describe('a dataset', () => {
     ).resolves.toBeTruthy();
   });
 
+  test('drops rows for the order of their turns under a code of their own, or refuses them as losses', async () => {
+    const file = files.write('turns.jsonl', [
+      chat('1'),
+      { messages: [{ role: 'user', content: 'a' }, ...chat('2').messages] },
+      chat('3'),
+    ]);
+    const { dataset, lines } = await build(dataValues([source(file)], { turns: 'drop' }));
+    expect(dataset.fates).toMatchObject({ train: 2, filtered: 1, invalid: 0 });
+    expect(dataset.steps[0]?.ended).toEqual([
+      expect.objectContaining({ fate: 'filtered', code: 'turns-out-of-order', rows: 1 }),
+    ]);
+    expect(ledgerEntry.parse(lines('ledger.jsonl')[1])).toMatchObject({ fate: 'filtered', code: 'turns-out-of-order' });
+    await expect(build(dataValues([source(file)], { turns: 'refuse' }))).rejects.toMatchObject({
+      code: 'loss-budget',
+      issues: [{ code: 'turns-out-of-order', path: ['messages', 1], place: { line: 2 } }],
+    });
+  });
+
   test('is read back by side', async () => {
     const { folder } = await build(
       dataValues([source(mixed())], { split: bySymbol, budget: { dropped: 1, truncated: 0 } }),

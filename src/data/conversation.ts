@@ -72,7 +72,7 @@ export function checkConversation(messages: readonly Message[], place: Conversat
   }
 }
 
-/** Turns that do not take turns are read as they stand; whether they may, the template says. */
+/** Turns that do not take turns are read as they stand; whether they may, the recipe says, and the template. */
 function noteOrder(
   turn: {
     readonly message: Message;
@@ -86,7 +86,10 @@ function noteOrder(
 ): void {
   const { message, before, path, begun, asks } = turn;
   const { role } = message;
-  const note = (what: string): void => void notes.changes.push(`${formatPath(path)}: ${what}`);
+  const note = (what: string): void => {
+    notes.changes.push(`${formatPath(path)}: ${what}`);
+    notes.disorder.push({ path, what });
+  };
   if (role === 'assistant' && !begun && asks) note('the assistant speaks first');
   const isAgain = before?.role === role && !before.tool_calls && (role === 'user' || role === 'assistant');
   if (isAgain) note(`two ${role} turns in a row`);

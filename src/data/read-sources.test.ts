@@ -4,6 +4,7 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { compileTemplate, encodeSample, prepareTools } from '../render/index.ts';
 import { testTokenizer } from '../render/test-tokenizer.ts';
 import { sample } from '../schema/sample.ts';
+import type { DataValues } from './sources.ts';
 import { chat, dataValues, outcomes, source, testFolder } from './test-rows.ts';
 
 const files = testFolder();
@@ -525,6 +526,37 @@ test('turns that do not take turns are kept as they stand, and noted', async () 
   expect(await noted(user('a'), assistant('b'), user('c'), assistant('d'))).toEqual(['train']);
   // A text to go on from, as ms-swift writes it.
   expect(await noted(assistant('a'))).toEqual(['train']);
+});
+
+describe('a row whose turns do not take turns', () => {
+  const rows = [
+    { messages: [user('a'), user('b'), assistant('c')] },
+    { messages: [user('a'), assistant('b')] },
+    { messages: [assistant('a'), user('b'), assistant('c'), assistant('d')] },
+  ];
+  const fatesWith = async (turns: DataValues['turns']) =>
+    (await outcomes(dataValues([source(files.write('disorder.jsonl', rows))], { turns }))).map(
+      ({ fate, issues, reason }) => [fate, issues.map(({ code, path }) => [code, ...path].join(' ')), reason],
+    );
+
+  test.each([
+    ['drop', 'filtered'],
+    ['refuse', 'invalid'],
+  ] as const)('is told of at each turn where data.turns says %s', async (turns, fate) => {
+    expect(await fatesWith(turns)).toEqual([
+      [fate, ['turns-out-of-order messages 1'], expect.stringMatching(/disorder\.jsonl:1:1 .*two user turns in a row/)],
+      ['train', [], null],
+      [
+        fate,
+        ['turns-out-of-order messages 0', 'turns-out-of-order messages 3'],
+        expect.stringMatching(/the assistant speaks first.*two assistant turns in a row/),
+      ],
+    ]);
+  });
+
+  test('is kept otherwise', async () => {
+    expect((await fatesWith('keep')).map(([fate]) => fate)).toEqual(['train', 'train', 'train']);
+  });
 });
 
 test('keys of a turn that mean nothing here are left out, and that is said', async () => {

@@ -34,7 +34,7 @@ export interface RowOutcome {
   readonly changes: readonly string[];
   /** The day it may be used from, when the fate is `embargoed`. */
   readonly embargo: string | null;
-  /** What is wrong with it, when the fate is `invalid`. */
+  /** What is wrong with it, when the fate is `invalid`, or `filtered` for the order of its turns. */
   readonly issues: readonly Issue[];
 }
 
@@ -123,6 +123,11 @@ export function rowReader({ values, today }: Pick<ReadSourcesRequest, 'values' |
       });
     const side = read && splitter.sideOf(read.row, read.id, notes);
     if (!read || !side) return reading('invalid', { reason: formatIssues(notes.issues), issues: notes.issues });
+    if (values.turns !== 'keep' && notes.disorder.length > 0) {
+      reportDisorder(notes);
+      const reason = formatIssues(notes.issues);
+      return reading(values.turns === 'drop' ? 'filtered' : 'invalid', { id: read.id, reason, issues: notes.issues });
+    }
     const { id, content } = read;
     const { changes } = notes;
     const { embargo } = content.terms;
@@ -131,6 +136,16 @@ export function rowReader({ values, today }: Pick<ReadSourcesRequest, 'values' |
       ? reading('embargoed', { ...common, embargo, reason: `must not be used before ${embargo}` })
       : reading(side.side, { ...common, sample: sampleOf({ id, split: side.side, content, source, raw }) });
   };
+}
+
+function reportDisorder(notes: RowNotes): void {
+  for (const { path, what } of notes.disorder)
+    notes.problem({
+      code: 'turns-out-of-order',
+      path,
+      message: `${what}.`,
+      fix: 'Join turns of one role, give the assistant a question; or keep such rows: data.turns: keep.',
+    });
 }
 
 function readingMaker(source: OpenedSource, raw: RawRow) {

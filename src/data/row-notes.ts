@@ -7,6 +7,8 @@ export type RowPath = readonly (string | number)[];
 export interface RowNotes {
   readonly issues: Issue[];
   readonly changes: string[];
+  /** Turns that do not take turns; each stands among the changes too. */
+  readonly disorder: { readonly path: RowPath; readonly what: string }[];
   /** Adds an error at a place inside the row. */
   problem(problem: RowProblem): void;
 }
@@ -26,6 +28,7 @@ export function rowNotes(place: { readonly file: string; readonly line: number }
   return {
     issues,
     changes: [],
+    disorder: [],
     problem({ code, path = [], message, expected, fix, at = { linesBelow: 0, column: 1 } }) {
       issues.push({
         code,

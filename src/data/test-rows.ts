@@ -45,6 +45,7 @@ export const dataValues = (sources: readonly SourceValues[], more: Partial<DataV
   mixStop: 'first-exhausted',
   seed: 42,
   maxRowMiB: 64,
+  turns: 'keep',
   split: { by: null, heldOut: null, share: 0 },
   budget: { dropped: 0, truncated: 0 },
   ...more,

@@ -133,6 +133,7 @@ function resolveData({ recipe, resolvePath, notes, facts }: ResolveValuesRequest
     mixStop: take(['data', 'mixStop'], recipe.data.mixStop),
     seed: take(['data', 'seed'], recipe.data.seed),
     maxRowMiB: take(['data', 'maxRowMiB'], recipe.data.maxRowMiB),
+    turns: take(['data', 'turns'], recipe.data.turns),
     split: {
       by: orNull(['data', 'split', 'by'], split.by),
       heldOut: orNull(['data', 'split', 'heldOut'], split.heldOut),

@@ -14,6 +14,7 @@ import {
   schedules,
   sourceFormats,
   textRowKinds,
+  turnRules,
 } from './recipe.ts';
 
 export const originKinds = ['recipe', 'flag', 'default', 'derived', 'model'] as const;
@@ -68,6 +69,7 @@ export const planValues = z
         mixStop: z.enum(mixStops).describe('When interleaving ends.'),
         seed: z.number().int().describe('Seed of what is drawn.'),
         maxRowMiB: z.number().describe('Longest row that is read.'),
+        turns: z.enum(turnRules).describe('What becomes of rows whose turns do not alternate.'),
         split: z
           .strictObject({
             by: z.string().nullable().describe('Column that decides; null for the row itself.'),

@@ -25,6 +25,7 @@ export const packings = ['best-fit', 'sequential', 'none'] as const;
 export const textRowKinds = ['file', 'paragraph', 'line'] as const;
 export const mixKinds = ['concat', 'interleave'] as const;
 export const mixStops = ['first-exhausted', 'all-exhausted'] as const;
+export const turnRules = ['keep', 'drop', 'refuse'] as const;
 export const schedules = ['cosine', 'linear', 'constant'] as const;
 export const exportFormats = ['adapter', 'safetensors', 'gguf'] as const;
 export const evalTasks = ['heldout-loss', 'exact-match', 'grounding'] as const;
@@ -195,6 +196,11 @@ export const recipe = z
           z.number().positive().max(256).default(64),
           'A longer row is not read: it is lost, with its place in the ledger.',
           { unit: 'MiB', tier: 'expert' },
+        ),
+        turns: field(
+          z.enum(turnRules).default('keep'),
+          'What becomes of a row with two turns of one role in a row, or whose assistant speaks first: kept as it stands and noted; dropped; or refused, as a loss.',
+          { tier: 'expert' },
         ),
         split: split.prefault({}),
         budget: lossBudget.prefault({}),

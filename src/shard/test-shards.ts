@@ -28,6 +28,7 @@ export function planValues(
       mixStop: 'first-exhausted',
       seed: 42,
       maxRowMiB: 64,
+      turns: 'keep',
       split: { by: null, heldOut: null, share: 0 },
       budget: { dropped: 0, truncated: 0, ...more.budget },
     },

@@ -11,7 +11,7 @@ export function rowsPage(): string {
     'Where rows could be meant in two ways that differ, nothing is guessed: the error shows both readings, and the key that decides, `format` or `columns`:',
     '```yaml\ndata:\n  sources:\n    - from: rows.jsonl\n      format: query\n      columns: { Frage: query, Antwort: response }\n```',
     'Answers that are not the best one (rejected, ranked, unlike) are kept and counted; a method that needs one answer trains on the chosen one.',
-    'Two turns of one role in a row, and an assistant that speaks first, are kept as they stand and noted in the ledger; the chat template says whether it takes them. ms-swift joins the former without a space between and puts an empty user turn before the latter.',
+    'Two turns of one role in a row, and an assistant that speaks first, are kept as they stand and noted in the ledger; the chat template says whether it takes them. `data.turns: drop` drops such rows instead, `data.turns: refuse` counts them as losses. ms-swift joins the former without a space between and puts an empty user turn before the latter.',
     '## Formats',
     table(
       ['`format`', 'needs'],
