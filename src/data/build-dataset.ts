@@ -21,10 +21,11 @@ export interface BuildDatasetRequest extends ReadSourcesRequest {
   readonly folder: string;
   /**
    * A folder for what was read and done, so that a build that was killed goes on, and a later one does again only what
-   * differs. What this build does not need is removed from it. Absent: a folder that goes when the build ends.
+   * differs. What this build does not need is removed from it. Streamed: of the same build alone; another day, other sources
+   * or values need another. Absent: a folder that goes when the build ends.
    */
   readonly cacheFolder?: string | undefined;
-  /** Keeps no rows: `streamed.json` and `pieces.jsonl` say what they can be made from again. Nothing is put into the cache. */
+  /** Keeps no rows: `streamed.json` and `pieces.jsonl` say what they can be made from again. */
   readonly streamed?: boolean | undefined;
   /** Threads beside this one; 0 for none. The files are the same, however many. As `workersFor` says when absent. */
   readonly workers?: number | undefined;
@@ -72,8 +73,6 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
         request.onRows?.(rowsRead);
       },
     };
-    // What an earlier build kept would take the room of the rows.
-    if (request.streamed && request.cacheFolder) await rm(cacheFolder, { recursive: true, force: true });
     const { accounts, reuse } = request.streamed
       ? { accounts: await streamDataset(work), reuse: null }
       : await keepDataset(work);

@@ -1,15 +1,23 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fingerprint } from '../core/fingerprint.ts';
 import { formatBytes, formatCounted } from '../core/units.ts';
+import { streamedDataset } from '../schema/dataset.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { Plan } from '../schema/plan.ts';
 import { diskBudget, type FetchedBytes, readingWithin } from '../store/disk-budget.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
+import { inWorkFolder, type WorkRequest } from '../store/work-folder.ts';
 import { datasetRows, type SourceAccess } from './build/streamed/derived-rows.ts';
 import { buildDataset } from './build-dataset.ts';
 import { fetchedBytes, sourceInputs } from './sources.ts';
+import { codeFingerprint, stepKeys } from './steps/open-steps.ts';
 import { unusedParts } from './unused-parts.ts';
+
+/** Datasets of an earlier format are not taken for what is asked. */
+const streamedFormat = streamedDataset.shape.schema.value;
 
 /** What the sources of a plan are read with. */
 export function sourceAccess(deps: StageDeps, { execution }: Plan): SourceAccess {
@@ -37,19 +45,16 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
   const since = typeof changesOn === 'string' && changesOn <= today ? changesOn : null;
   return make(
     deps,
-    { kind: 'dataset', name, of: { values, since, ...(streamed && { streamed }) }, inputs },
+    { kind: 'dataset', name, of: { values, since, ...(streamed && { streamed: streamedFormat }) }, inputs },
     async (folder) => {
       const changed = known ? changedInputs(known.lineage.inputs, inputs) : [];
       if (known && changed.length > 0) deps.log(changedLine(changed, known.address));
+      const build = (cacheFolder: string) =>
+        buildDataset({ ...source, today, folder, cacheFolder, streamed, threads: threadsOf(plan) });
       const cacheFolder = join(deps.store.root, 'cache', 'data', name);
-      const built = await buildDataset({
-        ...source,
-        today,
-        folder,
-        cacheFolder,
-        streamed,
-        threads: threadsOf(plan),
-      });
+      // What an earlier build kept would take the room of the rows.
+      if (streamed) await rm(cacheFolder, { recursive: true, force: true });
+      const built = streamed ? await inWorkFolder(await streamedWork(), build) : await build(cacheFolder);
       if (built.reuse) deps.onReuse?.(built.reuse);
       const samples = datasetRows(folder, access).samples();
       const unused = await unusedParts({ samples, method: plan.values.method.name });
@@ -57,6 +62,18 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
       return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
     },
   );
+
+  /** All that a journal of the build hangs on. The budgets are held against what it comes to: another may do. */
+  async function streamedWork(): Promise<WorkRequest> {
+    const { budget: _, ...decisive } = values;
+    const key = fingerprint({
+      ...{ decisive, today },
+      inputs: inputs.map((input) => input.fingerprint),
+      steps: await stepKeys(values.steps),
+      code: await codeFingerprint(),
+    });
+    return { parent: join(deps.store.root, 'work'), key, keepAfter: ['loss-budget', 'truncation-budget'] };
+  }
 }
 
 /** Addresses of what stands where it stood, and says something else. */

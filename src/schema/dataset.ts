@@ -74,20 +74,13 @@ export const dataset = z
   })
   .describe('A dataset and its accounts.');
 
-const contents = z
-  .strictObject({
-    bytes: z.number().int().describe('Bytes.'),
-    sha256: sha256Hex.describe('sha-256 of them.'),
-  })
-  .describe('A file that is not kept.');
-
 /**
  * `streamed.json`, of a dataset whose rows are not kept: in the place of `rows.jsonl` and `ledger.jsonl` stand `pieces.jsonl`
  * and what they are made from again, with equal bytes.
  */
 export const streamedDataset = z
   .strictObject({
-    schema: z.literal('streamed-dataset/1').describe('Document kind and version.'),
+    schema: z.literal('streamed-dataset/2').describe('Document kind and version.'),
     values: planValues.shape.data.describe('How the sources are read, and the steps.'),
     today: z.iso.date().describe('The day embargoes were held against.'),
     pieceBytes: z.number().int().describe('Most bytes of raw rows in a piece, unless a row has more.'),
@@ -98,8 +91,6 @@ export const streamedDataset = z
         total: z.number().int().describe('Bytes of all of them.'),
       })
       .describe('Files of hubs, which are fetched whenever they are read.'),
-    rows: contents.describe('What `rows.jsonl` would be.'),
-    ledger: contents.describe('What `ledger.jsonl` would be.'),
   })
   .describe('A dataset whose rows are made again from their sources.');
 

@@ -1,6 +1,5 @@
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { methodNamed } from '../methods/index.ts';
 import { dayOf, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
@@ -12,11 +11,11 @@ import { artefactInput } from '../store/open-store.ts';
 import { shardCode } from '../store/shard-layout.ts';
 import { type Base, baseInput, make, readJson, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
+import { inWorkFolder } from '../store/work-folder.ts';
 import { buildShards } from './build-shards.ts';
 import { encodeBlock } from './encode-block.ts';
 import { type EncodePool, openEncodePool, smallestForThreads } from './encode-pool.ts';
 import { requireWindows } from './stream-shards.ts';
-import { claimWorkFolder, releaseWorkFolder } from './work-folder.ts';
 
 export interface ShardInputs {
   readonly plan: Plan;
@@ -68,8 +67,9 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }:
       day,
       streamed,
     });
-    const built = await inWorkFolder({ parent: join(deps.store.root, 'work'), key, folder }, async (work) =>
-      buildShards({
+    const parent = join(deps.store.root, 'work');
+    const built = await inWorkFolder({ parent, key }, async (work) => {
+      const made = await buildShards({
         values: plan.values,
         packTokens,
         packing,
@@ -85,8 +85,10 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }:
         day,
         code: `martlet ${(await codeVersion()).version}, shards ${shardCode}`,
         signal: deps.signal,
-      }),
-    );
+      });
+      for (const name of await readdir(work)) await rename(join(work, name), join(folder, name));
+      return made;
+    });
     const { splits, lost, truncated, split } = built;
     const [first] = lost;
     const firstLost = first === undefined ? null : { place: first.place ?? null, fate: first.fate };
@@ -99,25 +101,4 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }:
 /** Threads, where the rows are many enough. */
 async function openPool(rows: DatasetRows, open: () => EncodePool): Promise<EncodePool | undefined> {
   return (await rows.bytes()) > smallestForThreads ? open() : undefined;
-}
-
-interface WorkRequest {
-  readonly parent: string;
-  readonly key: string;
-  readonly folder: string;
-}
-
-/** What is built is kept through a kill, and through being stopped; what cannot succeed as it stands is thrown away. */
-async function inWorkFolder<T>({ parent, key, folder }: WorkRequest, build: (work: string) => Promise<T>): Promise<T> {
-  const work = await claimWorkFolder(parent, key);
-  try {
-    const built = await build(work);
-    for (const name of await readdir(work)) await rename(join(work, name), join(folder, name));
-    await rm(work, { recursive: true });
-    return built;
-  } catch (error) {
-    if (MartletError.is(error) && !error.retryable) await rm(work, { recursive: true, force: true });
-    else await releaseWorkFolder(work, key);
-    throw error;
-  }
 }

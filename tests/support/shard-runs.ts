@@ -1,11 +1,9 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as after } from 'node:timers/promises';
-import { expect } from 'vitest';
 import { randomStream } from '../../src/core/random.ts';
 import { hashFolder } from '../../src/store/files.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
-import { startMartlet } from './tiny-recipe.ts';
+import { type KilledStage, killAgainAndAgain } from './killed-stage.ts';
 
 export interface ManyRows {
   /** Whose sources stand in this order. */
@@ -49,38 +47,17 @@ export async function writeManyRows(
   return files;
 }
 
-export interface InterruptedShards {
+export interface InterruptedShards extends Omit<KilledStage, 'command'> {
   readonly recipe: string;
   /** A store with the dataset, which is copied. */
   readonly from: string;
-  readonly store: string;
-  readonly seed: number;
-  /** It is killed within so many milliseconds of its start. */
-  readonly withinMs: number;
-  readonly times: number;
   readonly flags?: readonly string[];
 }
 
-/** `martlet shard`, killed at seeded moments; with another number of threads each time. @returns how often it was killed. */
-export async function shardInterrupted(request: InterruptedShards): Promise<number> {
-  const { store, recipe, times, withinMs, flags = [] } = request;
-  await cp(request.from, store, { recursive: true });
-  const random = randomStream(request.seed);
-  const args = () => [
-    ...['--store', store, 'shard', recipe, ...flags],
-    ...['--set', `execution.threads=${1 + random.below(2)}`],
-  ];
-  for (let killed = 0; killed < times; killed++) {
-    const run = startMartlet(args());
-    await Promise.race([after(random.uniform() * withinMs), run.ended]);
-    run.child.kill('SIGKILL');
-    const { code, signal, err } = await run.ended;
-    if (code === 0) return killed;
-    expect(signal, err).toBe('SIGKILL');
-  }
-  const last = await startMartlet(args()).ended;
-  expect(last.code, last.err).toBe(0);
-  return times;
+/** `martlet shard`, killed at seeded moments. @returns how often it was killed. */
+export async function shardInterrupted({ recipe, from, flags = [], ...request }: InterruptedShards): Promise<number> {
+  await cp(from, request.store, { recursive: true });
+  return killAgainAndAgain({ ...request, command: ['shard', recipe, ...flags] });
 }
 
 /** sha-256 of the files that hold the shards. */

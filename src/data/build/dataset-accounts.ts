@@ -1,6 +1,6 @@
 import type { Issue } from '../../core/issue.ts';
 import { type Fate, fates, type LedgerEntry, type StepAccount } from '../../schema/dataset.ts';
-import { type LackingColumn, lackingColumns } from '../steps/lacking-columns.ts';
+import { type LackingColumn, type LackingTotals, lackingColumns } from '../steps/lacking-columns.ts';
 import type { RowState } from './batch-states.ts';
 import type { OddRow } from './part-file.ts';
 
@@ -39,26 +39,46 @@ interface AddRequest {
   readonly isHeldout: boolean;
 }
 
+/** What was counted: plain data. */
+export interface AccountTotals {
+  rowsIn: number;
+  readonly fates: Record<Fate, number>;
+  readonly steps: readonly StepTotals[];
+  truncated: number;
+  changesOn: string | null;
+  readonly lost: Issue[];
+  readonly lostByCode: Map<string, number>;
+  /** By kind. */
+  readonly remarks: Map<string, { rows: number; readonly first: string }>;
+  readonly lacking: LackingTotals;
+}
+
+interface StepTotals {
+  readonly step: string;
+  /** By fate and code. */
+  readonly ended: Map<string, Omit<StepAccount['ended'][number], 'rows'> & { rows: number }>;
+  changed: number;
+  truncated: number;
+  example: string | null;
+}
+
+const nothingCounted = (names: readonly string[]): AccountTotals => ({
+  rowsIn: 0,
+  fates: Object.fromEntries(fates.map((fate) => [fate, 0])) as Record<Fate, number>,
+  steps: names.map((step) => ({ step, ended: new Map(), changed: 0, truncated: 0, example: null })),
+  truncated: 0,
+  changesOn: null,
+  lost: [],
+  lostByCode: new Map(),
+  remarks: new Map(),
+  lacking: new Map(),
+});
+
 /** Counts what rows come to, one after the other. `names`: the steps, `read` first. */
 export function openAccounts(names: readonly string[]) {
-  const counts = Object.fromEntries(fates.map((fate) => [fate, 0])) as Record<Fate, number>;
-  const steps = names.map((step) => ({
-    step,
-    ended: new Map<
-      string,
-      { fate: Fate; code: string; rows: number; example: StepAccount['ended'][number]['example'] }
-    >(),
-    changed: 0,
-    truncated: 0,
-    example: null as string | null,
-  }));
-  const lost: Issue[] = [];
-  const lostByCode = new Map<string, number>();
-  const lacking = lackingColumns();
-  let rowsIn = 0;
-  let truncated = 0;
-  let changesOn: string | null = null;
-  const remarks = new Map<string, { rows: number; first: string }>();
+  const totals = nothingCounted(names);
+  const { steps, remarks, lost, lostByCode } = totals;
+  const lacking = lackingColumns(totals.lacking);
 
   const addEnd = (entry: LedgerEntry, step: number): void => {
     const { fate, code, source, line, reason } = entry;
@@ -76,21 +96,22 @@ export function openAccounts(names: readonly string[]) {
   };
   return {
     names,
+    totals,
     addPlain({ train, heldout }: { readonly train: number; readonly heldout: number }): void {
-      counts.train += train;
-      counts.heldout += heldout;
-      rowsIn += train + heldout;
+      totals.fates.train += train;
+      totals.fates.heldout += heldout;
+      totals.rowsIn += train + heldout;
     },
     add({ entry, state, reading, isHeldout }: AddRequest): void {
-      rowsIn++;
+      totals.rowsIn++;
       const wasRead = reading === undefined || reading.fate === 'train' || reading.fate === 'heldout';
       const endStep = state?.end ? state.end.step : wasRead ? null : 0;
-      if (endStep === null) counts[isHeldout ? 'heldout' : 'train']++;
+      if (endStep === null) totals.fates[isHeldout ? 'heldout' : 'train']++;
       else {
-        counts[entry.fate]++;
+        totals.fates[entry.fate]++;
         addEnd(entry, endStep);
       }
-      if (state?.truncated && endStep === null) truncated++;
+      if (state?.truncated && endStep === null) totals.truncated++;
       const place = `${entry.file ?? entry.source}:${entry.line}`;
       for (const step of state?.changedAt ?? []) {
         const account = steps[step];
@@ -103,8 +124,7 @@ export function openAccounts(names: readonly string[]) {
       for (const step of state?.truncatedAt ?? []) if (steps[step]) steps[step].truncated++;
       const isLimited = entry.fate === 'limited' && entry.step === 'read';
       if (reading && !isLimited) {
-        if (reading.embargo !== null && (changesOn === null || reading.embargo < changesOn))
-          changesOn = reading.embargo;
+        totals.changesOn = earlier(totals.changesOn, reading.embargo);
         if (reading.changes.length > 0) {
           for (const change of reading.changes) addRemark(change, place);
           const [read] = steps;
@@ -119,8 +139,26 @@ export function openAccounts(names: readonly string[]) {
       lostByCode.set(issue.code, (lostByCode.get(issue.code) ?? 0) + 1);
       if (lost.length < shownLosses) lost.push(issue);
     },
+    /** What was counted of rows that follow. */
+    addAll(more: AccountTotals): void {
+      totals.rowsIn += more.rowsIn;
+      for (const fate of fates) totals.fates[fate] += more.fates[fate];
+      for (const [index, step] of steps.entries()) {
+        const { ended = new Map(), changed = 0, truncated = 0, example = null } = more.steps[index] ?? {};
+        addRows(step.ended, ended);
+        step.changed += changed;
+        step.truncated += truncated;
+        step.example ??= example;
+      }
+      totals.truncated += more.truncated;
+      totals.changesOn = earlier(totals.changesOn, more.changesOn);
+      lost.push(...more.lost.slice(0, shownLosses - lost.length));
+      for (const [code, rows] of more.lostByCode) lostByCode.set(code, (lostByCode.get(code) ?? 0) + rows);
+      addRows(remarks, more.remarks, mostKinds);
+      addRows(totals.lacking, more.lacking);
+    },
     close(): DatasetAccounts {
-      let reached = rowsIn;
+      let reached = totals.rowsIn;
       const closed = steps.map(({ step, ended, ...more }) => {
         const all = [...ended.values()];
         const rowsOut = reached - all.reduce((sum, { rows }) => sum + rows, 0);
@@ -137,18 +175,29 @@ export function openAccounts(names: readonly string[]) {
         return account;
       });
       return {
-        rowsIn,
-        fates: counts,
+        ...totals,
         steps: closed,
-        truncated,
-        changesOn,
-        lost,
-        lostByCode,
         remarks: [...remarks.values()].sort((a, b) => b.rows - a.rows),
         lacking: lacking.all((step) => closed[step + 1]?.rowsIn ?? 0),
       };
     },
   };
+}
+
+function earlier(day: string | null, other: string | null): string | null {
+  return day === null || (other !== null && other < day) ? other : day;
+}
+
+/** At most so many keys; what is known of the first row under each stays. */
+function addRows<T extends { rows: number }>(
+  to: Map<string, T>,
+  ...[more, most]: [ReadonlyMap<string, T>, number?]
+): void {
+  for (const [key, value] of more) {
+    const known = to.get(key);
+    if (known) known.rows += value.rows;
+    else if (to.size < (most ?? Number.POSITIVE_INFINITY)) to.set(key, { ...value });
+  }
 }
 
 function stepIssue({ source, line, code, reason }: LedgerEntry, step: number): Issue {

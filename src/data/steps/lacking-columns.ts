@@ -26,9 +26,11 @@ export function columnMeant(column: string, names: readonly string[]): string {
   return names.length > 0 ? `The columns are ${names.join(', ')}.` : 'Take it out.';
 }
 
-/** Counts, over rows in their order, what they lack of what steps name. */
-export function lackingColumns() {
-  const found = new Map<string, { step: number; column: string; rows: number; first: string; fix: string }>();
+/** By step and column. */
+export type LackingTotals = Map<string, Omit<LackingColumn, 'rows' | 'reached'> & { rows: number }>;
+
+/** Counts, over rows in their order, what they lack of what steps name: in `found`. */
+export function lackingColumns(found: LackingTotals = new Map()) {
   return {
     add({ step, lacks, place }: { readonly step: number; readonly lacks: Lacks; readonly place: string }): void {
       for (const [column, fix] of Object.entries(lacks)) {

@@ -15,7 +15,7 @@ import { openAccounts } from '../dataset-accounts.ts';
 import { plainSource } from '../work.ts';
 import { openWorkerPool } from '../worker-pool.ts';
 import { deriveBatches } from './derive-batches.ts';
-import { linesOf, piecesFile, streamedFile } from './stream-dataset.ts';
+import { linesOf, piecesFile, streamedFile } from './pieces.ts';
 
 /** What reading sources needs beside what a dataset says. */
 export type SourceAccess = Pick<OpenSourcesRequest, 'resolveFeedback' | 'fetchDataset' | 'lendWithin' | 'signal'>;
@@ -51,7 +51,7 @@ const mayHold = ({ ranges }: DatasetPiece, line: number | undefined): boolean =>
 function derivedRows(folder: string, access: SourceAccess): DatasetRows {
   const pieces = () => readPieces(folder);
   return {
-    bytes: async () => (await readStreamed(folder)).rows.bytes,
+    bytes: async () => (await pieces()).reduce((sum, { rowBytes }) => sum + rowBytes, 0),
     async *blocks({ signal = access.signal, skip = 0 } = {}) {
       let seen = 0;
       // Asked for each piece in their order.
@@ -126,7 +126,7 @@ async function* derivedPieces(
     const piece = pieces[batch.index];
     if (piece?.key !== batch.key) throw changed(folder);
     const accounts = openAccounts(names);
-    const lines = await linesOf(batch, { piece: { decided: decided(batch.index) }, names, accounts });
+    const lines = await linesOf(batch, { decided: decided(batch.index), names, accounts });
     if (lines.sha256 !== piece.sha256) throw changed(folder);
     given++;
     yield { index: batch.index, rows: lines.rows, ledger: lines.ledger };

@@ -1,31 +1,29 @@
-import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import type { DatasetPiece, StreamedDataset } from '../../../schema/dataset.ts';
-import { createFileWriter, type FileWriter } from '../../../store/file-writer.ts';
+import { createFileWriter } from '../../../store/file-writer.ts';
 import { openPlaces, rowAccounts } from '../../row-accounts.ts';
 import { sourceRows } from '../../source-rows.ts';
 import { fetchedBytes } from '../../sources.ts';
 import { type OpenedStep, openSteps } from '../../steps/open-steps.ts';
-import { statesOf, writeBatch } from '../batch-states.ts';
 import { batchesOf, batchSize } from '../batches.ts';
-import { type DatasetAccounts, openAccounts } from '../dataset-accounts.ts';
+import { type AccountTotals, type DatasetAccounts, openAccounts } from '../dataset-accounts.ts';
 import { accountsDelta, dropsByBatch, liveNumbers } from '../decide.ts';
-import { packDelta, unpackDelta } from '../delta-file.ts';
+import { packDelta } from '../delta-file.ts';
 import type { RunStepsRequest } from '../kept/run-steps.ts';
 import { wholeRows } from '../whole-rows.ts';
 import { plainSource } from '../work.ts';
 import { openWorkerPool } from '../worker-pool.ts';
 import { holdYoungMemory } from '../young-memory.ts';
 import { type DerivedBatch, deriveBatches } from './derive-batches.ts';
+import { openJournal } from './journal.ts';
+import { pieceOf, piecesFile, streamedFile } from './pieces.ts';
 
-export interface StreamDatasetRequest extends Omit<RunStepsRequest, 'cacheFolder'> {
+export interface StreamDatasetRequest extends RunStepsRequest {
   /** An empty folder. */
   readonly folder: string;
 }
-
-export const streamedFile = 'streamed.json';
-export const piecesFile = 'pieces.jsonl';
 
 /** What is known of a batch between two passes. Memory: 3 bytes a row, 4 more with steps over all rows. */
 interface PieceState {
@@ -38,13 +36,27 @@ interface PieceState {
   feature: Uint8Array | null;
 }
 
+/** What reading tells of a batch. */
+type FirstLook = Pick<DerivedBatch, 'key' | 'sources' | 'files' | 'read'>;
+
+/** What a pass came to know of a batch; `whole` when it was through. */
+type PassRecord = BatchRecord | 'whole';
+
+interface BatchRecord extends Pick<DerivedBatch, 'dropped' | 'feature'> {
+  /** Of the first pass. */
+  readonly look: FirstLook | null;
+  /** Of the last: the piece, and what was counted of its rows. */
+  readonly last: { readonly piece: DatasetPiece; readonly totals: AccountTotals } | null;
+}
+
 /**
  * Writes `streamed.json` and `pieces.jsonl`: what rows and ledger can be made from again. The sources are read once, and once
- * more for each step that looks at all rows.
+ * more for each step that looks at all rows. What is known of each batch goes into a journal in the folder of the cache,
+ * about 35 bytes a row, so that a build that was killed goes on from there: batches that are in it are only passed over.
  * @throws MartletError `step-unbounded` for a step that has to hold rows or reorder them; `source-changed`
  */
 export async function streamDataset(request: StreamDatasetRequest): Promise<DatasetAccounts> {
-  const { sources, values, today, folder, signal } = request;
+  const { sources, values, today, folder, cacheFolder, signal } = request;
   const steps = await openSteps(values.steps);
   requireBounded(steps);
   const wholes = [...steps.keys()].filter((index) => steps[index]?.step.kind === 'whole');
@@ -63,30 +75,73 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
   const rowEnds = rowAccounts(sources, values.split);
   const places = openPlaces();
   const accounts = openAccounts(names);
-  await using output = await openOutput(folder);
+  await mkdir(cacheFolder, { recursive: true });
+  await using output = await createFileWriter(join(folder, piecesFile));
   for (let pass = 0; pass <= wholes.length; pass++) {
-    const batches = batchesOf(sourceRows(sources, { values, signal }), sources, { ...size, context: '' });
-    const decided = (batch: number) => pieces[batch]?.decided ?? [];
-    let count = 0;
-    for await (const batch of deriveBatches({ batches, pool, decided, signal })) {
-      count++;
-      const piece = pass === 0 ? begin(batch) : (pieces[batch.index] ?? changed());
-      if (piece.key !== batch.key) changed();
-      for (const row of batch.dropped) piece.dead[row] = 1;
-      piece.feature = batch.feature;
-      if (pass === 0) request.onBatch?.(batch.sources.length);
-      if (pass === wholes.length) await output.add(batch, { piece, names, accounts });
-    }
-    if (count !== pieces.length) changed();
+    await readAll(pass);
     if (pass === 0) rowEnds.finish();
     const whole = wholes[pass];
     if (whole !== undefined) decide(whole);
   }
-  await output.finish({ values, today, size, fetched: await fetchedBytes(request) });
+  await using document = await createFileWriter(join(folder, streamedFile));
+  await document.writeJson({
+    schema: 'streamed-dataset/2',
+    ...{ values, today },
+    pieceBytes: size.bytes,
+    pieceRows: size.rows,
+    fetched: await fetchedBytes(request),
+  } satisfies StreamedDataset);
   return accounts.close();
 
-  function begin(batch: DerivedBatch): PieceState {
-    const { key, sources: rowSources, files, read } = batch;
+  async function readAll(pass: number): Promise<void> {
+    let count = 0;
+    let isWhole = false;
+    await using journal = await openJournal<PassRecord>(join(cacheFolder, `pass-${pass}`), async (record) => {
+      if (record === 'whole') {
+        isWhole = true;
+        return;
+      }
+      take(record, count++);
+      if (!record.last) return;
+      accounts.addAll(record.last.totals);
+      await output.writeJson(record.last.piece);
+    });
+    if (isWhole) return;
+    const known = count;
+    const batches = batchesOf(sourceRows(sources, { values, signal }), sources, {
+      ...{ ...size, context: '' },
+      wanted: (index) => index >= known,
+    });
+    const decided = (batch: number) => pieces[batch]?.decided ?? [];
+    for await (const batch of deriveBatches({ batches, pool, decided, signal })) {
+      const { key, sources: rowSources, files, read, dropped, feature } = batch;
+      const look = pass === 0 ? { key, sources: rowSources, files, read } : null;
+      const piece = take({ look, dropped, feature }, count++);
+      if (piece.key !== key) changed();
+      const last = pass === wholes.length ? await finish(batch, piece) : null;
+      await journal.add({ look, dropped, feature, last });
+    }
+    if (count !== pieces.length) changed();
+    await journal.add('whole');
+  }
+
+  async function finish(batch: DerivedBatch, { decided }: PieceState): Promise<BatchRecord['last']> {
+    const own = openAccounts(names);
+    const piece = await pieceOf(batch, { decided, names, accounts: own });
+    await output.writeJson(piece);
+    accounts.addAll(own.totals);
+    return { piece, totals: own.totals };
+  }
+
+  function take({ look, dropped, feature }: Omit<BatchRecord, 'last'>, index: number): PieceState {
+    const piece = look ? begin(look) : (pieces[index] ?? changed());
+    for (const row of dropped) piece.dead[row] = 1;
+    // A copy, as of all that is kept: arrays of a record are views of the whole of it.
+    piece.feature = feature && Uint8Array.from(feature);
+    return piece;
+  }
+
+  function begin({ key, sources: rowSources, files, read }: FirstLook): PieceState {
     const dead = new Uint8Array(rowSources.length);
     for (const value of read.splitValues) rowEnds.sawSplit(value);
     const first = accountsDelta({ accounts: rowEnds, read, rowSources, rowFiles: files, dead });
@@ -94,12 +149,13 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
       places.add({ file: files[row] ?? sources[source]?.values.from ?? '', line: read.lines[row] ?? 0 });
     const piece: PieceState = {
       ...{ key, dead },
-      sources: rowSources,
+      sources: Uint16Array.from(rowSources),
       decided: [packDelta(first), ...steps.map(() => null)],
       places: wholes.length > 0 ? new Uint32Array(Array.from(rowSources, placeOf)) : null,
       feature: null,
     };
     pieces.push(piece);
+    request.onBatch?.(rowSources.length);
     return piece;
   }
 
@@ -148,101 +204,8 @@ function unbounded(step: string, what: string): MartletError {
   });
 }
 
-export function changed(): never {
+function changed(): never {
   throw new MartletError('source-changed', 'a source gives other rows than it gave a moment ago', {
     hint: 'Let nothing write to the sources meanwhile, and sort the rows of a query. Then give the command again.',
   });
-}
-
-interface AddRequest {
-  readonly piece: PieceState;
-  readonly names: readonly string[];
-  readonly accounts: ReturnType<typeof openAccounts>;
-}
-
-interface FinishRequest {
-  readonly values: StreamedDataset['values'];
-  readonly today: string;
-  readonly fetched: StreamedDataset['fetched'];
-  readonly size: { readonly bytes: number; readonly rows: number };
-}
-
-async function openOutput(folder: string) {
-  const file: FileWriter = await createFileWriter(join(folder, piecesFile));
-  const all = { rows: hashing(), ledger: hashing() };
-  return {
-    async add(batch: DerivedBatch, { piece, names, accounts }: AddRequest): Promise<void> {
-      const lines = await linesOf(batch, { piece, names, accounts });
-      all.rows.add(lines.rows);
-      all.ledger.add(lines.ledger);
-      await file.writeJson({
-        key: piece.key,
-        rows: piece.sources.length,
-        rowBytes: lines.rows.length,
-        ledgerBytes: lines.ledger.length,
-        sha256: lines.sha256,
-        decided: piece.decided.map((bytes) => bytes?.toString('base64') ?? null),
-        ranges: rangesOf(batch),
-      } satisfies DatasetPiece);
-    },
-    async finish({ values, today, size, fetched }: FinishRequest): Promise<void> {
-      await file.close();
-      await using document = await createFileWriter(join(folder, streamedFile));
-      await document.writeJson({
-        schema: 'streamed-dataset/1',
-        ...{ values, today },
-        pieceBytes: size.bytes,
-        pieceRows: size.rows,
-        fetched,
-        rows: all.rows.close(),
-        ledger: all.ledger.close(),
-      } satisfies StreamedDataset);
-    },
-    [Symbol.asyncDispose]: () => file.close(),
-  };
-}
-
-interface LinesRequest extends Pick<AddRequest, 'names' | 'accounts'> {
-  readonly piece: Pick<PieceState, 'decided'>;
-}
-
-/** The lines that a batch gives in `rows.jsonl` and in `ledger.jsonl`. */
-export async function linesOf(batch: DerivedBatch, { piece, names, accounts }: LinesRequest) {
-  const gathered = { rows: [] as Uint8Array[], ledger: [] as Uint8Array[] };
-  const first = unpackDelta(piece.decided[0] ?? Buffer.alloc(0));
-  await writeBatch({
-    states: statesOf(batch.done(first), names),
-    rows: { write: (bytes) => void gathered.rows.push(bytes) },
-    ledger: { write: (bytes) => void gathered.ledger.push(bytes) },
-    accounts,
-  });
-  const [rows, ledger] = [Buffer.concat(gathered.rows), Buffer.concat(gathered.ledger)];
-  return { rows, ledger, sha256: createHash('sha256').update(rows).update(ledger).digest('hex') };
-}
-
-function rangesOf({ sources, files, read }: DerivedBatch): DatasetPiece['ranges'] {
-  const ranges = new Map<string, DatasetPiece['ranges'][number]>();
-  for (const [row, source] of sources.entries()) {
-    const [file, line] = [files[row], read.lines[row] ?? 0];
-    const key = `${source} ${file ?? ''}`;
-    const known = ranges.get(key);
-    if (!known) ranges.set(key, { source, ...(file !== undefined && { file }), first: line, last: line });
-    else {
-      known.first = Math.min(known.first, line);
-      known.last = Math.max(known.last, line);
-    }
-  }
-  return [...ranges.values()];
-}
-
-function hashing() {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  return {
-    add(piece: Uint8Array): void {
-      hash.update(piece);
-      bytes += piece.length;
-    },
-    close: () => ({ bytes, sha256: hash.digest('hex') }),
-  };
 }

@@ -1,14 +1,45 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../store/files.ts';
-import { ownerState, ownerToken } from '../store/owner.ts';
+import { MartletError } from '../core/error.ts';
+import { hasCode } from './files.ts';
+import { ownerState, ownerToken } from './owner.ts';
+
+export interface WorkRequest {
+  /** Of such folders. */
+  readonly parent: string;
+  /** Names the work: equal keys, equal work. */
+  readonly key: string;
+  /** Codes of errors after which the same work may yet succeed. */
+  readonly keepAfter?: readonly string[];
+}
+
+/**
+ * Does a piece of work in a folder of its own, which goes with it. What is done is kept through a kill, and through being
+ * stopped; what cannot succeed as it stands is thrown away.
+ */
+export async function inWorkFolder<T>(
+  { parent, key, keepAfter = [] }: WorkRequest,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await claimWorkFolder(parent, key);
+  try {
+    const done = await work(folder);
+    await rm(folder, { recursive: true });
+    return done;
+  } catch (error) {
+    if (MartletError.is(error) && !error.retryable && !keepAfter.includes(error.code))
+      await rm(folder, { recursive: true, force: true });
+    else await releaseWorkFolder(folder, key);
+    throw error;
+  }
+}
 
 /**
  * A folder for a piece of work that outlives the process: whoever does the same work next takes up what a dead one left.
  * Its name ends with its owner, and it changes hands by being renamed, which only one of two can do.
  * @param key names the work
  */
-export async function claimWorkFolder(parent: string, key: string): Promise<string> {
+async function claimWorkFolder(parent: string, key: string): Promise<string> {
   await mkdir(parent, { recursive: true });
   const mine = join(parent, `${key}-${ownerToken()}`);
   for (const name of await readdir(parent)) {
@@ -31,7 +62,7 @@ function isHeld(owner: string): boolean {
 }
 
 /** Leaves the work to whoever comes next. */
-export async function releaseWorkFolder(folder: string, key: string): Promise<void> {
+async function releaseWorkFolder(folder: string, key: string): Promise<void> {
   const free = join(folder, '..', `${key}-free`);
   try {
     await rename(folder, free);
