@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import type { Json } from '../../schema/common.ts';
 import { fuzzContainers } from './fuzz-containers.ts';
+import { parquetColumn, varint } from './parquet-column.ts';
 import { readRows } from './read-rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-fuzz-'));
@@ -42,10 +43,48 @@ test.each([
   ['the second', false],
 ])('a run of two thousand million values is damaged, in %s version of pages', async (_version, isFirst) => {
   const file = join(folder, `bomb-${isFirst}.parquet`);
-  writeFileSync(file, parquetBomb(isFirst));
+  const run = [0xfe, 0xff, 0xff, 0xff, 0x0f, 1];
+  const levels = isFirst ? [run.length, 0, 0, 0, ...run] : run;
+  const page = [...levels, ...Array.from({ length: 12 }, () => 0)];
+  writeFileSync(
+    file,
+    parquetColumn({ page, values: 3, isOptional: true, ...(!isFirst && { levelBytes: run.length }) }),
+  );
   await expect(all(file)).rejects.toMatchObject({
     code: 'parquet-damaged',
     message: expect.stringContaining('a run says 2147483647 values in a page of 3'),
+  });
+});
+
+// Nothing contradicts itself here: one run of the level 0, and a table that has so many rows.
+test.each([
+  [2 ** 30, 'a column of row group 1 has 1073741824 values; 16777216 are read'],
+  [2 ** 24 + 1, 'a column of row group 1 has 16777217 values'],
+])('%i rows of nulls in some bytes are more than is read together', async (values, message) => {
+  const file = join(folder, `nulls-${values}.parquet`);
+  writeFileSync(file, parquetColumn({ page: [...levelsOfNulls(values)], values, isOptional: true }));
+  await expect(all(file)).rejects.toMatchObject({
+    code: 'source-unsupported',
+    message: expect.stringContaining(message),
+    hint: expect.stringContaining('smaller row groups'),
+  });
+});
+
+test('ten thousand rows of nulls in some bytes are read', async () => {
+  const file = join(folder, 'nulls.parquet');
+  writeFileSync(file, parquetColumn({ page: [...levelsOfNulls(10_000)], values: 10_000, isOptional: true }));
+  expect((await texts(file)).filter((row) => row === '{"a":null}')).toHaveLength(10_000);
+});
+
+test('texts that each take over the one before are read, unless they grow beyond memory', async () => {
+  const few = join(folder, 'growing.parquet');
+  writeFileSync(few, parquetColumn({ ...growingTexts(300), isOptional: false }));
+  expect(await texts(few)).toEqual(Array.from({ length: 300 }, (_, length) => `{"a":"${'x'.repeat(length + 1)}"}`));
+  const many = join(folder, 'quadratic.parquet');
+  writeFileSync(many, parquetColumn({ ...growingTexts(40_000), isOptional: false }));
+  await expect(all(many)).rejects.toMatchObject({
+    code: 'source-unsupported',
+    message: expect.stringContaining('its texts take over more than 536870912 bytes from those before them'),
   });
 });
 
@@ -80,30 +119,24 @@ async function all(file: string): Promise<void> {
   for await (const { line } of readRows(file)) expect(line).toBeGreaterThan(0);
 }
 
-/** One optional column `a` of three 32-bit integers, whose definition levels are one run of 2^31 - 1, written by hand. */
-function parquetBomb(isFirst: boolean): Buffer {
-  const run = [0xfe, 0xff, 0xff, 0xff, 0x0f, 1];
-  const levels = isFirst ? [run.length, 0, 0, 0, ...run] : run;
-  const page = [...levels, ...Array.from({ length: 12 }, () => 0)];
-  const zigzag = (value: number): number => 2 * value;
-  const i32 = (value: number): number[] => [0x15, zigzag(value)];
-  const i64 = (value: number): number[] => [0x16, zigzag(value)];
-  // num_values and encodings; the second version also has nulls, rows and the lengths of levels.
-  const inner = isFirst
-    ? [0x2c, ...i32(3), ...i32(0), ...i32(3), ...i32(3), 0]
-    : [0x5c, ...i32(3), ...i32(0), ...i32(3), ...i32(0), ...i32(run.length), ...i32(0), 0];
-  const header = [...i32(isFirst ? 0 : 3), ...i32(page.length), ...i32(page.length), ...inner, 0];
-  const text = (value: string): number[] => [value.length, ...Buffer.from(value)];
-  const size = header.length + page.length;
-  const root = [0x48, ...text('root'), ...[0x15, zigzag(1)], 0];
-  const column = [...i32(1), 0x25, zigzag(1), 0x18, ...text('a'), 0];
-  const described = [
-    ...[...i32(1), 0x19, 0x15, 0, 0x19, 0x18, ...text('a'), ...i32(0)],
-    ...[...i64(3), ...i64(size), ...i64(size), 0x26, zigzag(4), 0],
+async function texts(file: string): Promise<string[]> {
+  const rows: string[] = [];
+  for await (const { bytes } of readRows(file)) rows.push(String(bytes));
+  return rows;
+}
+
+/** Definition levels of one run, behind their length. */
+function levelsOfNulls(values: number): readonly number[] {
+  const run = [...varint(values * 2), 0];
+  return [run.length, 0, 0, 0, ...run];
+}
+
+/** `x`, `xx`, `xxx` ... as DELTA_BYTE_ARRAY: lengths taken over rise by 1, each text adds one letter. */
+function growingTexts(values: number) {
+  const blocks = (first: number, step: number): number[] => [
+    ...[0x80, 0x01, 4, ...varint(values), 2 * first],
+    ...Array.from({ length: Math.ceil((values - 1) / 128) }, () => [2 * step, 0, 0, 0, 0]).flat(),
   ];
-  const group = [0x19, 0x1c, ...[0x26, zigzag(4), 0x1c, ...described, 0], ...i64(size), ...i64(3), 0];
-  const footer = Buffer.from([...i32(1), 0x19, 0x2c, ...root, ...column, ...i64(3), 0x19, 0x1c, ...group, 0]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(footer.length);
-  return Buffer.concat([Buffer.from('PAR1'), Buffer.from([...header, ...page]), footer, length, Buffer.from('PAR1')]);
+  const page = [...blocks(0, 1), ...blocks(1, 0), ...Array.from({ length: values }, () => 0x78)];
+  return { page, values, type: 6, encoding: 7 };
 }

@@ -1,6 +1,8 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { type ColumnMetaData, type Compressors, type SchemaTree, snappyUncompress } from 'hyparquet';
+import { MartletError } from '../../core/error.ts';
 import { unpackLz4Block } from './lz4-block.ts';
+import { checkRuns, countInRuns, sumOfLengths } from './parquet-runs.ts';
 import { walkThrift } from './thrift-walk.ts';
 
 /** What pages are packed with, beside nothing and snappy. */
@@ -21,7 +23,7 @@ export interface Leaf {
 /**
  * Page headers and runs, held against what the file says of the column before anything is allocated by them.
  * @param rows of the row group
- * @throws Error saying what contradicts itself
+ * @throws Error saying what contradicts itself; MartletError `source-unsupported` for texts that grow beyond memory
  */
 export function checkPages({ bytes, described, column }: Leaf, rows: number): void {
   const values = Number(described.num_values);
@@ -30,6 +32,7 @@ export function checkPages({ bytes, described, column }: Leaf, rows: number): vo
   if (isFlat && values !== rows) throw new Error(`it has ${values} values for ${rows} rows`);
   const widths = levelWidths(described, column);
   let seen = 0;
+  let repeated = 0;
   for (let at = 0; at < bytes.length - 1; ) {
     const header = new Map<string, number>();
     at = walkThrift(bytes, at, (path, value) => void header.set(path.join('.'), value));
@@ -56,25 +59,45 @@ export function checkPages({ bytes, described, column }: Leaf, rows: number): vo
     // Without these lengths, or with ones below 0, a decoder goes on at no place, for ever.
     if (version === 8 && (ofDefinition < 0 || ofRepetition < 0 || ofDefinition + ofRepetition > packedSize))
       throw new Error('the levels of a page are longer than it');
-    const inRuns = runEncodings.has(number(version, version === 8 ? 4 : 2));
+    const encoding = number(version, version === 8 ? 4 : 2);
+    const inRuns = runEncodings.has(encoding);
+    const addRepeated = (page: Uint8Array, start: number, filled: number): void => {
+      repeated += sumOfLengths(page, start, filled);
+      if (repeated > mostRepeatedBytes)
+        throw new MartletError(
+          'source-unsupported',
+          `its texts take over more than ${mostRepeatedBytes} bytes from those before them`,
+          { hint: 'Write it with smaller row groups, or without DELTA_BYTE_ARRAY.' },
+        );
+    };
     const ofValues = type === 'BOOLEAN' ? 'boolean' : 'dictionary';
     if (version === 8) {
-      if (widths.repetition > 0) checkRuns(packed, 0, widths.repetition, pageValues);
-      if (widths.definition > 0) checkRuns(packed, ofRepetition, widths.definition, pageValues);
-      if (!inRuns) continue;
+      const levelsOf = (start: number, width: number) => ({ page: packed, start, width, values: pageValues });
+      const defined = levelsOf(ofRepetition, widths.definition);
+      if (widths.repetition > 0) checkRuns(levelsOf(0, widths.repetition));
+      if (widths.definition > 0) checkRuns(defined);
+      if (!inRuns && encoding !== deltaTexts) continue;
       const levels = ofDefinition + ofRepetition;
       const rest = packed.subarray(levels);
       const page = number(8, 7) === 0 ? rest : unpack(codec, rest, unpackedSize - levels);
-      checkValues(page, 0, ofValues, pageValues);
-    } else if (inRuns || widths.repetition > 0 || widths.definition > 0) {
+      if (inRuns) checkValues(page, 0, ofValues, pageValues);
+      else addRepeated(page, 0, widths.definition > 0 ? countInRuns(defined, widths.filled) : pageValues);
+    } else if (inRuns || encoding === deltaTexts || widths.repetition > 0 || widths.definition > 0) {
       const page = unpack(codec, packed, unpackedSize);
       let start = 0;
-      for (const width of [widths.repetition, widths.definition])
+      let filled = pageValues;
+      for (const [width, isDefinition] of [
+        [widths.repetition, false],
+        [widths.definition, true],
+      ] as const)
         if (width > 0) {
-          checkRuns(page, start + 4, width, pageValues);
+          const levels = { page, start: start + 4, width, values: pageValues };
+          checkRuns(levels);
+          if (isDefinition && encoding === deltaTexts) filled = countInRuns(levels, widths.filled);
           start += 4 + lengthAt(page, start);
         }
       if (inRuns) checkValues(page, start, ofValues, pageValues);
+      if (encoding === deltaTexts) addRepeated(page, start, filled);
     }
   }
   if (seen !== values) throw new Error(`its pages hold ${seen} values, the file says ${values}`);
@@ -83,7 +106,13 @@ export function checkPages({ bytes, described, column }: Leaf, rows: number): vo
 /** PLAIN_DICTIONARY, RLE and RLE_DICTIONARY. */
 const runEncodings: ReadonlySet<number> = new Set([2, 3, 8]);
 
-/** Bits of each level; 0 where there are none. */
+/** DELTA_BYTE_ARRAY: each text says how much it takes over from the one before. */
+const deltaTexts = 7;
+
+/** Bytes that the texts of a column may take over; with them they grow with the square of what is stored. */
+const mostRepeatedBytes = 2 ** 29;
+
+/** Bits of each level, 0 where there are none; `filled`: the level of a value that is there. */
 function levelWidths({ path_in_schema: path }: ColumnMetaData, column: SchemaTree) {
   let repetition = 0;
   let definition = 0;
@@ -94,39 +123,14 @@ function levelWidths({ path_in_schema: path }: ColumnMetaData, column: SchemaTre
     node = node.children.find(({ element }) => element.name === path[depth]);
   }
   const bits = (most: number): number => 32 - Math.clz32(most);
-  return { repetition: bits(repetition), definition: bits(definition) };
+  return { repetition: bits(repetition), definition: bits(definition), filled: definition };
 }
 
 /** Runs of values: truth values after their length in bytes, entries of a dictionary after their width in bits. */
 function checkValues(page: Uint8Array, at: number, of: 'boolean' | 'dictionary', values: number): void {
   const width = of === 'boolean' ? 1 : (page[at] ?? 0);
   if (width > 32) throw new Error(`a page has values of ${width} bits`);
-  checkRuns(page, of === 'boolean' ? at + 4 : at + 1, width, values);
-}
-
-/**
- * Runs of Parquet's hybrid of run lengths and packed bits, without decoding them: a decoder that trusts them repeats a value
- * as often as a run says, whatever the page holds. A run of packed bits ends with the page, unless a value takes none.
- */
-function checkRuns(page: Uint8Array, start: number, width: number, values: number): void {
-  let at = start;
-  for (let seen = 0; seen < values && at < page.length; ) {
-    let header = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const next = page[at++] ?? 0;
-      header += (next & 0x7f) * scale;
-      if (next < 0x80) break;
-      if (scale > 2 ** 28) throw new Error('the length of a run has no end');
-    }
-    const isPacked = header % 2 === 1;
-    const length = isPacked ? 8 * ((header - 1) / 2) : header / 2;
-    const bytes = isPacked ? (length / 8) * width : Math.ceil(width / 8);
-    // Packed bits come by eights, and writers fill them up.
-    const isTooLong = isPacked && width > 0 ? bytes > page.length - at : length > values + 7;
-    if (isTooLong) throw new Error(`a run says ${length} values in a page of ${values}`);
-    seen += length;
-    at += bytes;
-  }
+  checkRuns({ page, start: of === 'boolean' ? at + 4 : at + 1, width, values });
 }
 
 function lengthAt(page: Uint8Array, at: number): number {

@@ -16,8 +16,13 @@ export interface ParquetRequest {
   readonly share?: number | undefined;
 }
 
+const smallerGroups = 'Write it with smaller row groups, such as row_group_size=10000.';
+
 /** A row group is read as a whole; one that unpacks to more than this would not fit where rows are read. */
 const maxGroupBytes = 2 ** 31;
+
+/** Of a column, and of all columns together: values take memory also where nothing is stored of them, as nulls do. */
+const maxValues = { column: 2 ** 24, group: 2 ** 27 };
 
 /**
  * Rows of a Parquet file, one row group in memory at a time. A row's `line` is its number in the file; `bytes` are its
@@ -30,14 +35,28 @@ export async function* readParquetRows(request: ParquetRequest): AsyncGenerator<
   const opened = await openParquet(request);
   const wanted = Math.ceil(Number(opened.metadata.num_rows) * share);
   let first = 0;
-  for (const [group, { num_rows: rows, total_byte_size: bytes }] of opened.metadata.row_groups.entries()) {
+  for (const [
+    group,
+    { num_rows: rows, total_byte_size: bytes, columns: described },
+  ] of opened.metadata.row_groups.entries()) {
     if (first >= wanted) return;
     signal?.throwIfAborted();
     const count = Number(rows);
     if (Number(bytes) > maxGroupBytes)
       throw new MartletError('source-unsupported', `${file}: row group ${group + 1} unpacks to ${bytes} bytes`, {
-        hint: 'Write it with smaller row groups, such as row_group_size=10000.',
+        hint: smallerGroups,
       });
+    const values = described.map(({ meta_data: column }) => Number(column?.num_values ?? 0));
+    const most = values.reduce((largest, count) => Math.max(largest, count), count);
+    const all = values.reduce((sum, count) => sum + count, 0);
+    if (most > maxValues.column || all > maxValues.group)
+      throw new MartletError(
+        'source-unsupported',
+        most > maxValues.column
+          ? `${file}: a column of row group ${group + 1} has ${most} values; ${maxValues.column} are read`
+          : `${file}: the columns of row group ${group + 1} have ${all} values; ${maxValues.group} are read`,
+        { hint: smallerGroups },
+      );
     const columns: Column[] = [];
     for (const tree of opened.columns)
       columns.push(await readColumn({ ...request, ...opened, group, first, count, tree }));
@@ -188,10 +207,14 @@ async function readColumn(request: ColumnRequest): Promise<Column> {
     const values = joined(pieces, count);
     return { key: JSON.stringify(name), tree, values };
   } catch (error) {
+    const known = MartletError.is(error) ? error : undefined;
     throw new MartletError(
-      'parquet-damaged',
+      known?.code ?? 'parquet-damaged',
       `${file}: column ${name} of row group ${group + 1} cannot be read (${messageOf(error)})`,
-      { cause: error, hint: 'Copy or download the file again; row groups before this one are sound.' },
+      {
+        cause: error,
+        hint: known?.hint ?? 'Copy or download the file again; row groups before this one are sound.',
+      },
     );
   }
 }
