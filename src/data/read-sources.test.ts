@@ -703,6 +703,19 @@ describe('the format', () => {
     });
   });
 
+  test('a table without a known column is asked for the meaning of its two; a broken one is told no word of JSON', async () => {
+    const issueOf = async (text: string): Promise<unknown> =>
+      outcomes(dataValues([source(files.write('table.csv', text))])).catch((thrown: unknown) => thrown);
+    expect(await issueOf('Frage der Kundin,Unsere Antwort\nq,a\n')).toMatchObject({
+      issues: [{ fix: expect.stringMatching(/columns: \{ Frage der Kundin: query, Unsere Antwort: response \}\.$/) }],
+    });
+    const broken = await issueOf('question,answer\nq,a,b\n');
+    expect(broken).toMatchObject({
+      issues: [{ code: 'format-unknown', message: expect.stringMatching(/\d fields.*\[field-count\]$/) }],
+    });
+    expect(broken).not.toMatchObject({ message: expect.stringContaining('JSON') });
+  });
+
   test('problems of all sources come at once', async () => {
     const values = dataValues([
       source(files.write('no-rows.jsonl', '')),

@@ -3,6 +3,7 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import type { Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { Message } from '../schema/sample.ts';
+import { fileKind } from '../store/rows/read-rows.ts';
 import { readColumns, sharedColumns } from './columns.ts';
 import { type FormatReading, formats, type RowFormat, readingsOf } from './formats.ts';
 import { type ColumnNames, renameColumns } from './rename-columns.ts';
@@ -68,15 +69,17 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
     } else firstProblem ||= problem;
     if (rows === peekRows && search.isOver()) break;
   }
-  const issue = (code: string, message: string, fix: string): undefined => {
-    issues.push({ code, severity: 'error', path: ['data', 'sources', index, 'format'], message, fix });
+  const issue = (code: string, message: string, fix?: string): undefined => {
+    const path = ['data', 'sources', index, 'format'];
+    issues.push({ code, severity: 'error', path, message, ...(fix !== undefined && { fix }) });
   };
   if (rows === 0) return issue('source-empty', `${file} has no rows.`, 'Take the source out, or fill it.');
   if (columns.size === 0)
     return issue(
       'format-unknown',
-      `no row of ${file} can be read: ${firstProblem}.`,
-      'Rows are JSON objects: one a line (JSONL), or all in one array (JSON).',
+      `no row of ${file} can be read: ${firstProblem}`,
+      // What is wrong with a row of another kind is told with its own fix.
+      isJson(file) ? 'Rows are JSON objects: one a line (JSONL), or all in one array (JSON).' : undefined,
     );
   if (!search.isOver()) {
     issues.push(...search.issues({ file, index }));
@@ -86,7 +89,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
     return issue(
       'format-unknown',
       unknownFormat(file, columns),
-      `Say what the columns are: ${source}.columns: { <theirs>: query, <theirs>: response }.`,
+      `Say what the columns are: ${source}.columns: ${columnsMeant([...columns])}.`,
     );
   const readings = [...found.values()];
   const [first] = readings;
@@ -164,6 +167,14 @@ function unknownFormat(file: string, columns: ReadonlySet<string>): string {
   });
   const needs = formats.map((format) => `${format.name} needs ${format.needs}`).join('; ');
   return `the columns of ${basename(file)} (${[...columns].join(', ')}) fit no format: ${needs}. ${slips.join(' ')}`.trim();
+}
+
+const isJson = (file: string): boolean => ['lines', 'json', undefined].includes(fileKind(file));
+
+/** Of two columns the first asks, as a rule; of more, a person must say which. */
+function columnsMeant(columns: readonly string[]): string {
+  const [asks, answers] = columns.length === 2 ? columns : ['<theirs>', '<theirs>'];
+  return `{ ${asks}: query, ${answers}: response }`;
 }
 
 export function summary(messages: readonly Message[]): string {

@@ -1,3 +1,4 @@
+import { formatCounted } from '../core/units.ts';
 import type { PlanExecution, PlanPredictions } from '../schema/plan.ts';
 import type { Recipe } from '../schema/recipe.ts';
 import type { Facts } from './facts.ts';
@@ -68,13 +69,13 @@ export function deriveCheckpointEvery({
   if (steps === 'unknown') return { value: 'unknown', reason: 'a tenth of the run, which is not known yet' };
   const tenth = Math.max(1, Math.ceil(steps / 10));
   if (trainSeconds === 'unknown' || trainSeconds <= 0)
-    return { value: tenthOfRun(steps), reason: `a tenth of ${steps} steps, at most 100` };
+    return { value: tenthOfRun(steps), reason: `a tenth of ${formatCounted(steps, 'step')}, at most 100` };
   const stepSeconds = trainSeconds / steps;
   const least = Math.min(Math.max(1, steps), Math.ceil(checkpointSeconds.least / stepSeconds));
   const most = Math.max(least, Math.floor(checkpointSeconds.most / stepSeconds));
   if (tenth < least) return { value: least, reason: `about every ${checkpointSeconds.least} s` };
   if (tenth > most) return { value: most, reason: `about every ${checkpointSeconds.most / 60} minutes` };
-  return { value: tenth, reason: `a tenth of ${steps} steps` };
+  return { value: tenth, reason: `a tenth of ${formatCounted(steps, 'step')}` };
 }
 
 export interface PackRequest {
