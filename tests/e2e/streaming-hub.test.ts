@@ -1,9 +1,14 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fingerprintText } from '../../src/core/fingerprint.ts';
 import { martletHome } from '../../src/envs/home.ts';
+import { startServing } from '../../src/pipeline.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { Trace } from '../../src/store/trace/trace.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { type DatasetHub, serveDataset } from '../support/dataset-hub.ts';
 import { watchDisk } from '../support/disk-watch.ts';
@@ -107,6 +112,63 @@ test('rows are answered for by fetching their files again', async () => {
   const asked = await startMartlet(['--store', store, 'data', 'why', name], alone).ended;
   expect(asked.err).toMatch(/is not on this machine, and no hub is to be asked.*\[offline\]/s);
 });
+
+test('an answer leads to its rows, in files that were fetched and given back', async () => {
+  const place = await placeOf('streamed');
+  await martlet(place, 'export', recipe, ...streaming);
+  const answer = await answerOf(place);
+  const fetchedBefore = hub.sentBytes();
+  const trace = JSON.parse(await martlet(place, 'trace', answer, '--rows', '40', '--json')) as Trace;
+  expect(trace.hops.flatMap(({ problems }) => problems)).toEqual([]);
+  expect(trace.complete).toBe(true);
+  const { rows } = JSON.parse(await readFile(join(place.store, 'shards/tiny@1/shards.json'), 'utf8')).splits.train;
+  expect(trace.rowCount).toBe(rows);
+  // None of the files stands here: each was fetched for its rows, which are what they were.
+  const there = trace.hops.filter(({ kind }) => kind === 'file');
+  expect(there.map(({ address }) => address.split('/').slice(-2).join('/')).sort()).toEqual([...files.keys()].sort());
+  for (const { address, facts } of there) {
+    expect(existsSync(address)).toBe(false);
+    expect(facts).toEqual({ checked: false });
+  }
+  expect(hub.sentBytes() - fetchedBefore).toBe(hubBytes);
+  expect(await readdir(join(scratch, 'streamed-home/datasets/.lent'))).toEqual([]);
+  expect(trace.rows).toHaveLength(40);
+  for (const { file, line, sha256, ok, steps } of trace.rows) {
+    const bytes = files.get(file.split('/').slice(-2).join('/'));
+    const text = (file.endsWith('.gz') ? gunzipSync(bytes ?? '') : bytes)?.toString() ?? '';
+    expect(fingerprintText(text.split('\n')[line - 1] ?? '')).toBe(sha256);
+    expect(ok).toBe(true);
+    expect(steps.length).toBeGreaterThan(0);
+  }
+
+  const { env, store } = place;
+  const alone = { env: { ...env, HF_HUB_OFFLINE: '1' } };
+  const cut = await startMartlet(['--store', store, 'trace', answer, '--json'], alone).ended;
+  expect(cut.code).toBe(1);
+  expect(JSON.parse(cut.out)).toMatchObject({ complete: false });
+  expect(cut.out).toMatch(/no hub is to be asked/);
+});
+
+/** Asks the model that was exported. @returns the id of the answer */
+async function answerOf({ store: root, env }: Awaited<ReturnType<typeof placeOf>>): Promise<string> {
+  const clock = (): Date => new Date();
+  const store = await openStore({ root, clock, who: 'tester' });
+  const home = env.MARTLET_HOME ?? '';
+  const log = (): void => undefined;
+  const serving = { port: 0, slots: 1, home, env: { ...process.env, ...env }, clock, log };
+  const served = await startServing({ store, models: ['tiny@1'], ...serving });
+  try {
+    const response = await fetch(`${served.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'tiny', messages: [{ role: 'user', content: 'w7' }], max_tokens: 8 }),
+    });
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { id: string }).id;
+  } finally {
+    await served.close();
+  }
+}
 
 test('killed at random moments while files come and go, it ends with the same bytes', async () => {
   const { store, env } = await placeOf('killed');
