@@ -77,6 +77,21 @@ test('what is no longer what it was, or is not there, is not served', async () =
   await expect(deploy({ store, models: ['brief'], engine })).rejects.toThrow('not what was exported');
 });
 
+test('a model outlives the recipes of its version: of its plan only what is rendered must be known', async () => {
+  const { store } = chain;
+  const file = join(store.folder('plan', 'brief@1'), 'plan.json');
+  const plan = JSON.parse(await readFile(file, 'utf8'));
+  plan.values.data.dialect = 'of another version';
+  await writeFile(file, JSON.stringify(plan));
+  expect((await deploy({ store, models: ['brief'], engine })).models).toHaveLength(2);
+  plan.values.render.template = 3;
+  await writeFile(file, JSON.stringify(plan));
+  await expect(deploy({ store, models: ['brief'], engine })).rejects.toMatchObject({
+    code: 'document-unreadable',
+    message: expect.stringContaining('plan.json is not as this version writes it (values.render.template: '),
+  });
+});
+
 function captureOf({ artefact, models }: Deployed, name: string): Capture {
   const entry = models.map((each) => each.entry).find((each) => each.name === name);
   const request = { messages: [{ role: 'user', content: 'x' }] };

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
+import { formatPath } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import { templateFile } from '../models/chat-template.ts';
 import type { RenderOptions } from '../models/encoder.ts';
@@ -11,7 +12,7 @@ import { run as runDocument } from '../schema/checkpoint.ts';
 import type { Deployment } from '../schema/deployment.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import { type Model, model as modelDocument } from '../schema/model.ts';
-import { type PlanValues, plan as planDocument } from '../schema/plan.ts';
+import { type PlanValues, planValues } from '../schema/plan.ts';
 import { artefactInput } from '../store/open-store.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { verifyBase } from '../store/trace/base.ts';
@@ -52,10 +53,13 @@ interface Exported {
 
 const baseName = 'base';
 
+/** All that serving takes from a plan: what else stands in it may be of a version with other recipes. */
+const servedPlan = z.object({ values: z.object({ render: planValues.shape.render }) });
+
 /**
  * Makes the deployment of these models, or finds the one there is of just these. Their files are hashed first: what is
  * served is what was exported.
- * @throws MartletError `artefact-missing`, `model-altered`, `nothing-to-serve`
+ * @throws MartletError `artefact-missing`, `model-altered`, `nothing-to-serve`, `document-unreadable`
  */
 export async function deploy(request: DeployRequest): Promise<Deployed> {
   const { store, engine } = request;
@@ -102,7 +106,7 @@ async function openExported(store: Store, address: string): Promise<Exported> {
     );
   const document = await readAs(join(artefact.folder, 'model.json'), modelDocument);
   const run = await readAs(join(store.folder('run', document.run), 'run.json'), runDocument);
-  const plan = await readAs(join(store.folder('plan', run.plan), 'plan.json'), planDocument);
+  const plan = await readAs(join(store.folder('plan', run.plan), 'plan.json'), servedPlan);
   return { artefact, document, render: plan.values.render };
 }
 
@@ -168,5 +172,12 @@ function baseInput({ folder, fingerprint: what }: ServedBase): LineageInput {
 }
 
 async function readAs<T extends z.ZodType>(file: string, schema: T): Promise<z.output<T>> {
-  return schema.parse(JSON.parse(await readFile(file, 'utf8')));
+  const read = schema.safeParse(JSON.parse(await readFile(file, 'utf8')));
+  if (read.success) return read.data;
+  const [first] = read.error.issues;
+  const what =
+    first && `${formatPath(first.path.map((key) => (typeof key === 'number' ? key : String(key))))}: ${first.message}`;
+  throw new MartletError('document-unreadable', `${file} is not as this version writes it (${what})`, {
+    hint: 'martlet export <recipe> makes the model anew.',
+  });
 }
