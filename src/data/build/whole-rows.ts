@@ -8,13 +8,12 @@ export interface WholeRowsRequest {
   readonly addresses: readonly string[];
   /** Where row `index` of a batch stands; `number`: among all rows. */
   readonly place: (at: { readonly batch: number; readonly index: number; readonly number: number }) => string;
-  /** Of a batch, `width` bytes a row. */
-  readonly feature: (batch: number) => Uint8Array;
-  readonly width: number;
+  /** Of row `index` of a batch. */
+  readonly feature: (at: { readonly batch: number; readonly index: number }) => Uint8Array;
 }
 
 /** The rows a step looks at together. */
-export function wholeRows({ sources, live, addresses, place, feature, width }: WholeRowsRequest): WholeRows {
+export function wholeRows({ sources, live, addresses, place, feature }: WholeRowsRequest): WholeRows {
   const starts = new Float64Array(sources.length);
   for (let i = 1; i < sources.length; i++) starts[i] = (starts[i - 1] ?? 0) + (sources[i - 1]?.length ?? 0);
   let batch = 0;
@@ -39,7 +38,7 @@ export function wholeRows({ sources, live, addresses, place, feature, width }: W
     },
     feature(row) {
       find(row);
-      return feature(batch).subarray(index * width, (index + 1) * width);
+      return feature({ batch, index });
     },
   };
 }

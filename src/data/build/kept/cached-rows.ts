@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import type { LedgerEntry } from '../../../schema/dataset.ts';
@@ -17,10 +17,10 @@ interface CachedRowsRequest {
   readonly width: number;
 }
 
-/** Out of the cache. Memory: their features (`width` bytes a row) and one batch. */
+/** Out of the cache. Memory: one batch, and of narrow features all. */
 export async function cachedRows({ cache, batches, live, sources, width }: CachedRowsRequest): Promise<WholeRows> {
-  const features: Buffer[] = [];
-  if (width > 0) for (const { feature } of batches) features.push((await cache.read(feature ?? '')) ?? gone(feature));
+  const names = batches.map(({ feature }) => feature ?? '');
+  const features = width <= narrow ? await allFeatures(cache, width > 0 ? names : []) : featuresAtHand(cache, names);
   let held: { readonly name: string; readonly part: Part } | undefined;
   return wholeRows({
     sources: batches.map((batch) => batch.sources),
@@ -32,9 +32,37 @@ export async function cachedRows({ cache, batches, live, sources, width }: Cache
       const entry = parseLine<LedgerEntry>(lineOf(held.part.ledger, held.part.ledgerEnds, index));
       return `${entry.file ?? entry.source}:${entry.line}`;
     },
-    feature: (batch) => features[batch] ?? gone(null),
-    width,
+    feature: ({ batch, index }) => features(batch, { start: index * width, end: (index + 1) * width }),
   });
+}
+
+/** Bytes a row that are held in memory for all rows. */
+const narrow = 64;
+
+type Features = (batch: number, range: { readonly start: number; readonly end: number }) => Uint8Array;
+
+async function allFeatures(cache: Cache, names: readonly string[]): Promise<Features> {
+  const all: Buffer[] = [];
+  for (const name of names) all.push((await cache.read(name)) ?? gone(name));
+  return (batch, { start, end }) => (all[batch] ?? gone(null)).subarray(start, end);
+}
+
+/** Batches that follow one another are read as wholes; of any other just the row that is asked for. */
+function featuresAtHand({ folder }: Cache, names: readonly string[]): Features {
+  let held = { batch: -1, bytes: new Uint8Array() };
+  return (batch, { start, end }) => {
+    const file = join(folder, names[batch] ?? '');
+    if (batch === held.batch + 1) held = { batch, bytes: readFileSync(file) };
+    if (batch === held.batch) return held.bytes.subarray(start, end);
+    const bytes = new Uint8Array(end - start);
+    const descriptor = openSync(file, 'r');
+    try {
+      if (readSync(descriptor, bytes, 0, bytes.length, start) !== bytes.length) gone(names[batch] ?? null);
+    } finally {
+      closeSync(descriptor);
+    }
+    return bytes;
+  };
 }
 
 function gone(what: string | null): never {

@@ -171,8 +171,10 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
         const { file, line } = places.at(pieces[batch]?.places?.[row] ?? 0);
         return `${file}:${line}`;
       },
-      feature: (batch) => pieces[batch]?.feature ?? new Uint8Array(),
-      width: step.featureBytes,
+      feature({ batch, index: row }) {
+        const { featureBytes: width } = step;
+        return (pieces[batch]?.feature ?? new Uint8Array()).subarray(row * width, (row + 1) * width);
+      },
     });
     const verdict = step.decide(rows);
     if (verdict.order) throw unbounded(name ?? '', 'puts all rows into another order');
