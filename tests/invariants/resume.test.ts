@@ -10,7 +10,7 @@ import {
   momentsOf,
   trainInterrupted,
 } from '../support/interrupted-run.ts';
-import { startMartlet, writeTinyRecipe } from '../support/tiny-recipe.ts';
+import { interruptedAt, startMartlet, writeTinyRecipe } from '../support/tiny-recipe.ts';
 
 const steps = 30;
 let scratch = '';
@@ -76,17 +76,17 @@ test('killed with SIGKILL at random moments, it ends with the same bytes', async
 
 test('interrupted with SIGINT, it saves a checkpoint where it is, and ends with the same bytes', async () => {
   const store = join(scratch, 'interrupted');
-  await trainInterrupted({
-    recipe,
-    store,
-    seed: 6,
-    times: 2,
-    ways: ['interrupt'],
-    withinMs: 0.3 * courseMs(undisturbed),
-  });
+  // It interrupts itself where it stands: between two checkpoints, before the first, and right behind one.
+  for (const at of ['Training', 'after step 7', 'saved checkpoints/step-000015']) {
+    const { code, err } = await startMartlet(['--store', store, 'train', recipe], { env: interruptedAt(at) }).ended;
+    expect(code, err).not.toBe(0);
+    expect(err).toContain('[stopped]');
+  }
+  const last = await startMartlet(['--store', store, 'train', recipe]).ended;
+  expect(last.code, last.err).toBe(0);
   const run = await finishedRun(store);
   const stops = run.events.filter((event) => event.type === 'run-end' && event.reason === 'stopped');
-  expect(stops.length).toBeGreaterThan(0);
+  expect(stops).toHaveLength(3);
   for (const stop of stops) {
     const place = run.events.indexOf(stop);
     const resumed = run.events.slice(place).find(({ type }) => type === 'run-start');

@@ -63,6 +63,12 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The environment of a process that sends itself SIGINT as soon as it has said so on its error output. */
+export function interruptedAt(text: string): Readonly<Record<string, string>> {
+  const preload = new URL('./interrupt-itself.mjs', import.meta.url).href;
+  return { NODE_OPTIONS: `--import=${preload}`, INTERRUPT_AT: text };
+}
+
 /** Starts `bin/martlet`, in front of which a shell may set limits (`ulimit -f 8`). */
 export function startMartlet(args: readonly string[], options: StartOptions = {}): MartletRun {
   const command = [process.execPath, martletBin, ...args];
