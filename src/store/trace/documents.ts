@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { checkpoint, run } from '../../schema/checkpoint.ts';
-import type { Json } from '../../schema/common.ts';
+import { type Json, json, sha256Hex } from '../../schema/common.ts';
 import { dataset } from '../../schema/dataset.ts';
 import { type Capture, type Deployment, deployment } from '../../schema/deployment.ts';
 import type { ArtefactKind, LineageInput } from '../../schema/lineage.ts';
 import { model } from '../../schema/model.ts';
-import { plan } from '../../schema/plan.ts';
 import { report } from '../../schema/report.ts';
 import { shards } from '../../schema/shards.ts';
 import { hasCode, readTextIfThere } from '../files.ts';
@@ -56,9 +55,16 @@ export async function checkDocuments(request: Request): Promise<DocumentFindings
   return { ...findings, problems: findings.problems.map((problem) => `${subject}/${problem}`) };
 }
 
+/** A plan may be of a version with other recipes: its hash is over whatever values stand in it. */
+const tracedPlan = z.looseObject({
+  hash: sha256Hex,
+  values: z.looseObject({ method: z.looseObject({ name: z.string() }) }),
+  loss: json,
+});
+
 const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Promise<void>> = {
   plan: async ({ artefact }, { problems, facts }) => {
-    const read = await readDocument({ artefact, file: 'plan.json', schema: plan, problems });
+    const read = await readDocument({ artefact, file: 'plan.json', schema: tracedPlan, problems });
     if (read === undefined) return;
     facts.planHash = read.hash;
     facts.method = read.values.method.name;
@@ -84,7 +90,7 @@ const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Pro
     bases.push({ folder: read.base, fingerprint: read.baseFingerprint });
     requireInput({ artefact, kind: 'plan', address: read.plan, problems });
     requireInput({ artefact, kind: 'shards', address: read.shards, problems });
-    const planned = await readOther({ store, kind: 'plan', address: read.plan, file: 'plan.json', schema: plan });
+    const planned = await readOther({ store, kind: 'plan', address: read.plan, file: 'plan.json', schema: tracedPlan });
     if (planned !== undefined && planned.hash !== read.planHash)
       problems.push(`run.json states another plan hash than plans/${read.plan}`);
   },

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../core/canonical-json.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
 import { randomStream } from '../../core/random.ts';
 import { listFiles } from '../files.ts';
+import { checkDocuments } from './documents.ts';
 import { type ChainFixture, writeChain } from './fixture.ts';
 import { type Trace, traceAnswer } from './trace.ts';
 
@@ -52,6 +54,24 @@ describe('an untouched chain', () => {
       [chain.source, 1, true, 'AAA closed at 12, up from 10.'],
       [chain.source, 2, true, 'BBB closed at 12, up from 10.'],
     ]);
+  });
+
+  test('a plan of a version with other recipes is held to the hash of what stands in it', async () => {
+    const artefact = await chain.store.open('plan', 'brief@1');
+    const file = join(artefact.folder, 'plan.json');
+    const before = await readFile(file);
+    const plan = JSON.parse(before.toString());
+    plan.values.data.dialect = 'of another version';
+    const problems = async (hash: string): Promise<readonly string[]> => {
+      await writeFile(file, JSON.stringify({ ...plan, hash }));
+      return (await checkDocuments({ store: chain.store, artefact })).problems;
+    };
+    try {
+      expect(await problems(fingerprint({ values: plan.values, loss: plan.loss }))).toEqual([]);
+      expect(await problems(plan.hash)).toEqual([expect.stringContaining('not the one of its values and loss')]);
+    } finally {
+      await writeFile(file, before);
+    }
   });
 
   test('an unknown answer is named with the nearest one', async () => {
