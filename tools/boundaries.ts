@@ -203,11 +203,11 @@ const isPackage = (from: string): boolean =>
 /** `src/train/loop.ts` -> `train`; `src/pipeline.ts` -> `pipeline.ts` */
 const partOf = (file: string): string => file.split('/')[1] ?? '';
 
-/** Circles of imports that run when a module loads; types and `await import` make none. Each is told once. */
+/** Circles of imports, of types too; `await import` makes none. Each is told once. */
 function findCycles(imports: readonly Import[]): Breach[] {
   const edges = new Map<string, Import[]>();
   for (const one of imports) {
-    if (one.typeOnly || one.lazy || !one.from.startsWith('src/')) continue;
+    if (one.lazy || !one.from.startsWith('src/')) continue;
     edges.set(one.file, [...(edges.get(one.file) ?? []), one]);
   }
   const breaches: Breach[] = [];
@@ -234,6 +234,6 @@ function cycleBreach(one: Import, circle: readonly string[]): Breach {
     line: one.line,
     imports: `${one.from}, in a circle: ${[...short, short[0]].join(' -> ')}`,
     rule: 'modules do not import one another in a circle',
-    instead: 'move what both need into a third module, or import only types with `import type`',
+    instead: 'move what both need into a third module',
   };
 }

@@ -6,7 +6,8 @@ import { sample } from '../schema/sample.ts';
 import { readSamples } from '../store/read-samples.ts';
 import { buildDataset, workersFor } from './build-dataset.ts';
 import { countRows } from './count-rows.ts';
-import { type DataValues, sourceInputs } from './sources.ts';
+import type { DataValues } from './opened-source.ts';
+import { sourceInputs } from './sources.ts';
 import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
 
 const files = testFolder();

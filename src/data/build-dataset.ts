@@ -12,8 +12,9 @@ import { trimCache } from './build/kept/cache.ts';
 import { type RunStepsRequest, runSteps } from './build/kept/run-steps.ts';
 import { writeDataset } from './build/kept/write-dataset.ts';
 import { streamDataset } from './build/streamed/stream-dataset.ts';
+import type { DataValues, OpenedSource } from './opened-source.ts';
 import type { ReadSourcesRequest } from './read-sources.ts';
-import { type DataValues, type OpenedSource, openSources } from './sources.ts';
+import { openSources } from './sources.ts';
 import { absentColumns, partlyLacking } from './steps/lacking-columns.ts';
 
 export interface BuildDatasetRequest extends ReadSourcesRequest {

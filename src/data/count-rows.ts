@@ -1,6 +1,7 @@
 import type { Issue } from '../core/issue.ts';
+import type { OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
-import { type OpenedSource, openSources } from './sources.ts';
+import { openSources } from './sources.ts';
 import { oneRowShare, splitFraction } from './split.ts';
 import { absentColumns } from './steps/lacking-columns.ts';
 

@@ -4,10 +4,11 @@ import type { Fate } from '../schema/dataset.ts';
 import type { Sample } from '../schema/sample.ts';
 import { filesPassedOver } from '../store/rows/open-parts.ts';
 import { answerColumns } from './answers.ts';
+import type { OpenedSource } from './opened-source.ts';
 import type { RowSource } from './read-row.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
 import { type RowProfile, rowProfiler } from './row-profile.ts';
-import { type OpenedSource, openSources } from './sources.ts';
+import { openSources } from './sources.ts';
 import { lackingWarnings } from './steps/lacking-columns.ts';
 
 export interface InspectRequest extends ReadSourcesRequest {

@@ -7,7 +7,8 @@ import { stepInput } from '../schema/steps.ts';
 import { buildDataset } from './build-dataset.ts';
 import { countRows } from './count-rows.ts';
 import { inspectSources } from './inspect-sources.ts';
-import { type DataValues, openSources } from './sources.ts';
+import type { DataValues } from './opened-source.ts';
+import { openSources } from './sources.ts';
 import { chat, dataValues, outcomes, request, source, testFolder } from './test-rows.ts';
 
 const files = testFolder();

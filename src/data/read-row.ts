@@ -3,10 +3,10 @@ import type { Message } from '../schema/sample.ts';
 import { type RowContent, type RowTerms, readColumns } from './columns.ts';
 import { type Reading, type RowFormat, readingsOf } from './formats.ts';
 import { checkMediaFiles } from './media.ts';
+import type { SourceValues } from './opened-source.ts';
 import { distinctReadings } from './recognise-format.ts';
 import { renameColumns, underTheirName } from './rename-columns.ts';
 import type { RowNotes } from './row-notes.ts';
-import type { SourceValues } from './sources.ts';
 import type { JsonObject } from './strict-json.ts';
 
 export interface RowSource {

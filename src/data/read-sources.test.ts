@@ -4,7 +4,7 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { compileTemplate, encodeSample, prepareTools } from '../render/index.ts';
 import { testTokenizer } from '../render/test-tokenizer.ts';
 import { sample } from '../schema/sample.ts';
-import type { DataValues } from './sources.ts';
+import type { DataValues } from './opened-source.ts';
 import { chat, dataValues, outcomes, source, testFolder } from './test-rows.ts';
 
 const files = testFolder();

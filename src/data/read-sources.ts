@@ -3,12 +3,13 @@ import type { Fate } from '../schema/dataset.ts';
 import type { Provenance, Sample } from '../schema/sample.ts';
 import type { RawRow } from '../store/raw-rows.ts';
 import { contentId } from './content-id.ts';
+import type { DataValues, OpenedSource } from './opened-source.ts';
 import { parseRow } from './parse-row.ts';
 import { type ReadRow, readRow as readRowContent } from './read-row.ts';
 import { rowAccounts } from './row-accounts.ts';
 import { formatIssues, type RowNotes, rowNotes } from './row-notes.ts';
 import { sourceRows } from './source-rows.ts';
-import { type DataValues, type OpenedSource, type OpenSourcesRequest, openSources } from './sources.ts';
+import { type OpenSourcesRequest, openSources } from './sources.ts';
 import { rowSplitter } from './split.ts';
 import type { RowSteps } from './steps/row-steps.ts';
 

@@ -1,6 +1,6 @@
 import type { PlanValues } from '../schema/plan.ts';
 import { firstSeen } from './first-seen.ts';
-import type { OpenedSource } from './sources.ts';
+import type { OpenedSource } from './opened-source.ts';
 import { splitWatch } from './split.ts';
 
 /** What a row ends for because of others. */

@@ -1,7 +1,7 @@
 import { randomStream, streamKey } from '../core/random.ts';
 import type { RawRow } from '../store/raw-rows.ts';
 import type { RowPart } from '../store/rows/open-parts.ts';
-import type { DataValues, OpenedSource } from './sources.ts';
+import type { DataValues, OpenedSource } from './opened-source.ts';
 
 /** A row of a source before anyone looked inside. */
 export interface SourceRow {

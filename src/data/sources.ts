@@ -3,39 +3,20 @@ import { parseFeedbackAddress } from '../core/feedback-address.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import type { Issue } from '../core/issue.ts';
 import type { LineageInput } from '../schema/lineage.ts';
-import type { PlanValues } from '../schema/plan.ts';
 import type { FetchedBytes } from '../store/disk-budget.ts';
 import type { RawRow } from '../store/raw-rows.ts';
 import { type FetchDataset, openParts, type RowPart } from '../store/rows/open-parts.ts';
 import { parseSourceAddress } from '../store/rows/source-address.ts';
-import { formats, type RowFormat } from './formats.ts';
+import { formats } from './formats.ts';
+import type { DataValues, OpenedSource, SourceValues } from './opened-source.ts';
 import { parseRow } from './parse-row.ts';
 import { type PeekedRow, type Recognition, recogniseFormat } from './recognise-format.ts';
 import { formatIssues, rowNotes } from './row-notes.ts';
 import { columnSearch } from './source-columns.ts';
 import { partRows } from './source-rows.ts';
 
-export type DataValues = PlanValues['data'];
-export type SourceValues = DataValues['sources'][number];
 /** Gives the file that holds the rows of `feedback/<name>@<n>`. */
 export type ResolveFeedback = (address: string) => string | Promise<string>;
-
-/** A source that is there, and how its rows are written. */
-export interface OpenedSource {
-  readonly values: SourceValues;
-  /** Its file; of a source of several, what the recipe calls it. */
-  readonly file: string;
-  readonly format: RowFormat;
-  /** Rows drawn from it; null for all. */
-  readonly sample: number | null;
-  /** Its rows in order; `share`: only those of this first share of each of its files, and none left out. */
-  rows(options: {
-    readonly signal?: AbortSignal | undefined;
-    readonly share?: number | undefined;
-  }): AsyncIterable<RawRow>;
-  /** What is known of it without reading its rows: bytes of files, rows where each part states them. */
-  extent(): Promise<{ readonly bytes: number; readonly rows: number | null }>;
-}
 
 export interface OpenSourcesRequest {
   readonly values: DataValues;

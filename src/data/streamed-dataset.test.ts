@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
 import { datasetRows, ledgerOf } from './build/streamed/derived-rows.ts';
 import { type BuildDatasetRequest, buildDataset } from './build-dataset.ts';
-import type { DataValues } from './sources.ts';
+import type { DataValues } from './opened-source.ts';
 import { piecesIn, piecesOfKept } from './test-pieces.ts';
 import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
 

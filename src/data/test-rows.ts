@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { DataValues, SourceValues } from './opened-source.ts';
 import { type ReadSourcesRequest, type RowOutcome, readSources } from './read-sources.ts';
-import type { DataValues, SourceValues } from './sources.ts';
 
 /** A folder for the files of one test file. */
 export function testFolder() {

@@ -3,17 +3,10 @@ import { type KnownFacts, knownFacts } from './concepts.ts';
 import type { Facts } from './facts.ts';
 import { judgeDate, judgeDirection, judgeExtreme, judgeName, judgePeriod, judgeSuperlative } from './judge.ts';
 import { judgeNumber } from './judge-number.ts';
+import type { Judging, Verdict } from './judging.ts';
 import { findMentions, type Mention } from './mentions.ts';
 import { type GroundingProfile, marketBriefProfile } from './profile.ts';
 import { contextsOf, type MentionContext } from './sentence.ts';
-
-/** What is decided about one mention. */
-export type Verdict = Pick<Claim, 'verdict' | 'fact' | 'reason'>;
-
-export interface Judging {
-  readonly known: KnownFacts;
-  readonly profile: GroundingProfile;
-}
 
 const kinds = {
   number: 'number',

@@ -1,7 +1,7 @@
-import type { Judging, Verdict } from './check-claims.ts';
 import { inGroup } from './concepts.ts';
 import type { Fact } from './facts.ts';
 import { subjectGroup } from './judge.ts';
+import type { Judging, Verdict } from './judging.ts';
 import type { NumberMention } from './numbers.ts';
 import type { Cue } from './profile.ts';
 import { type Hedge, type MentionContext, splitHedge } from './sentence.ts';

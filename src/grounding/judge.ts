@@ -1,7 +1,7 @@
-import type { Judging, Verdict } from './check-claims.ts';
 import { currentWay, inGroup, previousWay } from './concepts.ts';
 import { type DateMention, dateFollows, datesDiffer, formatDate, monthBefore } from './dates.ts';
 import type { Fact } from './facts.ts';
+import type { Judging, Verdict } from './judging.ts';
 import {
   type DirectionMention,
   type ExtremeMention,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { MartletError } from '../core/error.ts';
 import { threadOptions } from '../store/thread-options.ts';
-import type { TokenizerReply, TokenizerRequest } from './tokenizer-worker.ts';
+import type { TokenizerReply, TokenizerRequest } from './tokenizer-request.ts';
 
 /** A batch of the longest documents takes seconds; after this the worker is dead. */
 const answerTimeoutMs = 120_000;

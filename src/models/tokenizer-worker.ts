@@ -4,23 +4,7 @@ import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { Tokenizer } from '@anush008/tokenizers';
 import type { TokenizerBridge } from './tokenizer-bridge.ts';
-
-/** What `tokenizer-bridge.ts` may ask for. */
-export type TokenizerRequest =
-  | { readonly kind: 'has'; readonly key: string }
-  /** Answered by nothing: an `open` that nobody waits for. */
-  | { readonly kind: 'prepare'; readonly key: string; readonly text: string }
-  /** The same of a file. */
-  | { readonly kind: 'read'; readonly file: string }
-  | { readonly kind: 'open'; readonly key: string; readonly text: string }
-  | { readonly kind: 'encode'; readonly key: string; readonly text: string }
-  | { readonly kind: 'decode'; readonly key: string; readonly ids: readonly number[]; readonly skipSpecial: boolean };
-
-export type TokenizerReply =
-  | { readonly has: boolean }
-  | { readonly ids: Uint32Array; readonly offsets: Uint32Array }
-  | { readonly text: string }
-  | { readonly error: string };
+import type { TokenizerReply, TokenizerRequest } from './tokenizer-request.ts';
 
 // Loaded before anything is asked: a worker that was woken early has it ready.
 const native = createRequire(import.meta.url)('@anush008/tokenizers') as typeof import('@anush008/tokenizers');

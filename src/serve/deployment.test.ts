@@ -6,8 +6,8 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { type Capture, deployment as deploymentDocument } from '../schema/deployment.ts';
 import { appendCapture } from '../store/captures.ts';
 import { folderFingerprint } from '../store/files.ts';
-import { traceAnswer } from '../store/trace/trace.ts';
 import { type ChainFixture, writeChain } from '../store/trace/fixture.ts';
+import { traceAnswer } from '../store/trace/trace.ts';
 import { type Deployed, deploy } from './deployment.ts';
 
 let folder: string;

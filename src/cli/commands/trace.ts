@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander';
 import type { Json } from '../../schema/common.ts';
 import { openStore } from '../../store/open-store.ts';
-import { type Hop, type Trace, traceAnswer } from '../../store/trace/trace.ts';
 import type { TracedRow } from '../../store/trace/rows.ts';
 import { type TracedStep, traceStep } from '../../store/trace/steps.ts';
+import { type Hop, type Trace, traceAnswer } from '../../store/trace/trace.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { type Palette, palette } from '../print/palette.ts';

@@ -1,9 +1,8 @@
 import type { LedgerEntry } from '../../schema/dataset.ts';
-import type { Lacks } from '../steps/lacking-columns.ts';
-import type { Drop } from '../steps/step.ts';
 import type { openAccounts } from './dataset-accounts.ts';
 import { changedLines, type Delta } from './delta-file.ts';
 import { lineOf, type OddRow, type Part, parseLine } from './part-file.ts';
+import type { RowState } from './row-state.ts';
 
 export interface DoneBatch {
   readonly part: Part;
@@ -46,18 +45,6 @@ export function statesOf({ part, deltas }: DoneBatch, names: readonly string[]) 
       }
     },
   };
-}
-
-export interface RowState {
-  end: { readonly step: number; readonly drop: Drop } | null;
-  /** By the steps after reading. */
-  readonly changes: string[];
-  line: Buffer | null;
-  id: string | null;
-  truncated: boolean;
-  readonly changedAt: number[];
-  readonly truncatedAt: number[];
-  readonly lacks: { readonly step: number; readonly lacks: Lacks }[];
 }
 
 interface ApplyRequest {

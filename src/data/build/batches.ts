@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../core/canonical-json.ts';
+import type { OpenedSource } from '../opened-source.ts';
 import type { SourceRow } from '../read-sources.ts';
-import type { OpenedSource } from '../sources.ts';
 
 /** Raw rows that are read together: the unit of work, of resuming and of what is kept from an earlier build. */
 export interface Batch {

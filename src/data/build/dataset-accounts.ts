@@ -1,8 +1,8 @@
 import type { Issue } from '../../core/issue.ts';
 import { type Fate, fates, type LedgerEntry, type StepAccount } from '../../schema/dataset.ts';
 import { type LackingColumn, type LackingTotals, lackingColumns } from '../steps/lacking-columns.ts';
-import type { RowState } from './batch-states.ts';
 import type { OddRow } from './part-file.ts';
+import type { RowState } from './row-state.ts';
 
 /** What all rows came to. */
 export interface DatasetAccounts {

@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '../../schema/dataset.ts';
+import type { OpenedSource } from '../opened-source.ts';
 import type { RowReading, rowReader, SourceRow } from '../read-sources.ts';
-import type { OpenedSource } from '../sources.ts';
 import { lineOf, type OddRow, type Part } from './part-file.ts';
 import { textBuffer } from './text-buffer.ts';
 

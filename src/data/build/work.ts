@@ -1,11 +1,11 @@
 import { formats } from '../formats.ts';
+import type { OpenedSource } from '../opened-source.ts';
 import { type ReadSourcesRequest, rowReader } from '../read-sources.ts';
-import type { OpenedSource } from '../sources.ts';
-import { type OpenedStep, openSteps, type StepValues } from '../steps/open-steps.ts';
+import { openSteps, type StepValues } from '../steps/open-steps.ts';
+import type { JobResult, WorkContext } from './job.ts';
 import { openCache } from './kept/cache.ts';
 import { type CachedJob, runCached } from './kept/cached-jobs.ts';
-import type { ReadResult } from './read-part.ts';
-import { type DeriveJob, derive, type MadeBatch } from './streamed/derive-job.ts';
+import { type DeriveJob, derive } from './streamed/derive-job.ts';
 
 /** What a worker needs to know of the build; plain data. */
 export interface WorkSettings {
@@ -19,26 +19,6 @@ export interface WorkSettings {
 export type PlainSource = Omit<OpenedSource, 'format'> & { readonly format: string };
 
 export type Job = CachedJob | DeriveJob;
-
-export interface JobResult {
-  readonly rows: number;
-  /** Rows that ended at these steps. */
-  readonly dropped: Uint32Array;
-  /** What was done because the cache did not hold it: 0 for reading, steps from 1. */
-  readonly done: readonly number[];
-  /** Null of a job that read nothing. */
-  readonly read: ReadResult | null;
-  /** Of a derive job. */
-  readonly made?: MadeBatch;
-}
-
-/** What jobs are done with. */
-export interface WorkContext {
-  readonly sources: readonly OpenedSource[];
-  readonly steps: readonly OpenedStep[];
-  readonly read: ReturnType<typeof rowReader>;
-  readonly today: string;
-}
 
 export type Work = (job: Job) => Promise<JobResult>;
 

@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { MartletError } from '../../core/error.ts';
 import { threadOptions } from '../../store/thread-options.ts';
-import { type Job, type JobResult, openWork, type WorkSettings } from './work.ts';
+import type { JobResult } from './job.ts';
+import { type Job, openWork, type WorkSettings } from './work.ts';
 
 /** Does jobs, several at once; results come back by job, whoever did it. */
 export interface WorkerPool extends AsyncDisposable {

@@ -1,7 +1,9 @@
 import { formatIssue, type Issue } from '../../core/issue.ts';
 import { nearestName } from '../../core/nearest.ts';
 import { formatCount } from '../../core/units.ts';
-import type { StepValues } from './open-steps.ts';
+import type { PlanValues } from '../../schema/plan.ts';
+
+type StepValues = PlanValues['data']['steps'][number];
 
 /** Columns that a step names and a row has not, each with what may have been meant. */
 export type Lacks = Readonly<Record<string, string>>;

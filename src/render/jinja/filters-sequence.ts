@@ -3,7 +3,7 @@ import { bind } from './bind.ts';
 import { charge } from './budget.ts';
 import { equal, order, sorted } from './compare.ts';
 import { typeError, valueError } from './error.ts';
-import type { Filter, Test } from './library.ts';
+import type { Filter, Test } from './filter.ts';
 import { binary } from './operators.ts';
 import { str } from './repr.ts';
 import { isMarkup, isStr, joined, rewritten, textOf } from './text.ts';

@@ -1,7 +1,7 @@
 import { bind } from './bind.ts';
 import { TemplateError, typeError, valueError } from './error.ts';
+import type { Filter } from './filter.ts';
 import { toJson } from './json.ts';
-import type { Filter } from './library.ts';
 import { arithmetic, floatToInt, negate, round } from './number.ts';
 import { readFloat, readInt } from './read-number.ts';
 import { isStr, textOf } from './text.ts';

@@ -2,7 +2,7 @@ import { bind } from './bind.ts';
 import { chargeText } from './budget.ts';
 import { order } from './compare.ts';
 import { typeError, valueError } from './error.ts';
-import type { Filter } from './library.ts';
+import type { Filter } from './filter.ts';
 import { floatRepr, intToText } from './number.ts';
 import { isStr, pushEscaped, type Str, TextBuilder } from './text.ts';
 import { asInt, Dict, Float, isInt, smallest, Tuple, toArray, truthy, typeName, type Value } from './value.ts';

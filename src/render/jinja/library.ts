@@ -1,15 +1,9 @@
 import { typeError } from './error.ts';
+import type { Filter, Test } from './filter.ts';
 import { sequenceFilters } from './filters-sequence.ts';
 import { textFilters } from './filters-text.ts';
 import { valueFilters } from './filters-value.ts';
 import { nameTest, valueTests } from './tests.ts';
-import type { Kwargs, Value } from './value.ts';
-
-/** A filter: what it is applied to, then its arguments. */
-export type Filter = (value: Value, args: readonly Value[], kwargs: Kwargs) => Value;
-
-/** A test: what it is about, then its arguments. Its answer is taken for truth by whoever asks. */
-export type Test = (value: Value, args: readonly Value[], kwargs: Kwargs) => Value;
 
 const bare: ReadonlySet<string> = new Set(
   'abs e escape first forceescape items last list pprint safe string striptags urlencode wordcount'.split(' '),

@@ -1,7 +1,7 @@
 import { bind } from './bind.ts';
 import { contains, equal, isAtMost, isLess, same } from './compare.ts';
 import { typeError } from './error.ts';
-import type { Test } from './library.ts';
+import type { Test } from './filter.ts';
 import { LoopContext } from './loop.ts';
 import { binary } from './operators.ts';
 import { str } from './repr.ts';

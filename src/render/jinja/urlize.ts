@@ -1,7 +1,7 @@
 import { bind } from './bind.ts';
 import { typeError, valueError } from './error.ts';
+import type { Filter } from './filter.ts';
 import { escapeHtml } from './html.ts';
-import type { Filter } from './library.ts';
 import { str } from './repr.ts';
 import { isStr, joined, lengthOf, positionOf, type Str, sliceText, textOf, withMarkup } from './text.ts';
 import { whitespace } from './unicode.ts';

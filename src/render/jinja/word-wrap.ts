@@ -1,6 +1,6 @@
 import { bind } from './bind.ts';
 import { typeError, valueError } from './error.ts';
-import type { Filter } from './library.ts';
+import type { Filter } from './filter.ts';
 import { str } from './repr.ts';
 import { splitLines } from './split-text.ts';
 import { isStr, joined, lengthOf, positionOf, type Str, sliceText, textOf } from './text.ts';

@@ -2,10 +2,10 @@ import { hash } from 'node:crypto';
 import type { SourceRow } from '../../read-sources.ts';
 import type { OpenedStep } from '../../steps/open-steps.ts';
 import { type Delta, decodeDelta, encodeDelta } from '../delta-file.ts';
+import type { JobResult, WorkContext } from '../job.ts';
 import { deltaOf, featuresOf, liveRows } from '../live-rows.ts';
 import { decodePart, encodePart, type Part } from '../part-file.ts';
 import { readPart, readResult } from '../read-part.ts';
-import type { JobResult, WorkContext } from '../work.ts';
 import type { Cache } from './cache.ts';
 
 export interface ReadJob {

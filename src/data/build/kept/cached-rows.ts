@@ -2,12 +2,12 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import type { LedgerEntry } from '../../../schema/dataset.ts';
-import type { OpenedSource } from '../../sources.ts';
+import type { OpenedSource } from '../../opened-source.ts';
 import type { WholeRows } from '../../steps/step.ts';
 import { decodePart, lineOf, type Part, parseLine } from '../part-file.ts';
 import { wholeRows } from '../whole-rows.ts';
+import type { BatchState } from './batch-state.ts';
 import type { Cache } from './cache.ts';
-import type { BatchState } from './run-steps.ts';
 
 interface CachedRowsRequest {
   readonly cache: Cache;

@@ -1,10 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import { fingerprint } from '../../../core/fingerprint.ts';
 import type { StepReuse } from '../../../store/stage.ts';
+import type { OpenedSource } from '../../opened-source.ts';
 import type { ReadSourcesRequest } from '../../read-sources.ts';
 import { rowAccounts } from '../../row-accounts.ts';
 import { sourceRows } from '../../source-rows.ts';
-import type { OpenedSource } from '../../sources.ts';
 import { codeFingerprint, type OpenedStep, openSteps, stepKeys } from '../../steps/open-steps.ts';
 import type { WholeVerdict } from '../../steps/step.ts';
 import { batchesOf } from '../batches.ts';
@@ -13,6 +13,7 @@ import { type Delta, decodeDelta, encodeDelta } from '../delta-file.ts';
 import { plainSource } from '../work.ts';
 import { openWorkerPool, type WorkerPool } from '../worker-pool.ts';
 import { holdYoungMemory } from '../young-memory.ts';
+import type { BatchState } from './batch-state.ts';
 import { type Cache, openCache } from './cache.ts';
 import type { StepRun } from './cached-jobs.ts';
 import { cachedRows } from './cached-rows.ts';
@@ -44,17 +45,6 @@ export interface StepsOutcome {
   readonly reuse: readonly StepReuse[];
   /** Names in the cache of all that this build is made of. */
   readonly files: ReadonlySet<string>;
-}
-
-export interface BatchState {
-  readonly part: string;
-  readonly rows: number;
-  readonly sources: Uint16Array;
-  readonly dead: Uint8Array;
-  readonly deltas: string[];
-  /** Hash of all that the rows have been through. */
-  chain: string;
-  feature: string | null;
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { SourceRow } from '../../read-sources.ts';
 import { type Delta, encodeDelta, unpackDelta } from '../delta-file.ts';
+import type { JobResult, WorkContext } from '../job.ts';
 import { deltaOf, featuresOf, liveRows } from '../live-rows.ts';
 import { encodePart } from '../part-file.ts';
 import { readPart, readResult } from '../read-part.ts';
-import type { JobResult, WorkContext } from '../work.ts';
 
 /** Reads rows and takes them through the steps without the cache: what it makes comes back with the result. */
 export interface DeriveJob {
@@ -11,15 +11,6 @@ export interface DeriveJob {
   readonly rows: readonly SourceRow[];
   /** Packed deltas of what was decided with a look at all rows: first of reading, then of each step; null where nothing is yet. */
   readonly decided: readonly (Uint8Array | null)[];
-}
-
-/** A batch as it crosses from a thread. */
-export interface MadeBatch {
-  readonly part: Uint8Array;
-  /** Of the steps, up to the first that looks at all rows and has not decided yet. */
-  readonly deltas: readonly Uint8Array[];
-  /** What that step wants of each row; null where all have decided. */
-  readonly feature: Uint8Array | null;
 }
 
 export function derive(
