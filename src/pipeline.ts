@@ -47,7 +47,7 @@ export type { StageDeps } from './store/stage.ts';
  */
 export const stages: readonly Stage[] = [
   /** Recipe and facts, resolved before the walk begins: plans/<name>@<n>/plan.json */
-  stage({ name: 'plan', reads: [], gives: 'planned', run: planStage }),
+  stage({ name: 'plan', reads: ['base'], gives: 'planned', run: planStage }),
 
   /** Source files: datasets/<name>@<n>/ with the rows that are kept and the fate of every row */
   stage({ name: 'data', reads: [], gives: 'dataset', run: dataStage }),
@@ -55,7 +55,7 @@ export const stages: readonly Stage[] = [
   /** Rows, rendered by the chat template: shards/<name>@<n>/ with token ids, weights, and the rows of each step */
   stage({
     name: 'shard',
-    reads: ['dataset'],
+    reads: ['base', 'dataset'],
     gives: 'shards',
     run: (deps, walk) => shardStage(deps, { ...walk, rows: rowsOf(deps, walk) }),
   }),
@@ -63,7 +63,7 @@ export const stages: readonly Stage[] = [
   /** Token ids: runs/<name>@<n>/ with events and checkpoints, written while it goes; streamed shards are made meanwhile */
   stage({
     name: 'train',
-    reads: ['planned', 'dataset', 'shards'],
+    reads: ['base', 'planned', 'dataset', 'shards'],
     gives: 'run',
     run: (deps, walk) => {
       const rows = rowsOf(deps, walk);
@@ -75,13 +75,13 @@ export const stages: readonly Stage[] = [
   /** Held-out rows, answered by base and tuned: reports/<name>@<n>/ as data, as samples and as a page */
   stage({
     name: 'eval',
-    reads: ['planned', 'dataset', 'shards', 'run'],
+    reads: ['base', 'planned', 'dataset', 'shards', 'run'],
     gives: 'report',
     run: (deps, walk) => evalStage(deps, { ...walk, rows: rowsOf(deps, walk) }),
   }),
 
   /** The last checkpoint: models/<name>@<n>/ in each format, with a certificate that it answers as before */
-  stage({ name: 'export', reads: ['planned', 'shards', 'run'], gives: 'model', run: exportStage }),
+  stage({ name: 'export', reads: ['base', 'planned', 'shards', 'run'], gives: 'model', run: exportStage }),
 ];
 
 export type StageName = 'plan' | 'data' | 'shard' | 'train' | 'eval' | 'export';
@@ -89,7 +89,6 @@ export type StageName = 'plan' | 'data' | 'shard' | 'train' | 'eval' | 'export';
 /** What a walk starts from. */
 export interface Start {
   readonly plan: Plan;
-  readonly base: Base;
 }
 
 /** What stages make, by the name it has in a walk. */
@@ -102,8 +101,13 @@ export interface Made {
   readonly model: Artefact;
 }
 
+/** What stages read: what others made, and the base model, without which rows can be built all the same. */
+export interface Read extends Made {
+  readonly base: Base;
+}
+
 /** The walk so far: what it started from, and what the stages that were reached made. */
-export type Walk = Start & Partial<Made>;
+export type Walk = Start & Partial<Read>;
 
 /** The path up to a stage; `skip` leaves out stages nothing later needs. */
 export function stagesTo(last: StageName, skip: readonly StageName[] = []): readonly Stage[] {
@@ -128,17 +132,17 @@ export async function walkTo(
 
 interface Stage {
   readonly name: StageName;
-  readonly reads: readonly (keyof Made)[];
+  readonly reads: readonly (keyof Read)[];
   readonly gives: keyof Made;
   readonly run: (deps: StageDeps, walk: Walk) => Promise<Artefact>;
 }
 
 /** A row of the path, whose function may count on what the row says it reads. */
-function stage<Read extends keyof Made>(row: {
+function stage<Name extends keyof Read>(row: {
   readonly name: StageName;
-  readonly reads: readonly Read[];
+  readonly reads: readonly Name[];
   readonly gives: keyof Made;
-  readonly run: (deps: StageDeps, inputs: Start & Pick<Made, Read>) => Promise<Artefact>;
+  readonly run: (deps: StageDeps, inputs: Start & Pick<Read, Name>) => Promise<Artefact>;
 }): Stage {
   return {
     ...row,
@@ -155,12 +159,12 @@ function rowsOf(deps: StageDeps, { plan, dataset }: Start & Pick<Made, 'dataset'
   return datasetRows(dataset.folder, sourceAccess(deps, plan));
 }
 
-function holds<Name extends keyof Made>(walk: Walk, names: readonly Name[]): walk is Walk & Pick<Made, Name> {
+function holds<Name extends keyof Read>(walk: Walk, names: readonly Name[]): walk is Walk & Pick<Read, Name> {
   return names.every((name) => walk[name] !== undefined);
 }
 
 /** The plan is pure and known by now; here it becomes an artefact, so that what is made of it can be traced to it. */
-async function planStage(deps: StageDeps, { plan, base }: Start): Promise<Artefact> {
+async function planStage(deps: StageDeps, { plan, base }: Start & Pick<Read, 'base'>): Promise<Artefact> {
   const of = { hash: plan.hash, execution: plan.execution };
   return make(deps, { kind: 'plan', name: plan.values.name, of, inputs: [baseInput(base)] }, async (folder) => {
     await writeJson(join(folder, 'plan.json'), plan);

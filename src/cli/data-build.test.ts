@@ -47,6 +47,13 @@ test('a build that fails leaves no version of anything behind', async () => {
   expect(versions.flat().filter((name) => /@\d+$/.test(name))).toEqual([]);
 });
 
+test('rows are built without their base model, which nothing fetches', async () => {
+  const { exit, err } = await build(await folderWith(`${good}\n`), 'pypi:no-such-package');
+  expect(err).toMatch(/^dataset +a@1 /m);
+  expect(err).not.toContain('no-such-package');
+  expect(exit).toBe(0);
+});
+
 test('rows that changed since the last build are told of, once', async () => {
   const cwd = await folderWith(`${good}\n`);
   await writeTinyModel(join(cwd, 'tiny'), { seed: 1 });

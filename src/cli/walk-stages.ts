@@ -56,14 +56,17 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
   const { env, signal, cwd } = context;
   const { ahead, home, line, log } = request;
   const found: { base?: Walk['base']; error?: unknown } = {};
+  const walked = stagesTo(request.last, request.skip);
+  const needsBase = walked.some(({ reads }) => reads.includes('base'));
+  const facts = factSources(context, { keep: true });
   const { plan, warnings, missing, atPlaces } = await loadPlan({
     file: request.file,
     flags: request.flags,
     base: request.base,
-    walked: stagesTo(request.last, request.skip).map(({ name }) => name),
+    walked: walked.map(({ name }) => name),
     context,
     sources: {
-      ...factSources(context, { keep: true }),
+      ...facts,
       begin({ base: addresses }) {
         // Rows are counted, cut and checked while the engine reads the weights.
         const cached = findCachedModel({ addresses, home, env, cwd });
@@ -75,6 +78,8 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
         cached.then(getReady, () => {});
       },
       findModel: async (addresses) => {
+        // Nothing is fetched that is not used.
+        if (!needsBase) return facts.findModel?.(addresses);
         try {
           const resolved = await resolveModel({ addresses, home, env, log, signal });
           found.base = resolved;
@@ -91,7 +96,7 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
   const { base } = found;
   if (request.trains && plan.predictions.steps !== 'unknown') log(expectation(plan));
   // Facts may be missing; the model may not.
-  if (!base) throw found.error ?? new MartletError('base-missing', missing.join('; '));
+  if (!base && needsBase) throw found.error ?? new MartletError('base-missing', missing.join('; '));
   const shown = trainProgress(context);
   const built: { reuse?: readonly StepReuse[] } = {};
   const deps: StageDeps = {
@@ -138,7 +143,7 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
       { hint: 'Set execution.engine: embedded, with a model it supports.' },
     );
   try {
-    return { walk: await walkTo(deps, { plan, base }, request.last, request.skip), deps, ...built };
+    return { walk: await walkTo(deps, { plan, ...(base && { base }) }, request.last, request.skip), deps, ...built };
   } catch (error) {
     throw atPlaces(error);
   } finally {
