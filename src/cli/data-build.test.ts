@@ -13,9 +13,9 @@ const good = JSON.stringify({
   ],
 });
 
-async function build(cwd: string, base: string) {
+async function build(cwd: string, base: string, ...flags: readonly string[]) {
   const env = { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home') };
-  return runMartlet(['data', 'build', 'recipe.yaml', '--base', base], { cwd, env });
+  return runMartlet(['data', 'build', 'recipe.yaml', '--base', base, ...flags], { cwd, env });
 }
 
 async function folderWith(rows?: string): Promise<string> {
@@ -64,4 +64,20 @@ test('rows that changed since the last build are told of, once', async () => {
   expect(changed.exec(err)?.[1]).toBe('1');
   expect(err).toMatch(/^dataset +a@2 /m);
   expect((await build(cwd, 'tiny')).err).not.toMatch(changed);
+});
+
+test('a build says what it took from the last one, in a line and as JSON', async () => {
+  const cwd = await folderWith([1, 2, 3, 4].map((n) => `${good.replace('"q"', `"question ${n}"`)}\n`).join(''));
+  await writeTinyModel(join(cwd, 'tiny'), { seed: 1 });
+  const steps = (...than: readonly number[]): string =>
+    `data.steps=${JSON.stringify(than.map((length) => ({ step: 'filter', keep: `question | length > ${length}` })))}`;
+  const first = await build(cwd, 'tiny', '--set', steps(0, 1));
+  expect(first.err).toContain('pieces   3 done, none of an earlier build\n');
+  const second = await build(cwd, 'tiny', '--set', steps(0, 2), '--json');
+  expect(second.err).toContain('pieces   2 of 3 as the last build left them; done again: data.steps[1] (filter)\n');
+  expect(JSON.parse(second.out).pieces).toEqual([
+    { step: 'read', pieces: 1, taken: 1 },
+    { step: 'filter', pieces: 1, taken: 1 },
+    { step: 'filter', pieces: 1, taken: 0 },
+  ]);
 });
