@@ -1,7 +1,7 @@
 import { randomStream, streamKey } from '../core/random.ts';
 import type { RawRow } from '../store/raw-rows.ts';
 import type { RowPart } from '../store/rows/open-parts.ts';
-import type { DataValues, OpenedSource } from './opened-source.ts';
+import type { DataValues, OpenedSource, RowsOptions, SourcePlace } from './opened-source.ts';
 
 /** A row of a source before anyone looked inside. */
 export interface SourceRow {
@@ -15,6 +15,13 @@ export interface SourceRowsRequest {
   readonly signal?: AbortSignal | undefined;
   /** Only the rows of this first share of each source, for an estimate; then nothing is drawn or mixed. */
   readonly share?: number | undefined;
+  /** Only rows behind this place: files before it are not opened. Of sources that `canBeginAfter`. */
+  readonly after?: SourcePlace | undefined;
+}
+
+/** Whether rows come file by file: neither mixed nor drawn. */
+export function canBeginAfter(sources: readonly OpenedSource[], { mix }: Pick<DataValues, 'mix'>): boolean {
+  return (mix !== 'interleave' || sources.length === 1) && sources.every(({ sample }) => sample === null);
 }
 
 /**
@@ -25,13 +32,16 @@ export async function* sourceRows(
   sources: readonly OpenedSource[],
   request: SourceRowsRequest,
 ): AsyncGenerator<SourceRow> {
-  const { values, signal, share = 1 } = request;
+  const { values, signal, share = 1, after } = request;
   if (values.mix === 'interleave' && sources.length > 1 && share === 1) {
     yield* interleaved(sources, request);
     return;
   }
-  for (const [source, { rows }] of sources.entries())
-    for await (const raw of rows({ signal, share })) yield { source, raw };
+  for (const [source, { rows }] of sources.entries()) {
+    if (after && source < after.source) continue;
+    for await (const raw of rows({ signal, share, after: after?.source === source ? after : undefined }))
+      yield { source, raw };
+  }
 }
 
 interface Reel {
@@ -153,8 +163,7 @@ export interface PartRowsRequest {
 /** All rows of a source, part by part, or those that are drawn from them. */
 export function partRows(request: PartRowsRequest): OpenedSource['rows'] {
   const { parts, sample } = request;
-  const all = (options: { signal?: AbortSignal | undefined; share?: number | undefined }) =>
-    readParts(request, options);
+  const all = (options: RowsOptions) => readParts(request, options);
   if (sample === null) return all;
   return async function* ({ signal, share = 1 }) {
     if (share < 1) {
@@ -168,13 +177,24 @@ export function partRows(request: PartRowsRequest): OpenedSource['rows'] {
 
 async function* readParts(
   { parts, values, data }: PartRowsRequest,
-  options: { signal?: AbortSignal | undefined; share?: number | undefined },
+  { after, ...options }: RowsOptions,
 ): AsyncGenerator<RawRow> {
   const maxRowBytes = Math.round(data.maxRowMiB * 2 ** 20);
-  for (const part of parts) {
+  const first =
+    parts.length === 1
+      ? 0
+      : Math.max(
+          0,
+          parts.findIndex(({ file }) => file === after?.file),
+        );
+  for (const [index, part] of parts.entries()) {
+    if (index < first) continue;
+    let passed = index === first && after ? after.rows : 0;
     const rows = part.read({ ...options, maxRowBytes, textRows: values.textRows });
-    if (parts.length === 1) yield* rows;
-    else for await (const raw of rows) yield { ...raw, file: part.file };
+    for await (const raw of rows) {
+      if (passed > 0) passed--;
+      else yield parts.length === 1 ? raw : { ...raw, file: part.file };
+    }
   }
 }
 

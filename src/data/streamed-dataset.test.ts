@@ -102,15 +102,23 @@ test.each(cases)('a build of streamed rows that are %s goes on from wherever it 
   }
 });
 
-test('what was read before a build was killed is not read anew', async () => {
-  const file = files.write('resumed.jsonl', mixedRows(12, 300));
-  const values = dataValues([source(file)], { budget, split });
+test('what was read before a build was killed is not read anew, and files that were through are not opened', async () => {
+  const [first] = [1, 2].map((part) => files.write(`resumed/part-${part}.jsonl`, mixedRows(11 + part, 200)));
+  const values = dataValues([source(join(files.folder, 'resumed'))], { budget, split });
   const more = { streamed: true, cacheFolder: mkdtempSync(join(files.folder, 'work-')) };
   const whole = await build(values, more);
   const journal = join(more.cacheFolder, 'pass-0');
-  truncateSync(journal, Math.floor(readFileSync(journal).length / 2));
+  truncateSync(journal, Math.floor(readFileSync(journal).length * 0.8));
   // Whoever names the folder sees to it that sources are the same; here it shows what is looked at again.
-  writeFileSync(file, readFileSync(file, 'utf8').replace('answer x', 'answer y'));
+  writeFileSync(
+    first ?? '',
+    readFileSync(first ?? '', 'utf8')
+      .split('\n')
+      .slice(0, 20)
+      .join('\n'),
+  );
+  const second = join(files.folder, 'resumed/part-2.jsonl');
+  writeFileSync(second, readFileSync(second, 'utf8').replace('answer x', 'answer y'));
   const resumed = await build(values, more);
   expect(readFileSync(join(resumed, 'pieces.jsonl'), 'utf8')).toBe(readFileSync(join(whole, 'pieces.jsonl'), 'utf8'));
 });

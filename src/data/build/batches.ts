@@ -22,6 +22,8 @@ export interface BatchOptions {
   readonly context: string;
   /** Whether a batch is given; the rows of others are only passed over. All are when absent. */
   readonly wanted?: (index: number) => boolean;
+  /** The number of the first, where rows before it are not given. 0 when absent. */
+  readonly first?: number;
 }
 
 /** Where a batch ends unless told otherwise. */
@@ -31,10 +33,10 @@ export const batchSize = { bytes: 2 ** 20, rows: 4096 } as const;
 export async function* batchesOf(
   rows: AsyncIterable<SourceRow>,
   sources: readonly OpenedSource[],
-  { bytes = batchSize.bytes, rows: most = batchSize.rows, context, wanted = () => true }: BatchOptions,
+  { bytes = batchSize.bytes, rows: most = batchSize.rows, context, wanted = () => true, first = 0 }: BatchOptions,
 ): AsyncGenerator<Batch> {
   const descriptions = sources.map(describeSource);
-  let next = 0;
+  let next = first;
   const begin = () => {
     const index = next++;
     const isWanted = wanted(index);

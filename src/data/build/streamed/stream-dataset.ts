@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import type { DatasetPiece, StreamedDataset } from '../../../schema/dataset.ts';
 import { createFileWriter } from '../../../store/file-writer.ts';
+import type { SourcePlace } from '../../opened-source.ts';
 import { openPlaces, rowAccounts } from '../../row-accounts.ts';
-import { sourceRows } from '../../source-rows.ts';
+import { canBeginAfter, sourceRows } from '../../source-rows.ts';
 import { fetchedBytes } from '../../sources.ts';
 import { type OpenedStep, openSteps } from '../../steps/open-steps.ts';
 import { batchesOf, batchSize } from '../batches.ts';
@@ -29,6 +30,8 @@ export interface StreamDatasetRequest extends RunStepsRequest {
 interface PieceState {
   readonly key: string;
   readonly sources: Uint16Array;
+  /** Its last file, where the source of that has several, and how many of its last rows stand in it. */
+  readonly end: Omit<SourcePlace, 'source'>;
   readonly dead: Uint8Array;
   readonly decided: (Buffer | null)[];
   /** Where its rows stand, as numbers of `places`. */
@@ -52,7 +55,8 @@ interface BatchRecord extends Pick<DerivedBatch, 'dropped' | 'feature'> {
 /**
  * Writes `streamed.json` and `pieces.jsonl`: what rows and ledger can be made from again. The sources are read once, and once
  * more for each step that looks at all rows. What is known of each batch goes into a journal in the folder of the cache,
- * about 35 bytes a row, so that a build that was killed goes on from there: batches that are in it are only passed over.
+ * about 35 bytes a row, so that a build that was killed goes on from there, in the file where it was; where rows are mixed
+ * or drawn, those that were read are passed over.
  * @throws MartletError `step-unbounded` for a step that has to hold rows or reorder them; `source-changed`
  */
 export async function streamDataset(request: StreamDatasetRequest): Promise<DatasetAccounts> {
@@ -108,8 +112,9 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
     });
     if (isWhole) return;
     const known = count;
-    const batches = batchesOf(sourceRows(sources, { values, signal }), sources, {
-      ...{ ...size, context: '' },
+    const after = known > 0 && canBeginAfter(sources, values) ? placeAfter(pieces.slice(0, known)) : undefined;
+    const batches = batchesOf(sourceRows(sources, { values, signal, after }), sources, {
+      ...{ ...size, context: '', first: after ? known : 0 },
       wanted: (index) => index >= known,
     });
     const decided = (batch: number) => pieces[batch]?.decided ?? [];
@@ -150,6 +155,7 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
     const piece: PieceState = {
       ...{ key, dead },
       sources: Uint16Array.from(rowSources),
+      end: endOf(rowSources, files),
       decided: [packDelta(first), ...steps.map(() => null)],
       places: wholes.length > 0 ? new Uint32Array(Array.from(rowSources, placeOf)) : null,
       feature: null,
@@ -186,6 +192,27 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
       piece.feature = null;
     }
   }
+}
+
+/** Where the rows of a batch end. */
+function endOf(sources: Uint16Array, files: DerivedBatch['files']): PieceState['end'] {
+  const file = files.at(-1);
+  const source = sources.at(-1);
+  const before = sources.findLastIndex((each, row) => each !== source || files[row] !== file);
+  return { file, rows: sources.length - 1 - before };
+}
+
+/** How far they reach, one after the other. */
+function placeAfter(pieces: readonly PieceState[]): SourcePlace {
+  const source = pieces.at(-1)?.sources.at(-1) ?? 0;
+  const file = pieces.at(-1)?.end.file;
+  let rows = 0;
+  for (const piece of pieces.toReversed()) {
+    if (piece.end.file !== file || piece.sources.at(-1) !== source) break;
+    rows += piece.end.rows;
+    if (piece.end.rows < piece.sources.length) break;
+  }
+  return { source, file, rows };
 }
 
 /** Most bytes of a row that a step over all rows may want to look at: they are held in memory. */
