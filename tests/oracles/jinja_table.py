@@ -6,10 +6,19 @@ answer: results, one a pair, template by template: [text] or [null, the error's 
 
 import datetime
 import json
+import signal
 
 from common import Answer, Request, main
 from jinja_golden import Clock
 from transformers.utils import chat_template_utils
+
+
+# A template may send Python on for hours where ours stops at its bounds; that is an error on both sides.
+LIMIT_SECONDS = 20
+
+
+def out_of_time(*_):
+    raise TimeoutError(f"no end after {LIMIT_SECONDS} s")
 
 
 def compiled(template):
@@ -22,6 +31,7 @@ def compiled(template):
 
 
 def answer(program, text):
+    signal.alarm(LIMIT_SECONDS)
     try:
         # Read anew each time: some filters of jinja2 change a list that they are given.
         return [program.render(**json.loads(text))]
@@ -29,9 +39,12 @@ def answer(program, text):
         return [None, "RecursionError"]
     except Exception as error:
         return [None, f"{type(error).__name__}: {error}"]
+    finally:
+        signal.alarm(0)
 
 
 def run(request: Request) -> Answer:
+    signal.signal(signal.SIGALRM, out_of_time)
     Clock.moment = datetime.datetime.fromisoformat(request["now"])
     templates, inputs = request["templates"], request["inputs"]
     pairs = request.get("pairs") or [[t, i] for t in range(len(templates)) for i in range(len(inputs))]
