@@ -245,6 +245,11 @@ export function expression(random: RandomStream, depth: number): string {
     const inner = expression(random, depth - 1);
     return random.below(12) === 0 || /^\w+$/.test(inner) ? inner : `(${inner})`;
   };
+  const joined = (): string => {
+    const [left, operator] = [next(), pick(random, binary)];
+    // Python folds powers of constants while it compiles, and ends at no bound: 3 ** 12345678901234567890.
+    return `${left} ${operator} ${operator === '**' ? pick(random, small) : next()}`;
+  };
   switch (random.below(24)) {
     case 0:
     case 1:
@@ -253,9 +258,9 @@ export function expression(random: RandomStream, depth: number): string {
       return pick(random, literals);
     case 3:
     case 4:
-      return `${next()} ${pick(random, binary)} ${next()}`;
+      return joined();
     case 5:
-      return `(${next()} ${pick(random, binary)} ${next()})`;
+      return `(${joined()})`;
     case 6:
       return `${pick(random, ['not ', '-', '+', 'not '])}${next()}`;
     case 7:
