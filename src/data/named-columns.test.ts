@@ -53,6 +53,26 @@ describe('a column that a step takes', () => {
     },
   ];
 
+  test('is known in expressions too, unless they ask whether it is there', async () => {
+    const values = withSteps(
+      { step: 'map', set: { topic: 'thema | upper' } },
+      { step: 'filter', keep: "scor >= 1 and (mood is not defined or mood == 'good') and (tone | default('')) == ''" },
+    );
+    expect(await thrown(build(values))).toMatchObject({
+      code: 'invalid-input',
+      issues: [
+        { code: 'column-missing', path: ['data', 'steps', 0, 'set', 'topic'], fix: 'Did you mean theme?' },
+        { code: 'column-missing', path: ['data', 'steps', 1, 'keep'], fix: 'Did you mean score?' },
+      ],
+    });
+    // What every sample may have, it may lack: these rows have no system text and no tools.
+    const optional = withSteps({ step: 'filter', keep: 'not system and not tools and range(turns) | length > 1' });
+    expect((await build(optional)).warnings).toEqual([]);
+    const { warnings, ledger } = await build(withSteps({ step: 'filter', keep: "theme == 'x'" }));
+    expect(warnings).toEqual([expect.stringMatching(/1 of 2 rows have no column theme/)]);
+    expect(ledger.map(({ fate }) => fate)).toEqual(['train', 'filtered']);
+  });
+
   test('and no row has is an error that names the nearest, whether rows are kept or streamed', async () => {
     expect(await thrown(build(slips()))).toMatchObject({ code: 'invalid-input', issues: named });
     expect(await thrown(build(slips(), { streamed: true }))).toMatchObject({ code: 'invalid-input', issues: named });

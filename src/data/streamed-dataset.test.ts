@@ -45,7 +45,7 @@ const split = { by: null, heldOut: null, share: 0.2 };
 const changing = [
   step('clean', { html: false }),
   step('duplicates', { by: 'response' }),
-  step('filter', { keep: 'response | length < 350' }),
+  step('filter', { keep: 'answer | length < 350' }),
   step('sample', { share: 0.7, seed: 3 }),
 ];
 

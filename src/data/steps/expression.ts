@@ -1,5 +1,8 @@
 import { MartletError } from '../../core/error.ts';
+import { children, type Expr, type Stmt } from '../../render/jinja/ast.ts';
 import { TemplateError } from '../../render/jinja/error.ts';
+import { globalNames } from '../../render/jinja/globals.ts';
+import { parseTemplate } from '../../render/jinja/parser.ts';
 import { compileJinja } from '../../render/jinja/program.ts';
 import { sourceTable, type TemplateData } from '../../render/messages.ts';
 import type { Json } from '../../schema/common.ts';
@@ -11,6 +14,8 @@ export interface RowExpression {
   /** @throws TemplateError where Python would raise */
   value(columns: Columns): Json;
   holds(columns: Columns): boolean;
+  /** Columns it counts on: it asks of none of them whether it is there. */
+  readonly names: readonly string[];
 }
 
 export type Columns = Readonly<Record<string, Json | undefined>>;
@@ -49,7 +54,28 @@ export function compileRowExpression(source: string): RowExpression {
   return {
     value: (columns) => JSON.parse(run(asJson, columns)) as Json,
     holds: (columns) => run(asTruth, columns) === '1',
+    names: namesIn(source),
   };
+}
+
+const asking: Readonly<Record<'filter' | 'test', readonly string[]>> = {
+  filter: ['default', 'd'],
+  test: ['defined', 'undefined', 'none'],
+};
+
+/** Names that are read in an expression, but for those it asks about (`score is defined`, `score | default(0)`). */
+function namesIn(source: string): readonly string[] {
+  const read = new Set<string>();
+  const asked = new Set<string>();
+  const globals = globalNames(noTime);
+  const walk = (node: Expr | Stmt): void => {
+    if (node.type === 'name' && node.context === 'load' && !globals.has(node.name)) read.add(node.name);
+    if ((node.type === 'filter' || node.type === 'test') && asking[node.type].includes(node.name))
+      if (node.object?.type === 'name') asked.add(node.object.name);
+    for (const child of children(node)) walk(child);
+  };
+  for (const node of parseTemplate(`{{ (${source}\n) }}`)) walk(node);
+  return [...read].filter((name) => !asked.has(name));
 }
 
 /** What an expression sees: the fields of a row, its other columns beside them, and the texts most asked for. */

@@ -79,13 +79,19 @@ export function lackingWarnings(found: readonly LackingColumn[], steps: readonly
   return [...absentColumns(found, steps, 'warning').map(formatIssue), ...partlyLacking(found)];
 }
 
-/** Where in the recipe a step names a column: as a key, or in a list. */
+/** Where in the recipe a step names a column: as a key, in a list, or in an expression. */
 function placeOf(values: StepValues | undefined, ...[step, column]: [number, string]): Issue['path'] {
   const path = ['data', 'steps', step];
   for (const [option, value] of Object.entries(values?.options ?? {})) {
     if (Array.isArray(value) && value.includes(column)) return [...path, option, value.indexOf(column)];
     if (typeof value === 'object' && value !== null && !Array.isArray(value) && option !== 'set' && column in value)
       return [...path, option, column];
+  }
+  const reads = (expression: unknown): boolean => typeof expression === 'string' && expression.includes(column);
+  for (const [option, value] of Object.entries(values?.options ?? {})) {
+    if (reads(value)) return [...path, option];
+    const [key] = Object.entries(option === 'set' && value ? value : {}).find(([, each]) => reads(each)) ?? [];
+    if (key !== undefined) return [...path, option, key];
   }
   return path;
 }

@@ -3,7 +3,7 @@ import { TemplateError } from '../../render/jinja/error.ts';
 import type { Json } from '../../schema/common.ts';
 import { type Message, type Sample, sample as sampleSchema } from '../../schema/sample.ts';
 import { optionsOf } from '../../schema/steps.ts';
-import { type Columns, columnsOf, compileRowExpression } from './expression.ts';
+import { type Columns, columnsOf, compileRowExpression, type RowExpression } from './expression.ts';
 import { columnMeant, type Lacks } from './lacking-columns.ts';
 import { type Drop, defineStep } from './step.ts';
 
@@ -14,21 +14,21 @@ const fields = new Set(Object.keys(sampleSchema.shape).filter((name) => !fixed.h
 /** Sets columns by expression, renames them, takes them out. All expressions see the row as it was before. */
 export const map = defineStep({
   name: 'map',
-  version: 1,
+  version: 2,
   options: optionsOf('map'),
   open({ set, rename, remove }) {
     for (const name of [...Object.keys(set), ...Object.keys(rename), ...Object.values(rename), ...remove])
       if (fixed.has(name))
         throw new MartletError('column-fixed', `the column ${name} says where a row came from; map cannot change it`);
-    const taken = [...new Set([...Object.keys(rename), ...remove])];
     const expressions = Object.entries(set).map(([name, source]) => [name, compileRowExpression(source)] as const);
+    const read = expressions.flatMap(([, expression]) => ownNames(expression));
+    const taken = [...new Set([...Object.keys(rename), ...remove, ...read])];
     return {
       kind: 'rows',
       apply(sample) {
         const before = columnsOf(sample);
-        const lacks = lacksOf(before, taken);
-        const changes = Object.keys(lacks ?? {}).map((name) => `has no column ${name}`);
-        const told = lacks && { changes, lacks };
+        const told = lackingOf(before, taken);
+        const changes = told?.changes ?? [];
         const wanted = new Map<string, Json | undefined>();
         try {
           for (const [name, expression] of expressions) wanted.set(name, expression.value(before));
@@ -63,12 +63,22 @@ export const map = defineStep({
   },
 });
 
-/** Those of `taken` that a row has not, and what may have been meant; undefined when it has all. */
-function lacksOf(columns: Columns, taken: readonly string[]): Lacks | undefined {
+/** Names an expression reads that are columns of the rows' own: what every sample may have, it may lack. */
+export const ownNames = ({ names }: RowExpression): readonly string[] =>
+  names.filter((name) => !fixed.has(name) && !(name in said) && !fields.has(name));
+
+/** What a verdict says of those of `taken` that a row has not, and of what may have been meant; undefined when it has all. */
+export function lackingOf(
+  columns: Columns,
+  taken: readonly string[],
+): { readonly changes: string[]; readonly lacks: Lacks } | undefined {
   const lacking = taken.filter((name) => columns[name] === undefined);
   if (lacking.length === 0) return undefined;
   const names = Object.keys(columns).filter((name) => columns[name] !== undefined && !fixed.has(name));
-  return Object.fromEntries(lacking.map((name) => [name, columnMeant(name, names)]));
+  return {
+    changes: lacking.map((name) => `has no column ${name}`),
+    lacks: Object.fromEntries(lacking.map((name) => [name, columnMeant(name, names)])),
+  };
 }
 
 export function failed(error: TemplateError): Drop {
