@@ -66,6 +66,43 @@ test('rows that changed since the last build are told of, once', async () => {
   expect((await build(cwd, 'tiny')).err).not.toMatch(changed);
 });
 
+test('a file that a step reads, or is, makes another version when it changes', async () => {
+  const rows = [1, 2, 3].map((n) => `${good.replace('"q"', `"the ${n} of many words in one row"`)}\n`).join('');
+  const cwd = await folderWith(rows);
+  const own = (word: string): string => `export const step = {
+    name: 'own', version: 1, options: { safeParse: (data) => ({ success: true, data }) },
+    open: () => ({ kind: 'rows', apply: (sample) => JSON.stringify(sample).includes('${word}')
+      ? { drop: { fate: 'filtered', code: 'own', reason: 'has it' } } : null }),
+  };`;
+  await writeFile(join(cwd, 'own.mjs'), own('the 3'));
+  await writeFile(join(cwd, 'tests.txt'), 'nothing of this\n');
+  const steps = 'data.steps=[{step: contamination, against: [tests.txt], words: 7}, {module: ./own.mjs}]';
+  const built = async (): Promise<string> =>
+    (await build(cwd, 'pypi:no-such-package', '--set', steps, '--set', 'data.split.share=0')).err;
+  expect(await built()).toMatch(/^dataset +a@1 +3 rows: 2 train, 1 filtered/m);
+  await writeFile(join(cwd, 'tests.txt'), 'the 1 of many words in one row\n');
+  const second = await built();
+  expect(second).toMatch(/tests\.txt changed since a@1 was built/);
+  expect(second).toMatch(/^dataset +a@2 +3 rows: .*1 contaminated/m);
+  await writeFile(join(cwd, 'own.mjs'), own('the 2'));
+  const third = await built();
+  expect(third).toMatch(/own\.mjs changed since a@2 was built/);
+  expect(third).toMatch(/^dataset +a@3 /m);
+  expect(await built()).toMatch(/^dataset +a@3 .*made before/m);
+});
+
+test('what decides how rows are read is never taken from a build that read them otherwise', async () => {
+  const turns =
+    '{"messages": [{"role": "user", "content": "q"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "a"}]}';
+  const cwd = await folderWith(`${good}\n${turns}\n`);
+  const built = async (value: string): Promise<string> =>
+    (await build(cwd, 'pypi:no-such-package', '--set', `data.turns=${value}`, '--set', 'data.split.share=0')).err;
+  expect(await built('keep')).toMatch(/2 rows: 2 train/);
+  expect(await built('drop')).toMatch(/2 rows: 1 train, 1 filtered/);
+  expect(await built('refuse')).toMatch(/\[turns-out-of-order\]/);
+  expect(await built('keep')).toMatch(/2 rows: 2 train/);
+});
+
 test('a build says what it took from the last one, in a line and as JSON', async () => {
   const cwd = await folderWith([1, 2, 3, 4].map((n) => `${good.replace('"q"', `"question ${n}"`)}\n`).join(''));
   await writeTinyModel(join(cwd, 'tiny'), { seed: 1 });

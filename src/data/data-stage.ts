@@ -13,7 +13,7 @@ import { inWorkFolder, type WorkRequest } from '../store/work-folder.ts';
 import { datasetRows, type SourceAccess } from './build/streamed/derived-rows.ts';
 import { buildDataset } from './build-dataset.ts';
 import { fetchedBytes, sourceInputs } from './sources.ts';
-import { codeFingerprint, stepKeys } from './steps/open-steps.ts';
+import { codeFingerprint, stepInputs, stepKeys } from './steps/open-steps.ts';
 import { unusedParts } from './unused-parts.ts';
 
 /** Datasets of an earlier format are not taken for what is asked. */
@@ -37,7 +37,7 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
   const { lendWithin } = access;
   const streamed = lendWithin !== undefined;
   if (streamed) requireRoom(lendWithin, await fetchedBytes(source));
-  const inputs = await sourceInputs(source);
+  const inputs = [...(await sourceInputs(source)), ...(await stepInputs(values.steps))];
   const today = deps.clock().toISOString().slice(0, 10);
   const known = await deps.store.latest('dataset', name);
   // A row under embargo makes the same sources another dataset from the day it ends.

@@ -108,8 +108,21 @@ export interface RowReading extends Omit<RowOutcome, 'fate'> {
   readonly splitValue: string | null;
 }
 
+/**
+ * What of a recipe decides how one row is read, beside its source. What was read is kept under it: whatever else a reading
+ * came to hang on would be taken from an earlier build in silence, so `rowReader` is given no more.
+ */
+export const readingValues = ({ split, turns }: Pick<DataValues, 'split' | 'turns'>) => ({ split, turns });
+
 /** Reads one row without a look at any other, so that rows may be read in any order and by several workers. */
-export function rowReader({ values, today }: Pick<ReadSourcesRequest, 'values' | 'today'>) {
+export function rowReader({
+  values,
+  today,
+}: {
+  readonly values: ReturnType<typeof readingValues>;
+  /** As `ReadSourcesRequest` has it. */
+  readonly today: string;
+}) {
   const splitter = rowSplitter(values.split);
   return (raw: RawRow, source: OpenedSource): RowReading => {
     const reading = readingMaker(source, raw);

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { issuesError, MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
+import type { LineageInput } from '../../schema/lineage.ts';
 import type { PlanValues } from '../../schema/plan.ts';
 import { hashFile } from '../../store/files.ts';
 import { importOwnModule } from '../../store/own-module.ts';
@@ -81,6 +82,19 @@ export async function stepKeys(values: readonly StepValues[]): Promise<readonly 
     );
   }
   return keys;
+}
+
+/** The files that steps are or read, as inputs of a lineage: a dataset made with others is another one. */
+export async function stepInputs(values: readonly StepValues[]): Promise<readonly LineageInput[]> {
+  const files = new Set<string>();
+  for (const [index, value] of values.entries()) {
+    const definition = await definitionOf(value);
+    for (const file of definition.reads?.(optionsOf(definition, value, index)) ?? []) files.add(file);
+    if (value.module !== null) files.add(value.module);
+  }
+  return await Promise.all(
+    [...files].map(async (address) => ({ kind: 'file' as const, address, fingerprint: await hashOf(address) })),
+  );
 }
 
 async function hashOf(file: string): Promise<string> {

@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { fingerprint } from '../../../core/fingerprint.ts';
 import type { StepReuse } from '../../../store/stage.ts';
 import type { OpenedSource } from '../../opened-source.ts';
-import type { ReadSourcesRequest } from '../../read-sources.ts';
+import { type ReadSourcesRequest, readingValues } from '../../read-sources.ts';
 import { rowAccounts } from '../../row-accounts.ts';
 import { sourceRows } from '../../source-rows.ts';
 import { codeFingerprint, type OpenedStep, openSteps, stepKeys } from '../../steps/open-steps.ts';
@@ -60,7 +60,7 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
   const settings = { cacheFolder, request: { values, today }, sources: sources.map(plainSource), steps: values.steps };
   using _ = holdYoungMemory(4);
   await using pool = await openWorkerPool(settings, workers);
-  const context = fingerprint({ code: await codeFingerprint(), split: values.split });
+  const context = fingerprint({ code: await codeFingerprint(), reading: readingValues(values) });
   const segments = segmentsOf(steps);
   const batches: BatchState[] = [];
   const files = new Set<string>();
