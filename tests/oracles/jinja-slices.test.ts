@@ -16,6 +16,13 @@ const around = [
   ...['{% set y = X %}{{ y }}', '{% set y = [X] %}{{ y }}', '{% with y = X %}{{ y }}{% endwith %}'],
   ...['{% for i in X %}{% endfor %}', '{% if X %}a{% else %}b{% endif %}', '{% if not X %}a{% endif %}'],
   ...['{{ w(X) }}', '{{ w(a=X) }}', '{{ w(*[X]) }}', '{{ w(X is undefined) }}'].map((call) => macro + call),
+  ...['map("upper")', 'select', 'reject', 'selectattr("a")', 'rejectattr("a")', 'first', 'sort', 'join'].flatMap(
+    (filter) => [
+      `{{ X | ${filter} | list }}`,
+      `{% with y = X | ${filter} | list %}a{% endwith %}`,
+      `{% set y = [1] | ${filter} | list + [X] | list %}{{ y }}`,
+    ],
+  ),
   '{% macro w(a) %}<{{ a }}{{ caller() }}>{% endmacro %}{% call w(X) %}c{% endcall %}',
 ];
 

@@ -72,6 +72,9 @@ function isPlain(value: Value): boolean {
   return value instanceof Dict ? value.items().every((pair) => pair.every(isPlain)) : true;
 }
 
+/** Those that jinja2 gives the context of a rendering, so that nothing below them is known while compiling. */
+const contextFilters: ReadonlySet<string> = new Set(['map', 'select', 'reject', 'selectattr', 'rejectattr', 'random']);
+
 function compileNode(node: Expr, frame: Frame): Evaluate {
   switch (node.type) {
     case 'const': {
@@ -113,7 +116,7 @@ function compileNode(node: Expr, frame: Frame): Evaluate {
     case 'call':
       return frame.folding ? notConstant : compileCall(node.callee, node.call, frame);
     case 'filter':
-      return compileFilter(node, frame);
+      return frame.folding && contextFilters.has(node.name) ? notConstant : compileFilter(node, frame);
     case 'test':
       return compileTest(node, frame);
     case 'not': {
