@@ -87,7 +87,10 @@ export const stepOptions = [
       z.enum(['keep', 'drop']).default('keep'),
       'What happens to a row too short or too mixed to tell, or of no language, such as code.',
     ),
-    column: field(z.string().min(1).optional(), 'A column the language is written into, for later steps and splits.'),
+    column: field(
+      z.string().min(1).optional(),
+      'A column the language is written into, for later steps. A split looks at the columns that rows came with.',
+    ),
   }),
   step('personal', 'Finds personal data: reports, masks or drops.', {
     kinds: field(

@@ -53,6 +53,10 @@ export const command: CommandModule = {
         const read = held ? `, ${held.artefacts} artefacts` : '';
         const line = `${verdict.records} records${read}, ${found}`;
         context.out(`${ok ? colours.green(line) : colours.red(line)}\n`);
+        if (verdict.problems.length > 0)
+          context.out(
+            `Answers${artefacts ? ' and artefacts' : ''} were not looked at: a log that is not whole says nothing of them.\n`,
+          );
         if (ok && !artefacts)
           context.out(
             colours.dim(withCommands('martlet audit verify --artefacts reads the artefacts again too\n', context)),

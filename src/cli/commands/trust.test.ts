@@ -203,6 +203,8 @@ describe('audit verify', () => {
     const { exit, out } = await martlet('audit', 'verify');
     expect(exit).toBe(1);
     expect(out).toContain('audit/log.jsonl:2: the record was altered');
+    expect(out).toContain('Answers were not looked at');
+    expect((await martlet('audit', 'verify', '--artefacts')).out).toContain('Answers and artefacts were not looked at');
   });
 
   test('with --artefacts, names each byte that was changed and each folder that is gone or new', async () => {
