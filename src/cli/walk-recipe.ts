@@ -4,6 +4,7 @@ import { martletHome } from '../envs/home.ts';
 import { wakeTokenizers } from '../models/tokenizer-bridge.ts';
 import type { CliContext } from './context.ts';
 import { progressLine } from './print/progress-line.ts';
+import { trains } from './trains.ts';
 import type { Walked, WalkRequest } from './walk-stages.ts';
 
 /** Makes the plan with the base model at hand, then walks the path up to a stage, showing how it goes. */
@@ -16,10 +17,9 @@ export async function walkRecipe(context: CliContext, request: WalkRequest): Pro
   };
   const embedded = embeddedEngine({ home, env, log });
   await using ahead = startAhead(request.wrapEngine?.(embedded) ?? embedded);
-  const trains = ['train', 'eval', 'export'].includes(request.last);
-  if (trains) ahead.begin();
+  if (trains(request.last)) ahead.begin();
   wakeTokenizers();
   // Both start while the modules that read recipes, models and rows are loaded.
   const { walkStages } = await import('./walk-stages.ts');
-  return await walkStages(context, { ...request, trains, ahead, home, line, log });
+  return await walkStages(context, { ...request, ahead, home, line, log });
 }

@@ -17,6 +17,7 @@ import { madeLine, reuseLine } from './print/made.ts';
 import type { ProgressLine } from './print/progress-line.ts';
 import { expectation, trainProgress } from './print/train-progress.ts';
 import { storeRoot } from './store-root.ts';
+import { trains } from './trains.ts';
 import { userName } from './user-name.ts';
 
 export interface WalkRequest {
@@ -35,8 +36,6 @@ export interface WalkRequest {
 }
 
 interface WalkFrame extends WalkRequest {
-  /** Whether the walk gets as far as training. */
-  readonly trains: boolean;
   readonly ahead: EngineAhead;
   /** `martletHome(env)` */
   readonly home: string;
@@ -94,7 +93,7 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
   });
   for (const warning of warnings) log(`warning ${formatIssue(warning)}`);
   const { base } = found;
-  if (request.trains && plan.predictions.steps !== 'unknown') log(expectation(plan));
+  if (trains(request.last) && plan.predictions.steps !== 'unknown') log(expectation(plan));
   // Facts may be missing; the model may not.
   if (!base && needsBase) throw found.error ?? new MartletError('base-missing', missing.join('; '));
   const shown = trainProgress(context);

@@ -75,11 +75,8 @@ export async function stepKeys(values: readonly StepValues[]): Promise<readonly 
   const keys: string[] = [];
   for (const [index, value] of values.entries()) {
     const definition = await definitionOf(value);
-    const files = await Promise.all((definition.reads?.(optionsOf(definition, value, index)) ?? []).map(hashOf));
-    const own = value.module === null ? null : await hashOf(value.module);
-    keys.push(
-      fingerprint({ name: definition.name, version: definition.version, options: value.options, code, files, own }),
-    );
+    const files = await Promise.all(filesOf(definition, value, index).map(hashOf));
+    keys.push(fingerprint({ name: definition.name, version: definition.version, options: value.options, code, files }));
   }
   return keys;
 }
@@ -89,12 +86,17 @@ export async function stepInputs(values: readonly StepValues[]): Promise<readonl
   const files = new Set<string>();
   for (const [index, value] of values.entries()) {
     const definition = await definitionOf(value);
-    for (const file of definition.reads?.(optionsOf(definition, value, index)) ?? []) files.add(file);
-    if (value.module !== null) files.add(value.module);
+    for (const file of filesOf(definition, value, index)) files.add(file);
   }
   return await Promise.all(
     [...files].map(async (address) => ({ kind: 'file' as const, address, fingerprint: await hashOf(address) })),
   );
+}
+
+/** What a step reads, and what it is where it is a person's own. */
+function filesOf(definition: StepDefinition<never>, ...[value, index]: [StepValues, number]): readonly string[] {
+  const read = definition.reads?.(optionsOf(definition, value, index)) ?? [];
+  return value.module === null ? read : [...read, value.module];
 }
 
 async function hashOf(file: string): Promise<string> {
