@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { MartletError } from './core/error.ts';
+import type { Forecast } from './core/forecast.ts';
 import { dataStage, datasetRows, sourceAccess } from './data/index.ts';
 import { evalStage } from './eval/index.ts';
 import { exportStage } from './export/index.ts';
@@ -89,6 +90,8 @@ export type StageName = 'plan' | 'data' | 'shard' | 'train' | 'eval' | 'export';
 /** What a walk starts from. */
 export interface Start {
   readonly plan: Plan;
+  /** What data and shards are held against, where it was counted. */
+  readonly forecast?: Forecast | undefined;
 }
 
 /** What stages make, by the name it has in a walk. */

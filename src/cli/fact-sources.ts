@@ -22,12 +22,17 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
   const reading = sourceReading(context, { offline: true });
   const folder = join(root, 'cache', 'facts');
   let sources: Promise<string | null> | undefined;
-  /** What facts of rows hang on; null where a source is not there, which is for whoever reads it to tell. */
-  const keyOf = async (values: PlanValues['data'], of: Readonly<Record<string, unknown>>): Promise<string | null> => {
-    if (!keep && !existsSync(root)) return null;
+  /** Of files; null where a source is none, or is not there, which is for whoever reads it to tell. */
+  const filesOf = async (values: PlanValues['data']): Promise<string | null> => {
     const { sourcesFingerprint } = await import('../pipeline.ts');
     sources ??= sourcesFingerprint({ ...reading, values }).catch(() => null);
-    const known = await sources;
+    return await sources;
+  };
+  /** What facts of rows hang on; null for what is not remembered. Of a step of one's own, not all that it hangs on is known. */
+  const keyOf = async (values: PlanValues['data'], of: Readonly<Record<string, unknown>>): Promise<string | null> => {
+    if (!keep && !existsSync(root)) return null;
+    if (values.steps.some(({ module }) => module !== null)) return null;
+    const known = await filesOf(values);
     return known && fingerprint({ sources: known, values, today: reading.today, ...of });
   };
   return {
@@ -73,10 +78,17 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
     async countRows(values) {
       const { countRows } = await import('../pipeline.ts');
       const key = await keyOf(values, { what: 'rows' });
-      return remembered({ folder, key, look: () => countRows({ ...reading, values }) });
+      const { sources: counted, ...rows } = await remembered({
+        folder,
+        key,
+        look: () => countRows({ ...reading, values }),
+      });
+      // What is no file may give other rows the next time.
+      const isHeld = counted && keep && (await filesOf(values)) !== null;
+      return isHeld ? { ...rows, sources: counted } : rows;
     },
     async countTokens(values, { folder: model, rows }) {
-      const [{ countTokens, readSources }, { encodeDocuments, openEncoder }, { methodNamed }, { shardCode }] =
+      const [{ countTokens, readSources }, { encodeDocuments, noonOf, openEncoder }, { methodNamed }, { shardCode }] =
         await Promise.all([
           import('../pipeline.ts'),
           import('../models/encoder.ts'),
@@ -84,7 +96,7 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
           import('../store/shard-layout.ts'),
         ]);
       const { render, data, method } = values;
-      const encoder = await openEncoder({ folder: model, render, now: context.now() });
+      const encoder = await openEncoder({ folder: model, render, now: noonOf(reading.today) });
       const layout = methodNamed(method.name).layout;
       const { tokenizer, templateFingerprint: template, stopTokens } = encoder;
       const key = await keyOf(data, {

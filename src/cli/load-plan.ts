@@ -135,8 +135,8 @@ async function collectFacts(request: CollectRequest): Promise<Facts> {
     }
   });
   const rows = counted && heldOutRows(counted, request.origins);
-  if (rows?.oneRowShare !== undefined)
-    values = { ...values, data: { ...values.data, split: { ...values.data.split, share: rows.oneRowShare } } };
+  if (rows?.oneRow)
+    values = { ...values, data: { ...values.data, split: { ...values.data.split, share: rows.oneRow.share } } };
   if (rows && rows.train + rows.heldout === 0) wrong.push(...(rows.lost?.issues ?? []));
   // A base model may have to be fetched: not for rows that cannot be used.
   refuse(wrong);
@@ -160,9 +160,15 @@ async function collectFacts(request: CollectRequest): Promise<Facts> {
 }
 
 /** A share that a person gave is kept, even when it is none. */
-function heldOutRows({ oneRowShare, ...rows }: Rows, origins: Plan['origins']): Rows {
-  if (oneRowShare === undefined || origins['data.split.share']?.origin !== 'derived') return rows;
-  return { ...rows, train: rows.train - 1, heldout: 1, oneRowShare };
+function heldOutRows({ oneRow, ...rows }: Rows, origins: Plan['origins']): Rows {
+  if (!oneRow || origins['data.split.share']?.origin !== 'derived') return rows;
+  const { sources, train } = rows;
+  const of = sources?.[oneRow.source];
+  return {
+    ...rows,
+    ...{ train: train - 1, heldout: 1, oneRow },
+    ...(sources && of && { sources: { ...sources, [oneRow.source]: { train: of.train - 1, heldout: 1 } } }),
+  };
 }
 
 /** What a person has to mend before the rows can be read; undefined when they only have to be fetched, or asked for again. */

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import type { Forecast } from '../core/forecast.ts';
 import { formatIssue } from '../core/issue.ts';
 import type { EngineAhead } from '../engine/start-ahead.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
 import { findCachedModel, type ResolvedModel, resolveModel } from '../models/resolve.ts';
 import { readTokenizerAhead } from '../models/tokenizer-bridge.ts';
 import { type StageDeps, type StageName, stagesTo, type Walk, walkTo } from '../pipeline.ts';
+import type { Facts } from '../recipe/index.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { TrainEngine } from '../spec/train-engine.ts';
 import { openStore } from '../store/open-store.ts';
@@ -57,8 +59,15 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
   const found: { base?: Walk['base']; error?: unknown } = {};
   const walked = stagesTo(request.last, request.skip);
   const needsBase = walked.some(({ reads }) => reads.includes('base'));
+  const day = context.now().toISOString().slice(0, 10);
   const facts = factSources(context, { keep: true });
-  const { plan, warnings, missing, atPlaces } = await loadPlan({
+  const {
+    plan,
+    facts: known,
+    warnings,
+    missing,
+    atPlaces,
+  } = await loadPlan({
     file: request.file,
     flags: request.flags,
     base: request.base,
@@ -142,10 +151,16 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
       { hint: 'Set execution.engine: embedded, with a model it supports.' },
     );
   try {
-    return { walk: await walkTo(deps, { plan, ...(base && { base }) }, request.last, request.skip), deps, ...built };
+    const start = { plan, forecast: forecastOf(known, day), ...(base && { base }) };
+    return { walk: await walkTo(deps, start, request.last, request.skip), deps, ...built };
   } catch (error) {
     throw atPlaces(error);
   } finally {
     line.finish();
   }
+}
+
+/** Of what was counted whole; undefined where nothing was. */
+function forecastOf({ rows, tokens }: Facts, day: string): Forecast | undefined {
+  return rows?.sources && { day, rows: rows.sources, tokens: tokens?.sources };
 }

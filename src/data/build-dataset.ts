@@ -13,8 +13,9 @@ import { type RunStepsRequest, runSteps } from './build/kept/run-steps.ts';
 import { writeDataset } from './build/kept/write-dataset.ts';
 import { streamDataset } from './build/streamed/stream-dataset.ts';
 import type { DataValues, OpenedSource } from './opened-source.ts';
-import type { ReadSourcesRequest } from './read-sources.ts';
+import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
 import { openSources } from './sources.ts';
+import { closedSteps, comparesBy } from './steps/closed-steps.ts';
 import { absentColumns, partlyLacking } from './steps/lacking-columns.ts';
 
 export interface BuildDatasetRequest extends ReadSourcesRequest {
@@ -56,10 +57,11 @@ export interface BuiltDataset {
  */
 export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltDataset> {
   const { folder } = request;
-  const values = { ...request.values, steps: closed(request.values.steps) };
+  const values = { ...request.values, steps: closedSteps(request.values.steps) };
   const sources = await openSources(request);
   const cacheFolder = request.cacheFolder ?? (await mkdtemp(join(tmpdir(), 'martlet-build-')));
   try {
+    await requireCompared(sources, request);
     let rowsRead = 0;
     const work = {
       ...request,
@@ -96,6 +98,22 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
   }
 }
 
+/**
+ * Columns that rows are compared by, of which the steps over all rows tell nothing: looks at rows until each was there.
+ * @throws MartletError `invalid-input` for one that no row has
+ */
+async function requireCompared(sources: readonly OpenedSource[], request: ReadSourcesRequest): Promise<void> {
+  const { steps } = request.values;
+  const compared = new Set(steps.flatMap((step, index) => (step.module === null && comparesBy(step) ? [index] : [])));
+  const through = compared.size > 0 ? await rowStepsOf(request.values) : undefined;
+  if (!through) return;
+  const absent = () =>
+    absentColumns(through.lacking(), steps, 'error').filter(({ path }) => compared.has(Number(path[2])));
+  for await (const { sample } of readOpenedSources(sources, { ...request, steps: through }))
+    if (sample && absent().length === 0) return;
+  if (absent().length > 0) throw issuesError('data.steps', absent());
+}
+
 async function keepDataset(work: RunStepsRequest & { readonly folder: string }) {
   const { folder, cacheFolder } = work;
   const outcome = await runSteps(work);
@@ -116,20 +134,6 @@ async function bytesOf(sources: readonly OpenedSource[]): Promise<number> {
 export function workersFor({ bytes, threads }: { readonly bytes: number; readonly threads: number }): number {
   return bytes < bytesWorthThreads || threads === 1 ? 0 : threads;
 }
-
-/** Steps that may make rows equal that were not. */
-const changing = new Set(['map', 'clean', 'length', 'personal', 'self-cognition']);
-
-/** Rows that steps have made equal count once, as rows that were equal from the start do. */
-function closed(steps: DataValues['steps']): DataValues['steps'] {
-  const last = steps.findLastIndex(({ step, module }) => module !== null || changing.has(step));
-  const isClosed = steps.slice(last + 1).some(({ step, options }) => step === 'duplicates' && !hasKey(options));
-  if (last === -1 || isClosed) return steps;
-  return [...steps, { step: 'duplicates', module: null, options: { step: 'duplicates' } }];
-}
-
-const hasKey = (options: DataValues['steps'][number]['options']): boolean =>
-  typeof options === 'object' && options !== null && 'by' in options;
 
 /** Kinds of remarks that are warned of; the ledger has all. */
 const shownRemarks = 5;

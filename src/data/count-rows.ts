@@ -1,3 +1,4 @@
+import type { BySource } from '../core/forecast.ts';
 import type { Issue } from '../core/issue.ts';
 import type { OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
@@ -10,8 +11,12 @@ export interface RowCounts {
   readonly heldout: number;
   /** False when only the first rows were read and the rest was judged by its size. */
   readonly exact: boolean;
-  /** Where rows by themselves are split and none is held out: the share that would hold out one. */
-  readonly oneRowShare?: number;
+  /** Of each source, where the build must come to the same: every row was read, and no step has to see all of them first. */
+  readonly sources?: BySource<'train' | 'heldout'>;
+  /** Steps whose drops are not known before the build. */
+  readonly undecided: readonly string[];
+  /** Where rows by themselves are split and none is held out: the share that would hold out one, and of which source. */
+  readonly oneRow?: { readonly share: number; readonly source: string };
   /** Columns that steps take and none of the rows read has; errors when all rows were read. */
   readonly absent: readonly Issue[];
   /** Rows read that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
@@ -42,7 +47,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
   const issues: Issue[] = [];
   const lost = { rows: 0, of: 0, issues };
-  const fractions: number[] = [];
+  const fractions: { readonly fraction: number; readonly source: string }[] = [];
   const through = await rowStepsOf(request.values);
   for await (const { source, fate, issues: found, id } of readOpenedSources(sources, {
     ...request,
@@ -53,7 +58,8 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     counts.set(source, count);
     count.rows++;
     if (fate === 'train' || fate === 'heldout') count[fate]++;
-    if (fate === 'train' && id !== null && fractions.length <= fewRows) fractions.push(splitFraction(id));
+    if (fate === 'train' && id !== null && fractions.length <= fewRows)
+      fractions.push({ fraction: splitFraction(id), source });
     // A source that has reached its limit gives no more rows, however long it is.
     if (fate === 'limited') count.full = true;
     if (fate !== 'limited' && fate !== 'filtered') lost.of++;
@@ -77,14 +83,21 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   // Steps change what a row's side hangs on, and may drop the very row.
   const isSimple = share === 1 && steps.length === 0 && split.by === null && split.heldOut === null;
   const isFew = isSimple && total('heldout') === 0 && fractions.length <= fewRows;
-  const one = isFew ? oneRowShare(fractions) : undefined;
+  const one = isFew ? oneRowShare(fractions.map(({ fraction }) => fraction)) : undefined;
+  const holdsOut = fractions.find(({ fraction }) => one !== undefined && fraction < one);
+  const { undecided = [] } = through ?? {};
   return {
     train: total('train'),
     heldout: total('heldout'),
     exact: share === 1,
+    undecided,
+    ...(share === 1 &&
+      undecided.length === 0 && {
+        sources: Object.fromEntries([...counts].map(([from, { train, heldout }]) => [from, { train, heldout }])),
+      }),
     absent: absentColumns(through?.lacking() ?? [], steps, share === 1 ? 'error' : 'warning'),
     lost,
-    ...(one !== undefined && { oneRowShare: one }),
+    ...(one !== undefined && holdsOut && { oneRow: { share: one, source: holdsOut.source } }),
   };
 }
 

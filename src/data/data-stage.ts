@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fingerprint } from '../core/fingerprint.ts';
+import { type Forecast, forecastDiffers, totalOf } from '../core/forecast.ts';
 import { formatBytes, formatCounted } from '../core/units.ts';
 import { streamedDataset } from '../schema/dataset.ts';
 import type { LineageInput } from '../schema/lineage.ts';
@@ -10,8 +11,9 @@ import { feedbackRows } from '../store/feedback-rows.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { inWorkFolder, type WorkRequest } from '../store/work-folder.ts';
-import { datasetRows, type SourceAccess } from './build/streamed/derived-rows.ts';
+import { datasetRows, ledgerOf, type SourceAccess } from './build/streamed/derived-rows.ts';
 import { buildDataset } from './build-dataset.ts';
+import { readDataset } from './ledger.ts';
 import { fetchedBytes, sourceInputs } from './sources.ts';
 import { codeFingerprint, stepInputs, stepKeys } from './steps/open-steps.ts';
 import { unusedParts } from './unused-parts.ts';
@@ -29,8 +31,16 @@ export function sourceAccess(deps: StageDeps, { execution }: Plan): SourceAccess
   };
 }
 
-/** Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`. */
-export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan }): Promise<Artefact> {
+export interface DataInputs {
+  readonly plan: Plan;
+  readonly forecast?: Forecast | undefined;
+}
+
+/**
+ * Reads the sources that the plan names; writes every row's fate, and the rows that are kept: `datasets/<name>@<n>/`.
+ * @throws MartletError as `buildDataset` does; `disk-budget`; `forecast-differs` for a dataset that is not what was forecast
+ */
+export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs): Promise<Artefact> {
   const { data: values, name } = plan.values;
   const access = sourceAccess(deps, plan);
   const source = { values, ...access };
@@ -43,7 +53,7 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
   // A row under embargo makes the same sources another dataset from the day it ends.
   const changesOn = known?.lineage.facts.changesOn;
   const since = typeof changesOn === 'string' && changesOn <= today ? changesOn : null;
-  return make(
+  const dataset = await make(
     deps,
     { kind: 'dataset', name, of: { values, since, ...(streamed && { streamed: streamedFormat }) }, inputs },
     async (folder) => {
@@ -62,6 +72,8 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
       return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
     },
   );
+  if (forecast?.day === today) await holdToForecast(dataset, { forecast: forecast.rows, access });
+  return dataset;
 
   /** All that a journal of the build hangs on. The budgets are held against what it comes to: another may do. */
   async function streamedWork(): Promise<WorkRequest> {
@@ -74,6 +86,25 @@ export async function dataStage(deps: StageDeps, { plan }: { readonly plan: Plan
     });
     return { parent: join(deps.store.root, 'work'), key, keepAfter: ['loss-budget', 'truncation-budget'] };
   }
+}
+
+const sides = ['train', 'heldout'] as const;
+
+/** Sources are told apart only where their sums differ: it takes a reading of the ledger. */
+async function holdToForecast(
+  { address, folder }: Artefact,
+  { forecast, access }: { readonly forecast: Forecast['rows']; readonly access: SourceAccess },
+): Promise<void> {
+  const { fates } = await readDataset(folder);
+  if (sides.every((side) => fates[side] === totalOf(forecast, side))) return;
+  const found: Record<string, { train: number; heldout: number }> = {};
+  for await (const { source, fate } of ledgerOf(folder, access)) {
+    if (fate !== 'train' && fate !== 'heldout') continue;
+    found[source] ??= { train: 0, heldout: 0 };
+    found[source][fate]++;
+  }
+  const names = { train: 'rows to train on', heldout: 'rows held out' };
+  throw forecastDiffers({ made: `dataset ${address}`, names, forecast, found });
 }
 
 /** Addresses of what stands where it stood, and says something else. */

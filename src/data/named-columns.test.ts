@@ -73,6 +73,17 @@ describe('a column that a step takes', () => {
     expect(ledger.map(({ fate }) => fate)).toEqual(['train', 'filtered']);
   });
 
+  test('to compare rows by is told too, before any is built', async () => {
+    const compared = [{ code: 'column-missing', path: ['data', 'steps', 1, 'by'], fix: 'Did you mean theme?' }];
+    const slip = withSteps({ step: 'clean' }, { step: 'duplicates', by: 'thema' });
+    expect(await thrown(build(slip))).toMatchObject({ code: 'invalid-input', issues: compared });
+    expect(await thrown(build(slip, { streamed: true }))).toMatchObject({ code: 'invalid-input', issues: compared });
+    expect((await countRows(request(slip))).absent).toMatchObject(compared);
+    // Rows that have none are equal to none.
+    const { dataset } = await build(withSteps({ step: 'duplicates', by: 'theme' }));
+    expect(dataset.fates.train).toBe(2);
+  });
+
   test('and no row has is an error that names the nearest, whether rows are kept or streamed', async () => {
     expect(await thrown(build(slips()))).toMatchObject({ code: 'invalid-input', issues: named });
     expect(await thrown(build(slips(), { streamed: true }))).toMatchObject({ code: 'invalid-input', issues: named });

@@ -52,8 +52,8 @@ export function rowAccounts(sources: readonly OpenedSource[], split: PlanValues[
   };
 }
 
-/** Remembers where each content first stood. */
-function firstPlaces() {
+/** Remembers where each content, by 16 bytes or more of its hash, first stood. */
+export function firstPlaces() {
   const contents = firstSeen();
   const places = openPlaces();
   return (id: Uint8Array, place: Place): string | null => {

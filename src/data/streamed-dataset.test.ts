@@ -44,7 +44,7 @@ const budget = { dropped: 0.5, truncated: 0 };
 const split = { by: null, heldOut: null, share: 0.2 };
 const changing = [
   step('clean', { html: false }),
-  step('duplicates', { by: 'response' }),
+  step('duplicates', { by: 'answer' }),
   step('filter', { keep: 'answer | length < 350' }),
   step('sample', { share: 0.7, seed: 3 }),
 ];

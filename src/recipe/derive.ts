@@ -38,9 +38,9 @@ export function deriveLearningRate(kind: AdapterKind): Derived<number> {
 export function deriveShare(heldOut: readonly string[] | undefined, rows: Facts['rows']): Derived<number | null> {
   if (heldOut) return { value: null, reason: 'heldOut names what is held out' };
   const usual = 0.05;
-  if (rows?.oneRowShare === undefined) return { value: usual, reason: 'heldOut is absent' };
+  if (rows?.oneRow === undefined) return { value: usual, reason: 'heldOut is absent' };
   const count = rows.train + rows.heldout;
-  return { value: rows.oneRowShare, reason: `holds out one row: ${usual} of these ${count} is none` };
+  return { value: rows.oneRow.share, reason: `holds out one row: ${usual} of these ${count} is none` };
 }
 
 export function deriveLengthTokens(model: Facts['model']): Derived<number> {

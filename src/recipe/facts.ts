@@ -1,3 +1,4 @@
+import type { BySource } from '../core/forecast.ts';
 import type { Issue } from '../core/issue.ts';
 import type { ModelConfig } from '../spec/train-engine.ts';
 
@@ -10,20 +11,33 @@ export interface Facts {
     readonly heldout: number;
     /** False when only the first rows were read and the rest was judged by its size. */
     readonly exact?: boolean;
-    /** The share that holds out one row, where the default holds out none: the counts are those with this share. */
-    readonly oneRowShare?: number;
+    /** Of each source, where the build must come to the same. */
+    readonly sources?: BySource<'train' | 'heldout'>;
+    /** Steps that have to see all rows before they drop one: what they drop is not known yet. */
+    readonly undecided?: readonly string[];
+    /** The share that holds out one row, where the default holds out none, and its source: the counts are those with this share. */
+    readonly oneRow?: { readonly share: number; readonly source: string };
     /** Columns that steps take and none of the rows has. */
     readonly absent?: readonly Issue[];
     /** Rows that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
     readonly lost?: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
   };
-  /** Tokens of the rows that are trained on, in one pass: all, learned, and of the longest row. */
+  /** Tokens of the rows that are trained on, in one pass: all, learned, and of the longest row that becomes a document. */
   readonly tokens?: {
     readonly train: number;
     readonly learned: number;
     readonly longest: number;
     /** Rows that were encoded, where that was not all of them. */
     readonly sampledRows?: number;
+    /** Of each source, where every row was encoded. */
+    readonly sources?: BySource<'rows' | 'tokens' | 'learned'>;
+    /** Rows that become no document, but for those that `render.overflow: refuse` refuses. */
+    readonly lost?: number;
+    /** Those of the rows encoded that are too long for `render.lengthTokens`. */
+    readonly tooLong?: {
+      readonly rows: number;
+      readonly longest: { readonly place: string; readonly tokens: number };
+    };
   };
   readonly machine?: {
     /** Physical cores this process may use. */

@@ -67,26 +67,39 @@ export function predict(request: PredictRequest): Readonly<Record<keyof PlanPred
   const { model, rows, tokens } = facts;
   const { adapter, train } = values;
   const memory = model && engine === 'embedded' ? { model, adapter, packTokens } : undefined;
-  const counted = rows?.exact === false ? 'judged from the first rows, by size' : 'every row read';
+  const trained = trainedRows(facts);
   const encoded = tokens?.sampledRows
-    ? `judged from ${formatCount(tokens.sampledRows)} rows, spread over all`
+    ? `judged from the first ${formatCount(tokens.sampledRows)} rows`
     : 'every row encoded';
   const unmeasured = engine === 'embedded' ? noModel : `the ${engine} engine was never measured`;
   return {
     rows: rows
-      ? { value: rows.train, reason: `learned, ${formatCount(rows.heldout)} held out; ${counted}` }
+      ? { value: trained, reason: `learned, ${formatCount(rows.heldout)} held out; ${countedHow(facts)}` }
       : unknown(noRows),
     tokens: tokens ? { value: tokens.train, reason: `${encoded}, one pass` } : unknown(noTokens(facts)),
     learnedTokens: tokens
       ? { value: tokens.learned, reason: `${percent(tokens.learned / Math.max(1, tokens.train))} of all` }
       : unknown(noTokens(facts)),
-    steps: rows ? { value: countSteps(rows.train, train), reason: stepsReason(train) } : unknown(noRows),
+    steps: rows ? { value: countSteps(trained, train), reason: stepsReason(train) } : unknown(noRows),
     trainableParameters: model
       ? { value: trainableParameters({ model, adapter }), reason: `of ${formatCount(model.parameters)}` }
       : unknown(noModel),
     peakMemoryGiB: memory ? peakMemory(memory, memoryGiB) : unknown(unmeasured),
     trainSeconds: memory ? trainSeconds(request, memory) : unknown(unmeasured),
   };
+}
+
+/** Rows that become documents; 0 where rows are not known. */
+export const trainedRows = ({ rows, tokens }: Facts): number => Math.max(0, (rows?.train ?? 0) - (tokens?.lost ?? 0));
+
+function countedHow({ rows, tokens }: Facts): string {
+  const { exact, undecided = [] } = rows ?? {};
+  const { lost = 0, sampledRows } = tokens ?? {};
+  return [
+    exact === false ? 'judged from the first rows, by size' : 'every row read',
+    ...(lost > 0 ? [`${sampledRows ? 'about ' : ''}${formatCount(lost)} lost as tokens`] : []),
+    ...(undecided.length > 0 ? [`what ${undecided.join(' and ')} will drop is not known yet`] : []),
+  ].join(', ');
 }
 
 const noModel = 'the model is not known yet';
@@ -116,7 +129,7 @@ function trainSeconds({ values, facts, threads, memoryGiB }: PredictRequest, mem
   const speed = measured ?? (threads === 'unknown' ? undefined : threads * roughFlopsPerCore);
   if (speed === undefined) return unknown('the machine is not known');
   const learnedShare = tokens.train > 0 ? tokens.learned / tokens.train : 0;
-  const all = rows ? countSteps(rows.train, { ...train, maxSteps: null }) : 0;
+  const all = rows ? countSteps(trainedRows(facts), { ...train, maxSteps: null }) : 0;
   const passes = train.epochs * (train.maxSteps !== null && all > 0 ? Math.min(1, train.maxSteps / all) : 1);
   const saves = savesActivations(memory, memoryGiB);
   const flops = tokens.train * passes * flopsPerToken({ model: memory.model, adapter, learnedShare, saves });

@@ -27,6 +27,16 @@ function issuesWith(flags: readonly string[], facts: Facts = {}): readonly Issue
   return plan.ok ? plan.warnings : plan.issues;
 }
 
+/** Three rows that are too long, and so many that become no document. */
+const longRows = (lost: number): Facts => ({
+  ...exampleFacts,
+  rows: { train: 384, heldout: 64, lost: { rows: 0, of: 448, issues: [] } },
+  tokens: {
+    ...{ train: 76_800, learned: 25_000, longest: 230, lost },
+    tooLong: { rows: 3, longest: { place: 'rows.jsonl:7', tokens: 2100 } },
+  },
+});
+
 const codes = (issues: readonly Issue[]): readonly string[] =>
   issues.map(({ code, severity }) => `${severity} ${code}`);
 
@@ -145,8 +155,20 @@ describe('what facts forbid', () => {
   test.each<[string, readonly string[], Facts, readonly string[]]>([
     ['rows longer than the model', ['render.lengthTokens=9000'], exampleFacts, ['error longer-than-model']],
     ['answers longer than the model', ['eval.maxTokens=8192'], exampleFacts, ['warning longer-than-model']],
-    ['a row that does not fit', ['render.lengthTokens=100'], exampleFacts, ['error row-too-long']],
-    ['a row that may be dropped', ['render.lengthTokens=100', 'render.overflow=drop'], exampleFacts, []],
+    ['a row that does not fit', ['render.lengthTokens=100'], longRows(0), ['error row-too-long']],
+    ['a row that may be cut', ['render.lengthTokens=100', 'render.overflow=truncate-prompt'], longRows(0), []],
+    [
+      'a row that is dropped, and may not be lost',
+      ['render.lengthTokens=100', 'render.overflow=drop'],
+      longRows(3),
+      ['warning loss-budget'],
+    ],
+    [
+      'a row that may be lost',
+      ['render.lengthTokens=100', 'render.overflow=drop', 'data.budget.dropped=0.01'],
+      longRows(3),
+      [],
+    ],
     [
       'an architecture that cannot be GGUF',
       ['export.formats=[gguf]'],
@@ -220,4 +242,22 @@ describe('what facts forbid', () => {
       '--set:1:19 execution.threads: 9 threads on 2 cores run slower than 2. [more-threads-than-cores]',
     );
   });
+});
+
+test('of rows that are too long the longest is named, with its tokens and what may be chosen', () => {
+  const [issue] = issuesWith([], longRows(0));
+  expect(issue).toMatchObject({
+    path: ['render', 'lengthTokens'],
+    message:
+      '3 rows are too long, rows.jsonl:7 with 2100 tokens the most, where 2048 tokens (the default) are allowed.',
+  });
+  expect(issue?.fix).toMatch(
+    /^Write render\.lengthTokens: 2100, or choose render\.overflow: drop \(loses them.*truncate-answer/,
+  );
+});
+
+test('rows that become no document are taken off rows and steps', () => {
+  const { predictions, origins } = planWith(['render.overflow=drop', 'data.budget.dropped=0.9'], longRows(70));
+  expect(predictions).toMatchObject({ rows: 314, steps: 20 });
+  expect(origins['predictions.rows']?.reason).toBe('learned, 64 held out; every row read, 70 lost as tokens');
 });

@@ -1,5 +1,6 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Forecast } from '../core/forecast.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { methodNamed } from '../methods/index.ts';
 import { dayOf, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
@@ -15,6 +16,7 @@ import { inWorkFolder } from '../store/work-folder.ts';
 import { buildShards } from './build-shards.ts';
 import { encodeBlock } from './encode-block.ts';
 import { type EncodePool, openEncodePool, smallestForThreads } from './encode-pool.ts';
+import { holdToForecast } from './hold-to-forecast.ts';
 import { requireWindows } from './stream-shards.ts';
 
 export interface ShardInputs {
@@ -22,10 +24,15 @@ export interface ShardInputs {
   readonly base: Base;
   readonly dataset: Artefact;
   readonly rows: DatasetRows;
+  readonly forecast?: Forecast | undefined;
 }
 
-/** Reads the dataset's rows; writes ids, weights and what is computed in which step: `shards/<name>@<n>/`. */
-export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }: ShardInputs): Promise<Artefact> {
+/**
+ * Reads the dataset's rows; writes ids, weights and what is computed in which step: `shards/<name>@<n>/`.
+ * @throws MartletError as `buildShards` does; `disk-budget`; `forecast-differs` for shards that are not what was forecast
+ */
+export async function shardStage(deps: StageDeps, walk: ShardInputs): Promise<Artefact> {
+  const { plan, base, dataset, rows, forecast } = walk;
   const { render, train, data, method, name } = plan.values;
   const { epochs, maxSteps, rowsPerStep, groupByLength, seed } = train;
   const { packTokens, packing, diskGiB } = plan.execution;
@@ -94,6 +101,7 @@ export async function shardStage(deps: StageDeps, { plan, base, dataset, rows }:
     const firstLost = first === undefined ? null : { place: first.place ?? null, fate: first.fate };
     return { splits, lost: lost.length, firstLost, truncated, split };
   });
+  await holdToForecast({ shards, forecast, rows });
   if (diskGiB !== null) await requireWindows({ diskGiB, dataset, shards });
   return shards;
 }

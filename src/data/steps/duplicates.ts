@@ -1,10 +1,15 @@
 import { hash } from 'node:crypto';
 import { TemplateError } from '../../render/jinja/error.ts';
+import type { Sample } from '../../schema/sample.ts';
 import { optionsOf } from '../../schema/steps.ts';
 import { contentId } from '../content-id.ts';
 import { firstSeen } from '../first-seen.ts';
+import { firstPlaces } from '../row-accounts.ts';
 import { columnsOf, compileRowExpression } from './expression.ts';
+import { lackingOf, ownNames } from './map.ts';
 import { type Drop, defineStep, type WholeRows } from './step.ts';
+
+const keyBytes = 16;
 
 /** Drops rows that say the same as an earlier one, or for which an expression has the same value. */
 export const duplicates = defineStep({
@@ -13,14 +18,29 @@ export const duplicates = defineStep({
   options: optionsOf('duplicates'),
   open({ by }) {
     const expression = by === undefined ? null : compileRowExpression(by);
+    const names = expression ? ownNames(expression) : [];
+    const keyOf = (sample: Sample): Uint8Array => {
+      const text = expression ? valueText(() => expression.value(columnsOf(sample)), sample.id) : contentId(sample);
+      return hash('sha256', text, 'buffer').subarray(0, keyBytes);
+    };
+    const dropFor = (first: string): Drop => ({
+      fate: 'duplicate',
+      code: 'duplicate',
+      reason: `${by === undefined ? 'the same content' : `the same ${by}`} as ${first}`,
+    });
     return {
       kind: 'whole',
-      featureBytes: 16,
-      feature(sample, into) {
-        const text = expression ? valueText(() => expression.value(columnsOf(sample)), sample.id) : contentId(sample);
-        into.set(hash('sha256', text, 'buffer').subarray(0, 16));
+      featureBytes: keyBytes,
+      feature: (sample, into) => into.set(keyOf(sample)),
+      decide: (rows) => ({ drops: laterOnes(rows, dropFor) }),
+      asTheyCome() {
+        const firstOf = firstPlaces();
+        return (sample) => {
+          const told = names.length > 0 ? lackingOf(columnsOf(sample), names) : undefined;
+          const first = firstOf(keyOf(sample), sample.provenance);
+          return first === null ? (told ?? null) : { ...told, drop: dropFor(first) };
+        };
       },
-      decide: (rows) => ({ drops: laterOnes(rows, by) }),
     };
   },
 });
@@ -35,12 +55,10 @@ function valueText(value: () => unknown, id: string): string {
   }
 }
 
-function* laterOnes(rows: WholeRows, by: string | undefined): Generator<readonly [number, Drop]> {
+function* laterOnes(rows: WholeRows, dropFor: (first: string) => Drop): Generator<readonly [number, Drop]> {
   const firsts = firstSeen();
   for (let row = 0; row < rows.count; row++) {
     const first = firsts.seen(rows.feature(row), row);
-    if (first === undefined) continue;
-    const what = by === undefined ? 'the same content' : `the same ${by}`;
-    yield [row, { fate: 'duplicate', code: 'duplicate', reason: `${what} as ${rows.place(first)}` }];
+    if (first !== undefined) yield [row, dropFor(rows.place(first))];
   }
 }

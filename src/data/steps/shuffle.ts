@@ -21,5 +21,6 @@ export const shuffle = defineStep({
       }
       return { drops: [], order };
     },
+    asTheyCome: () => () => null,
   }),
 });

@@ -50,6 +50,11 @@ export interface WholeStep {
   feature?(sample: Sample, into: Uint8Array): void;
   /** Rows to be dropped, in rising order, or a new order of all rows. */
   decide(rows: WholeRows): WholeVerdict;
+  /**
+   * The same drops, told of each row as it comes: for facts, which are had in one reading. Absent where a later row may
+   * decide about an earlier one.
+   */
+  readonly asTheyCome?: () => RowStep['apply'];
 }
 
 export interface WholeVerdict {

@@ -1,4 +1,5 @@
 import { formatIssue } from '../../core/issue.ts';
+import { trainedRows } from '../predict.ts';
 import { type Check, error, warning } from './check.ts';
 
 export const heldOutNeedsColumn: Check = ({ values: { data } }) =>
@@ -36,7 +37,7 @@ export const somethingToTrain: Check = ({ values: { data }, facts }) => {
         expected: 'a share below 1',
       }),
     ];
-  if (facts.rows?.train === 0)
+  if (facts.rows && facts.tokens?.sampledRows === undefined && trainedRows(facts) === 0)
     return [
       error({
         code: 'nothing-to-train',
@@ -109,6 +110,23 @@ export const rowsUsable: Check = ({ values: { data }, facts, walked }) => {
       }),
     }),
   ];
+};
+
+/** At least so many rows are lost as tokens: those that are held out are not encoded for a plan. */
+export const documentsWithinBudget: Check = ({ values: { data, render }, facts: { rows, tokens }, walked }) => {
+  const { lost = 0, sampledRows, tooLong } = tokens ?? {};
+  const { rows: unusable = 0, of = 0 } = rows?.lost ?? {};
+  if (rows?.exact === false || (rows?.undecided ?? []).length > 0 || lost === 0 || sampledRows !== undefined) return [];
+  // Refused rows are told by themselves.
+  if (lost + unusable <= data.budget.dropped * of || (tooLong && render.overflow === 'refuse')) return [];
+  const long = tooLong ? `, ${tooLong.rows} of them longer than ${render.lengthTokens} tokens` : '';
+  const finding = {
+    code: 'loss-budget',
+    path: ['data', 'budget', 'dropped'],
+    message: `${lost} of ${of} rows become no document${long}; the budget allows ${data.budget.dropped * 100} %.`,
+    fix: `Mend the rows, or allow the loss: data.budget.dropped: ${Math.ceil(((lost + unusable) / of) * 100) / 100}.`,
+  };
+  return [walked.includes('shard') ? error(finding) : warning(finding)];
 };
 
 export const columnsThere: Check = ({ facts }) => facts.rows?.absent ?? [];

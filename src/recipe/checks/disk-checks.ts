@@ -1,4 +1,5 @@
 import { formatBytes, gibAbove } from '../../core/units.ts';
+import { trainedRows } from '../predict.ts';
 import { type Check, error } from './check.ts';
 
 /** Steps that have to hold or reorder all rows, and what they do. The data stage refuses modules of one's own that do. */
@@ -28,9 +29,11 @@ export const stepsStream: Check = ({ values: { data }, execution }) =>
 const tokenBytes = 8;
 
 /** At least: two windows of a step each. What indexes take is known when shards are made, and is told then. */
-export const diskHoldsSteps: Check = ({ values: { train }, execution: { diskGiB }, facts: { rows, tokens } }) => {
+export const diskHoldsSteps: Check = ({ values: { train }, execution: { diskGiB }, facts }) => {
+  const { rows, tokens } = facts;
   if (diskGiB === null || !rows || rows.exact === false || !tokens || tokens.sampledRows !== undefined) return [];
-  const step = (Math.min(train.rowsPerStep, rows.train) * tokens.train * tokenBytes) / Math.max(1, rows.train);
+  const step =
+    (Math.min(train.rowsPerStep, trainedRows(facts)) * tokens.train * tokenBytes) / Math.max(1, trainedRows(facts));
   const least = 2 * step;
   if (diskGiB * 2 ** 30 >= least) return [];
   return [

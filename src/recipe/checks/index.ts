@@ -1,6 +1,7 @@
 import type { Check } from './check.ts';
 import {
   columnsThere,
+  documentsWithinBudget,
   heldOutNeedsColumn,
   heldOutOrShare,
   measuringNeedsHeldOut,
@@ -39,6 +40,7 @@ export const checks: readonly Check[] = [
   measuringNeedsHeldOut,
   rowsUsable,
   columnsThere,
+  documentsWithinBudget,
   sourcesOnce,
   stepsStream,
   diskHoldsSteps,

@@ -24,17 +24,29 @@ export const answersWithinModel: Check = ({ values, facts: { model } }) =>
       ]
     : [];
 
-export const rowsWithinLength: Check = ({ values: { render }, facts: { tokens } }) =>
-  tokens && render.overflow === 'refuse' && tokens.longest > render.lengthTokens
-    ? [
-        error({
-          code: 'row-too-long',
-          path: ['render', 'lengthTokens'],
-          message: `The longest row has ${tokens.longest} tokens.`,
-          expected: `at least ${tokens.longest}, or another render.overflow`,
-        }),
-      ]
-    : [];
+/** A row that is too long is told as such; how many there are, where all rows were encoded. */
+export const rowsWithinLength: Check = ({ values: { render }, facts: { model, tokens }, given }) => {
+  const { tooLong, sampledRows } = tokens ?? {};
+  if (!tooLong || render.overflow !== 'refuse') return [];
+  const { rows, longest } = tooLong;
+  const limit = `${render.lengthTokens} tokens${given.has('render.lengthTokens') ? '' : ' (the default)'}`;
+  const which =
+    rows === 1
+      ? `${longest.place} has ${longest.tokens} tokens`
+      : `${rows} rows are too long, ${longest.place} with ${longest.tokens} tokens the most`;
+  const raise = !model || longest.tokens <= model.max_position_embeddings;
+  return [
+    error({
+      code: 'row-too-long',
+      path: ['render', 'lengthTokens'],
+      message: `${sampledRows ? `Of the first ${sampledRows} rows: ` : ''}${which}, where ${limit} are allowed.`,
+      fix: `${raise ? `Write render.lengthTokens: ${longest.tokens}, or choose` : 'The model reads no more: choose'} render.overflow: ${overflowsOf(rows)}.`,
+    }),
+  ];
+};
+
+const overflowsOf = (rows: number): string =>
+  `drop (loses ${rows === 1 ? 'it' : 'them'}, within data.budget.dropped), truncate-prompt, truncate-answer (within data.budget.truncated) or, for plain text, split`;
 
 export const adapterExportNeedsAdapter: Check = ({ values }) => {
   const index = values.export.formats.indexOf('adapter');

@@ -1,3 +1,4 @@
+import { trainedRows } from '../predict.ts';
 import { type Check, error, warning } from './check.ts';
 
 export const learningRateFalls: Check = ({ values: { train } }) =>
@@ -60,16 +61,19 @@ export const fullLearnsSlowly: Check = ({ values: { adapter, train } }) =>
       ]
     : [];
 
-export const stepsHoldRows: Check = ({ values: { train }, facts: { rows } }) =>
-  rows && rows.train > 0 && train.rowsPerStep > rows.train
-    ? [
-        warning({
-          code: 'step-larger-than-data',
-          path: ['train', 'rowsPerStep'],
-          message: `A step takes ${train.rowsPerStep} rows where there are ${rows.train}.`,
-        }),
-      ]
-    : [];
+export const stepsHoldRows: Check = ({ values: { train }, facts, given }) => {
+  const rows = trainedRows(facts);
+  if (rows === 0 || train.rowsPerStep <= rows) return [];
+  const isDefault = given.has('train.rowsPerStep') ? '' : ' by default';
+  return [
+    warning({
+      code: 'step-larger-than-data',
+      path: ['train', 'rowsPerStep'],
+      message: `A step takes ${train.rowsPerStep} rows${isDefault}, where there are ${rows}: each pass is one step.`,
+      ...(isDefault && { fix: `Write train.rowsPerStep: ${Math.max(1, Math.floor(rows / 4))} for more of them.` }),
+    }),
+  ];
+};
 
 export const evalWithinRun: Check = ({ execution: { evalEvery }, predictions: { steps } }) =>
   evalEvery !== null && typeof steps === 'number' && evalEvery > steps

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { type BySource, type Forecast, forecastDiffers, totalOf } from '../core/forecast.ts';
+import { shards as shardsDocument } from '../schema/shards.ts';
+import type { DatasetRows } from '../store/dataset-rows.ts';
+import { openShards } from '../store/shard-reader.ts';
+import { readJson } from '../store/stage.ts';
+import type { Artefact } from '../store/store.ts';
+
+interface HeldShards {
+  readonly shards: Artefact;
+  readonly forecast: Forecast | undefined;
+  readonly rows: DatasetRows;
+}
+
+const names = { rows: 'rows to train on', tokens: 'tokens', learned: 'learned tokens' } as const;
+type Counts = Record<keyof typeof names, number>;
+
+/**
+ * Whether shards hold what was forecast of them. Sources are told apart only where the sums differ: it takes a reading of
+ * the rows.
+ * @throws MartletError `forecast-differs`
+ */
+export async function holdToForecast({ shards, forecast, rows }: HeldShards): Promise<void> {
+  if (!forecast?.tokens) return;
+  const { splits, streamed, day } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
+  const { rows: count = 0, tokens = 0, learnedTokens: learned = 0 } = splits.train;
+  const made: Counts = { rows: count, tokens, learned };
+  const all: Counts = {
+    rows: totalOf(forecast.tokens, 'rows'),
+    tokens: totalOf(forecast.tokens, 'tokens'),
+    learned: totalOf(forecast.tokens, 'learned'),
+  };
+  const isSame = made.rows === all.rows && made.tokens === all.tokens && made.learned === all.learned;
+  // Templates may tell the date.
+  if (isSame || day !== forecast.day) return;
+  const compared = streamed
+    ? { forecast: { 'all sources': all }, found: { 'all sources': made } }
+    : { forecast: forecast.tokens, found: await countsBySource(shards, rows) };
+  throw forecastDiffers({ made: `shards ${shards.address}`, names, ...compared });
+}
+
+async function countsBySource({ folder }: Artefact, rows: DatasetRows): Promise<BySource<keyof Counts>> {
+  const sources = new Map<string, string>();
+  for await (const { id, provenance } of rows.samples({ split: 'train' })) sources.set(id, provenance.source);
+  using reader = await openShards(folder);
+  const found: Record<string, Counts> = {};
+  const of = (id: string): Counts => {
+    const source = sources.get(id) ?? 'rows of no source';
+    found[source] ??= { rows: 0, tokens: 0, learned: 0 };
+    return found[source];
+  };
+  const ids: string[] = [];
+  for (const { id } of reader.rows('train')) {
+    ids.push(id);
+    of(id).rows++;
+  }
+  for (let index = 0; index < reader.manifest.splits.train.documents; index++) {
+    const { row, weights } = reader.document('train', index);
+    const counts = of(ids[row] ?? '');
+    counts.tokens += weights.length;
+    counts.learned += weights.reduce((sum, weight) => sum + (weight > 0 ? 1 : 0), 0);
+  }
+  return found;
+}
