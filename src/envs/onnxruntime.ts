@@ -68,8 +68,13 @@ const platform = `${process.platform}-${process.arch}`;
 
 const runtimeFolder = (home: string): string => join(home, 'onnxruntime', `${onnxRuntimePackage.version}-${platform}`);
 
-/** @throws MartletError `onnxruntime-broken` when its library does not load here. */
+/**
+ * For the main thread of a process: threads set no variable that a library reads.
+ * @throws MartletError `onnxruntime-broken` when its library does not load here.
+ */
 export function loadOnnxRuntime(folder: string): OnnxRuntime {
+  // From 1.29 on it sends names and hashes of graphs to its maker, unless told not to before it is loaded (microsoft/onnxruntime#27379).
+  process.env.ORT_DISABLE_TELEMETRY = '1';
   try {
     return createRequire(marker(folder))('onnxruntime-node') as OnnxRuntime;
   } catch (cause) {
