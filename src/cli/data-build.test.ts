@@ -47,6 +47,31 @@ test('a build that fails leaves no version of anything behind', async () => {
   expect(versions.flat().filter((name) => /@\d+$/.test(name))).toEqual([]);
 });
 
+test('all that rows get wrong is told at once, before a base model is fetched', async () => {
+  const rows = [1, 2, 3, 4].map((n) => good.replace('"q"', `"question ${n}"`));
+  const cwd = await folderWith([...rows, '{"messages": 3'].join('\n'));
+  const steps = (...keep: readonly string[]) => [
+    '--set',
+    `data.steps=${JSON.stringify(keep.map((each) => ({ step: 'filter', keep: each })))}`,
+  ];
+  const train = async (...flags: readonly string[]) => {
+    const env = { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home') };
+    const argv = ['train', 'recipe.yaml', '--base', 'pypi:no-such-package', ...flags];
+    const { exit, err } = await runMartlet(argv, { cwd, env });
+    expect(exit).toBe(2);
+    expect(err).not.toMatch(/no-such-package|Fetching/);
+    return err;
+  };
+  const some = await train(...steps("'question 1' in question"));
+  expect(some).toContain('1 of 2 rows cannot be used (1 not-json); the budget allows 0 % (not counted: 3 filtered).');
+  expect(some).toMatch(/^ {4}\S*rows\.jsonl:5:15 .*\[not-json\] \[loss-budget\]/m);
+  const none = await train(...steps("topic == 'x'"));
+  expect(none).toContain('has 3 problems:');
+  expect(none).toMatch(/No row is left to train on: 4 filtered\./);
+  expect(none).toMatch(/rows\.jsonl:5:15 .*\[not-json\]/);
+  expect(none).toMatch(/none of the 4 rows that come to this step has the column topic/);
+});
+
 test('rows are built without their base model, which nothing fetches', async () => {
   const { exit, err } = await build(await folderWith(`${good}\n`), 'pypi:no-such-package');
   expect(err).toMatch(/^dataset +a@1 /m);

@@ -211,8 +211,10 @@ test('one bad row among good ones is a warning that names it', async () => {
   await writeFile(join(cwd, 'recipes', 'rows.jsonl'), rows.join('\n'));
   const { exit, out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
   expect(exit).toBe(0);
-  expect(out).toMatch(/^warning .*1 of 40 rows cannot be used; the first: .*rows\.jsonl:7:1 messages\[0\]\.role/m);
-  expect(out).toContain('data.budget.dropped allows 0.');
+  expect(out).toMatch(
+    /^warning .*1 of 40 rows cannot be used \(1 role-unknown\); the budget allows 0 %; the first: .*rows\.jsonl:7:1 messages\[0\]\.role/m,
+  );
+  expect(out).toContain('data.budget.dropped: 0.025. Until then no dataset is built.');
 });
 
 test('martlet plan counts rows and tokens with the model at hand, and marks a speed that was never measured', async () => {
@@ -266,6 +268,18 @@ test('martlet plan --json prints the plan and nothing else', async () => {
   const plan = JSON.parse(out) as Plan;
   expect(planSchema.parse(plan)).toEqual(plan);
   expect(plan.warnings.map((warning) => warning.split(':')[0])).toEqual(['unknown rows', 'unknown model']);
+});
+
+test('warnings beside errors are called so, and are not counted among them', async () => {
+  const cwd = await recipeFolder();
+  await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1 });
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), `${[1, 2, 3].map((index) => chatRow(index)).join('\n')}\n`);
+  const { err } = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'render.lengthTokens=3');
+  expect(err).toMatch(/has 1 problem:\n {2}--set:1:21 render\.lengthTokens: .*\[row-too-long\] \[invalid-input\]\n/);
+  // What was left to its default stands nowhere.
+  expect(err).toMatch(
+    /^warning train\.rowsPerStep: A step takes 16 rows by default, where there are 2: each pass is one step\./m,
+  );
 });
 
 test('everything wrong is said at once, with its place, and the exit code is 2', async () => {

@@ -95,7 +95,11 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
     const isOurs = ({ path, place }: Issue): boolean => !place && places.keys.has(formatPath(path.slice(0, 1)));
     return MartletError.is(error) && error.issues.some(isOurs) ? refused(placed(error.issues)) : error;
   };
-  const facts = await collectFacts({ values, origins, sources, missing, refuse });
+  const errorsOf = (known: Facts): readonly Issue[] => {
+    const plan = resolvePlan({ ...read.value, facts: known, resolvePath, walked });
+    return plan.ok ? [] : plan.issues.filter(({ severity }) => severity === 'error');
+  };
+  const facts = await collectFacts({ values, origins, sources, missing, errorsOf, refuse });
   return { ...resolveWith(facts), facts, missing, file, atPlaces };
 }
 
@@ -104,6 +108,8 @@ interface CollectRequest {
   readonly origins: Plan['origins'];
   readonly sources: FactSources;
   readonly missing: string[];
+  /** What the recipe cannot be with these facts. */
+  readonly errorsOf: (facts: Facts) => readonly Issue[];
   /** @throws MartletError `invalid-input` when there is any. */
   readonly refuse: (issues: readonly Issue[]) => void;
 }
@@ -137,9 +143,8 @@ async function collectFacts(request: CollectRequest): Promise<Facts> {
   const rows = counted && heldOutRows(counted, request.origins);
   if (rows?.oneRow)
     values = { ...values, data: { ...values.data, split: { ...values.data.split, share: rows.oneRow.share } } };
-  if (rows && rows.train + rows.heldout === 0) wrong.push(...(rows.lost?.issues ?? []));
   // A base model may have to be fetched: not for rows that cannot be used.
-  refuse(wrong);
+  refuse([...wrong, ...(rows ? request.errorsOf({ rows }) : [])]);
   const [machine, model, throughput] = await Promise.all([
     machineFacts(),
     known('model', async () => {

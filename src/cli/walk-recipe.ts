@@ -1,6 +1,7 @@
 import { embeddedEngine } from '../engine/embedded.ts';
 import { startAhead } from '../engine/start-ahead.ts';
 import { martletHome } from '../envs/home.ts';
+import { hasOnnxRuntime } from '../envs/onnxruntime.ts';
 import { wakeTokenizers } from '../models/tokenizer-bridge.ts';
 import type { CliContext } from './context.ts';
 import { progressLine } from './print/progress-line.ts';
@@ -17,7 +18,8 @@ export async function walkRecipe(context: CliContext, request: WalkRequest): Pro
   };
   const embedded = embeddedEngine({ home, env, log });
   await using ahead = startAhead(request.wrapEngine?.(embedded) ?? embedded);
-  if (trains(request.last)) ahead.begin();
+  // One that has to be fetched waits until recipe and rows are known to be right.
+  if (trains(request.last) && hasOnnxRuntime(home)) ahead.begin();
   wakeTokenizers();
   // Both start while the modules that read recipes, models and rows are loaded.
   const { walkStages } = await import('./walk-stages.ts');

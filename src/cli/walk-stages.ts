@@ -88,6 +88,7 @@ export async function walkStages(context: CliContext, request: WalkFrame): Promi
       findModel: async (addresses) => {
         // Nothing is fetched that is not used.
         if (!needsBase) return facts.findModel?.(addresses);
+        if (trains(request.last)) ahead.begin();
         try {
           const resolved = await resolveModel({ addresses, home, env, log, signal });
           found.base = resolved;

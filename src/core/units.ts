@@ -39,3 +39,9 @@ export function formatCount(count: number): string {
 export function formatCounted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** 0.01 -> `1 %` */
+export const formatPercent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
+
+/** The share to write for so much: rounded up, so that it is enough. */
+export const shareAbove = (share: number): number => Math.ceil(share * 1e4) / 1e4;

@@ -77,6 +77,36 @@ describe('a dataset', () => {
     ).resolves.toBeTruthy();
   });
 
+  test('is refused with one problem for all rows without the column of the split', async () => {
+    const file = files.write('lacking.jsonl', [chat('1', 'a', { theme: 'x' }), chat('2'), chat('3'), '{']);
+    const refused = (values: Partial<Parameters<typeof dataValues>[1]>) =>
+      build(dataValues([source(file)], values)).catch((thrown: unknown) => thrown);
+    expect(await refused({ split: { by: 'theme', heldOut: null, share: 0.2 } })).toMatchObject({
+      message: expect.stringMatching(/^3 of 4 rows cannot be used \(2 split-column-missing, 1 not-json\)/),
+      issues: [
+        {
+          path: ['data', 'split', 'by'],
+          message: `2 rows without theme, which decides their side; the first: ${file}:2, ${file}:3.`,
+          fix: 'Add the column, or split by another; the row has messages.',
+        },
+        { code: 'not-json' },
+      ],
+    });
+    // Values that should be held out are not missed where no row has the column; one that steps make is told as such.
+    const options = { step: 'map', set: { topic: 'theme' }, rename: {}, remove: [] };
+    const made = {
+      steps: [{ step: 'map', module: null, options }],
+      split: { by: 'topic', heldOut: ['x'], share: null },
+    };
+    expect(await refused(made)).toMatchObject({
+      code: 'loss-budget',
+      issues: [
+        { code: 'split-column-missing', fix: expect.stringMatching(/^The steps make topic, and a split looks/) },
+        {},
+      ],
+    });
+  });
+
   test('drops rows for the order of their turns under a code of their own, or refuses them as losses', async () => {
     const file = files.write('turns.jsonl', [
       chat('1'),
@@ -122,7 +152,9 @@ describe('a dataset', () => {
     const split = { by: null, heldOut: null, share: 1e-9 };
     const { warnings } = await build(dataValues([source(file)], { split, budget: { dropped: 0.5, truncated: 0 } }));
     expect(warnings).toEqual([
-      expect.stringMatching(/^rows that cannot be used: 1 \(1 not-json\); the first: .*warn\.jsonl:3:2/),
+      expect.stringMatching(
+        /^1 of 3 rows cannot be used \(1 not-json\); the budget allows 50 %; the first: .*warn\.jsonl:3:2/,
+      ),
       expect.stringMatching(
         /^rows changed or remarked on while they were read: 1; the first: .*warn\.jsonl:2 messages\[1\]\.mood left out$/,
       ),
@@ -150,13 +182,14 @@ describe('counting', () => {
   test('is exact for what can be read', async () => {
     const counts = await countRows(request(values()));
     const { dataset } = await build(values());
-    const lost = { rows: 0, of: 600, issues: [] };
+    const sides = { train: dataset.fates.train, heldout: dataset.fates.heldout };
     expect(counts).toEqual({
-      train: dataset.fates.train,
-      heldout: dataset.fates.heldout,
+      ...sides,
       exact: true,
+      undecided: [],
+      sources: { [values().sources[0]?.from ?? '']: sides },
       absent: [],
-      lost,
+      lost: { fates: sides, byCode: {}, issues: [] },
     });
   });
 

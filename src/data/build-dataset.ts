@@ -3,7 +3,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
-import { formatCount } from '../core/units.ts';
+import { isWithinBudget, tellLost } from '../core/lost-rows.ts';
+import { formatCount, formatPercent, shareAbove } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import { createFileWriter } from '../store/file-writer.ts';
 import type { StepReuse } from '../store/stage.ts';
@@ -12,6 +13,7 @@ import { trimCache } from './build/kept/cache.ts';
 import { type RunStepsRequest, runSteps } from './build/kept/run-steps.ts';
 import { writeDataset } from './build/kept/write-dataset.ts';
 import { streamDataset } from './build/streamed/stream-dataset.ts';
+import { lostRows } from './lost-rows.ts';
 import type { DataValues, OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
 import { openSources } from './sources.ts';
@@ -80,7 +82,7 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
       ? { accounts: await streamDataset(work), reuse: null }
       : await keepDataset(work);
     checkColumns(accounts, values.steps);
-    checkLosses(accounts, values.budget.dropped);
+    checkLosses(accounts, values);
     checkCuts(accounts, values.budget.truncated);
 
     const dataset: Dataset = {
@@ -138,11 +140,12 @@ export function workersFor({ bytes, threads }: { readonly bytes: number; readonl
 /** Kinds of remarks that are warned of; the ledger has all. */
 const shownRemarks = 5;
 
-function warningsOf(accounts: DatasetAccounts, { split }: DataValues): readonly string[] {
-  const { fates, lost, lostByCode, remarks, lacking } = accounts;
+function warningsOf(accounts: DatasetAccounts, values: DataValues): readonly string[] {
+  const { fates, remarks, lacking } = accounts;
+  const lost = lostRows(accounts, values);
   return [
     fates.invalid > 0 &&
-      `rows that cannot be used: ${formatCount(fates.invalid)} (${totalsOf(lostByCode)}); the first: ${lost.slice(0, 1).map(formatIssue)}`,
+      `${tellLost(lost, values.budget.dropped).message}; the first: ${lost.issues.slice(0, 1).map(formatIssue)}`,
     ...remarks
       .slice(0, shownRemarks)
       .map(
@@ -150,41 +153,21 @@ function warningsOf(accounts: DatasetAccounts, { split }: DataValues): readonly 
           `rows changed or remarked on while they were read: ${formatCount(rows)}; the first: ${first}`,
       ),
     ...partlyLacking(lacking),
-    fates.heldout === 0 && split.share !== 0 && 'no row is held out: the rows are too few for data.split.share',
+    fates.heldout === 0 && values.split.share !== 0 && 'no row is held out: the rows are too few for data.split.share',
   ].filter((warning) => warning !== false);
 }
-
-const totalsOf = (byCode: ReadonlyMap<string, number>): string =>
-  [...byCode]
-    .sort(([, a], [, b]) => b - a)
-    .map(([code, count]) => `${formatCount(count)} ${code}`)
-    .join(', ');
 
 function checkColumns({ lacking }: DatasetAccounts, steps: DataValues['steps']): void {
   const issues = absentColumns(lacking, steps, 'error');
   if (issues.length > 0) throw issuesError('data.steps', issues);
 }
 
-/**
- * Only invalid rows are lost against anyone's will: limits, filters and makers are asked for, an embargo is the row's own
- * terms, and what a duplicate says is said by the first of its kind.
- */
-function checkLosses({ fates, lost, lostByCode }: DatasetAccounts, allowed: number): void {
-  const taken = fates.train + fates.heldout + fates.duplicate + fates.embargoed + fates.invalid;
-  if (fates.invalid <= allowed * taken) return;
-  const more = fates.invalid - lost.length;
-  const lines = [
-    ...lost.map((issue) => `  ${formatIssue(issue)}`),
-    ...(more > 0 ? [`  and ${formatCount(more)} more`] : []),
-  ];
-  throw new MartletError(
-    'loss-budget',
-    `${formatCount(fates.invalid)} of ${formatCount(taken)} rows cannot be used (${totalsOf(lostByCode)}); the budget allows ${percent(allowed)}:\n${lines.join('\n')}`,
-    {
-      issues: lost,
-      hint: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(fates.invalid / taken)}.`,
-    },
-  );
+function checkLosses(accounts: DatasetAccounts, values: DataValues): void {
+  const lost = lostRows(accounts, values);
+  if (isWithinBudget(lost, values.budget.dropped)) return;
+  const { message, fix, lines } = tellLost(lost, values.budget.dropped);
+  const text = [`${message}:`, ...lines.map((line) => `  ${line}`)].join('\n');
+  throw new MartletError('loss-budget', text, { issues: lost.issues, hint: fix });
 }
 
 function checkCuts({ fates, truncated, steps }: DatasetAccounts, allowed: number): void {
@@ -193,14 +176,9 @@ function checkCuts({ fates, truncated, steps }: DatasetAccounts, allowed: number
   const first = steps.find((step) => step.truncated > 0)?.example ?? '';
   throw new MartletError(
     'truncation-budget',
-    `${formatCount(truncated)} of ${formatCount(kept)} rows are cut to a length; the budget allows ${percent(allowed)}. The first: ${first}`,
+    `${formatCount(truncated)} of ${formatCount(kept)} rows are cut to a length; the budget allows ${formatPercent(allowed)}. The first: ${first}`,
     {
       hint: `Raise the limit, drop long rows (cut: drop), or allow it: data.budget.truncated: ${shareAbove(truncated / kept)}.`,
     },
   );
 }
-
-const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
-
-/** The share, rounded up so that it is enough. */
-const shareAbove = (share: number): number => Math.ceil(share * 1e4) / 1e4;

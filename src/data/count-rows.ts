@@ -1,5 +1,8 @@
 import type { BySource } from '../core/forecast.ts';
 import type { Issue } from '../core/issue.ts';
+import type { LostRows } from '../core/lost-rows.ts';
+import type { Fate } from '../schema/dataset.ts';
+import { lostRows } from './lost-rows.ts';
 import type { OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
 import { openSources } from './sources.ts';
@@ -19,8 +22,8 @@ export interface RowCounts {
   readonly oneRow?: { readonly share: number; readonly source: string };
   /** Columns that steps take and none of the rows read has; errors when all rows were read. */
   readonly absent: readonly Issue[];
-  /** Rows read that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
-  readonly lost: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
+  /** Of the rows read. */
+  readonly lost: LostRows;
 }
 
 const shownIssues = 8;
@@ -46,7 +49,8 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   const share = all <= readBytes ? 1 : readBytes / 4 / all;
   const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
   const issues: Issue[] = [];
-  const lost = { rows: 0, of: 0, issues };
+  const fates: Partial<Record<Fate, number>> = {};
+  const lostByCode = new Map<string, number>();
   const fractions: { readonly fraction: number; readonly source: string }[] = [];
   const through = await rowStepsOf(request.values);
   for await (const { source, fate, issues: found, id } of readOpenedSources(sources, {
@@ -62,11 +66,11 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
       fractions.push({ fraction: splitFraction(id), source });
     // A source that has reached its limit gives no more rows, however long it is.
     if (fate === 'limited') count.full = true;
-    if (fate !== 'limited' && fate !== 'filtered') lost.of++;
-    if (fate === 'invalid') {
-      lost.rows++;
-      issues.push(...found.slice(0, shownIssues - issues.length));
-    }
+    fates[fate] = (fates[fate] ?? 0) + 1;
+    const [issue] = found;
+    if (fate !== 'invalid' || !issue) continue;
+    lostByCode.set(issue.code, (lostByCode.get(issue.code) ?? 0) + 1);
+    if (issues.length < shownIssues) issues.push(issue);
   }
   const scaled = sources.map((source, index) => {
     const count = counts.get(source.values.from);
@@ -96,7 +100,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
         sources: Object.fromEntries([...counts].map(([from, { train, heldout }]) => [from, { train, heldout }])),
       }),
     absent: absentColumns(through?.lacking() ?? [], steps, share === 1 ? 'error' : 'warning'),
-    lost,
+    lost: lostRows({ fates, lost: issues, lostByCode }, request.values),
     ...(one !== undefined && holdsOut && { oneRow: { share: one, source: holdsOut.source } }),
   };
 }

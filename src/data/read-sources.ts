@@ -7,7 +7,7 @@ import type { DataValues, OpenedSource } from './opened-source.ts';
 import { parseRow } from './parse-row.ts';
 import { type ReadRow, readRow as readRowContent } from './read-row.ts';
 import { rowAccounts } from './row-accounts.ts';
-import { formatIssues, type RowNotes, rowNotes } from './row-notes.ts';
+import { formatIssues, type RowNotes, rowNotes, stepIssue } from './row-notes.ts';
 import { sourceRows } from './source-rows.ts';
 import { type OpenSourcesRequest, openSources } from './sources.ts';
 import { rowSplitter } from './split.ts';
@@ -80,8 +80,11 @@ export async function* readOpenedSources(
     }
     const left = through.apply(outcome.sample, `${outcome.file}:${outcome.line}`);
     const changes = [...outcome.changes, ...left.changes];
-    if ('drop' in left) yield { ...outcome, changes, fate: left.drop.fate, reason: left.drop.reason, sample: null };
-    else yield { ...outcome, changes, sample: left.sample, id: left.sample.id };
+    if ('drop' in left) {
+      const { fate, reason } = left.drop;
+      const issues = fate === 'invalid' ? [stepIssue(outcome, { step: left.step, ...left.drop })] : [];
+      yield { ...outcome, changes, fate, reason, issues, sample: null };
+    } else yield { ...outcome, changes, sample: left.sample, id: left.sample.id };
   }
   if ((request.share ?? 1) === 1) accounts.finish();
 }

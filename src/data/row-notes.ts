@@ -43,6 +43,29 @@ export function rowNotes(place: { readonly file: string; readonly line: number }
   };
 }
 
+interface StepProblem {
+  /** Index in `data.steps`. */
+  readonly step: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** What a step that could make nothing of a row found wrong with it. */
+export function stepIssue(
+  {
+    source,
+    file = source,
+    line,
+  }: { readonly source: string; readonly file?: string | undefined; readonly line: number },
+  { step, code, reason }: StepProblem,
+): Issue {
+  return {
+    ...{ code, severity: 'error', path: ['data', 'steps', step] },
+    place: { file, line, column: 1 },
+    message: `${reason}.`,
+  };
+}
+
 export function formatIssues(issues: readonly Issue[]): string {
   return issues.map(formatIssue).join('; ');
 }

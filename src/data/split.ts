@@ -43,7 +43,9 @@ export function rowSplitter(split: PlanValues['data']['split']): Splitter {
           notes.problem({
             code: 'split-column-missing',
             message: `the row has no ${split.by}, which decides its side of the split.`,
-            fix: near ? `Did you mean data.split.by: ${near}?` : 'Add the column, or split by another.',
+            fix: near
+              ? `Did you mean data.split.by: ${near}?`
+              : `Add the column, or split by another; the row has ${Object.keys(row).join(', ')}.`,
           });
           return null;
         }
@@ -65,13 +67,17 @@ export function splitWatch(split: PlanValues['data']['split']): SplitWatch {
     },
     finish() {
       const [first] = missing;
-      if (first === undefined) return;
-      const near = nearestName(first, seen) ?? [...seen].slice(0, 5).join(', ');
+      // Where no row has the column at all, each is lost, and that is told.
+      if (first === undefined || seen.size === 0) return;
+      const near = nearestName(first, seen);
+      const some = [...seen].slice(0, 5);
       throw new MartletError(
         'split-value-unknown',
         `no row has ${split.by} ${shown(first)}, which should be held out`,
         {
-          hint: `Mend data.split.heldOut; the rows have ${near || 'no values at all'}.`,
+          hint: near
+            ? `Did you mean ${near}?`
+            : `Mend data.split.heldOut; the rows have ${some.join(', ')}${seen.size > some.length ? ' ...' : ''}.`,
         },
       );
     },

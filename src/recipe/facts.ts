@@ -1,5 +1,6 @@
 import type { BySource } from '../core/forecast.ts';
 import type { Issue } from '../core/issue.ts';
+import type { LostRows } from '../core/lost-rows.ts';
 import type { ModelConfig } from '../spec/train-engine.ts';
 
 /** What is known of the world when a plan is made. Each may be missing: what hangs on it is then `unknown`. */
@@ -19,8 +20,8 @@ export interface Facts {
     readonly oneRow?: { readonly share: number; readonly source: string };
     /** Columns that steps take and none of the rows has. */
     readonly absent?: readonly Issue[];
-    /** Rows that cannot be used, of those the loss budget counts, and what is wrong with the first of them. */
-    readonly lost?: { readonly rows: number; readonly of: number; readonly issues: readonly Issue[] };
+    /** What became of the rows that were read, and what is wrong with those that cannot be used. */
+    readonly lost?: LostRows;
   };
   /** Tokens of the rows that are trained on, in one pass: all, learned, and of the longest row that becomes a document. */
   readonly tokens?: {

@@ -30,7 +30,7 @@ function issuesWith(flags: readonly string[], facts: Facts = {}): readonly Issue
 /** Three rows that are too long, and so many that become no document. */
 const longRows = (lost: number): Facts => ({
   ...exampleFacts,
-  rows: { train: 384, heldout: 64, lost: { rows: 0, of: 448, issues: [] } },
+  rows: { train: 384, heldout: 64, lost: { fates: { train: 384, heldout: 64 }, byCode: {}, issues: [] } },
   tokens: {
     ...{ train: 76_800, learned: 25_000, longest: 230, lost },
     tooLong: { rows: 3, longest: { place: 'rows.jsonl:7', tokens: 2100 } },
@@ -186,7 +186,7 @@ describe('what facts forbid', () => {
       'no row held out',
       [],
       { rows: { train: 5, heldout: 0 } },
-      ['warning step-larger-than-data', 'warning nothing-held-out'],
+      ['warning nothing-held-out', 'warning step-larger-than-data'],
     ],
     [
       'no row held out, and none needed',
@@ -223,17 +223,28 @@ describe('what facts forbid', () => {
     expect(codes(found.ok ? found.warnings : found.issues)).toEqual([`${severity} nothing-held-out`]);
   });
 
-  test('rows that cannot be used are told of by a plan that is only looked at; a build tells of all of them itself', () => {
+  test('rows that cannot be used are told of by a plan that is looked at, and refuse one that is walked', () => {
     const issue = {
       code: 'empty-answer',
       severity: 'error',
       path: ['answer'],
       message: 'the answer is empty.',
     } as const;
-    const facts: Facts = { rows: { train: 40, heldout: 2, lost: { rows: 1, of: 43, issues: [issue] } } };
+    const lost = {
+      ...{ fates: { train: 40, heldout: 2, invalid: 1, filtered: 9 }, byCode: { 'empty-answer': 1 } },
+      issues: [{ ...issue, place: { file: 'rows.jsonl', line: 7, column: 1 } }],
+    };
+    const facts: Facts = { rows: { train: 40, heldout: 2, lost } };
     expect(codes(issuesWith([], facts))).toEqual(['warning rows-unusable']);
-    const walked = resolve([], facts, { walked: ['data', 'shard'] });
-    expect(walked.ok && walked.warnings).toEqual([]);
+    const walked = (...flags: readonly string[]) => resolve(flags, facts, { walked: ['data', 'shard'] });
+    const refused = walked();
+    expect(!refused.ok && refused.issues.map(formatIssue)).toEqual([
+      'recipe.yaml:3:17 data.sources: 1 of 43 rows cannot be used (1 empty-answer); the budget allows 0 % (not counted: 9 filtered). ' +
+        'Mend the rows, or allow the loss: data.budget.dropped: 0.0233.\n    rows.jsonl:7:1 answer: the answer is empty. [empty-answer] [loss-budget]',
+    ]);
+    // Of others a build tells itself.
+    const allowed = walked('data.budget.dropped=0.1');
+    expect(allowed.ok && allowed.warnings).toEqual([]);
   });
 
   test('warnings are kept in the plan, with their place', () => {

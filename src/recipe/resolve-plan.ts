@@ -1,5 +1,5 @@
 import { fingerprint } from '../core/fingerprint.ts';
-import { type Checked, formatIssue, type Issue } from '../core/issue.ts';
+import { type Checked, formatIssue, formatPath, type Issue } from '../core/issue.ts';
 import { methodNamed } from '../methods/index.ts';
 import type { Json } from '../schema/common.ts';
 import type { Plan, PlanExecution, PlanPredictions, PlanValues } from '../schema/plan.ts';
@@ -9,6 +9,7 @@ import { checks } from './checks/index.ts';
 import { deriveCheckpointEvery, deriveEngine, deriveMemoryGiB, derivePackTokens, deriveThreads } from './derive.ts';
 import type { Facts } from './facts.ts';
 import { noteOrigins, type OriginNotes } from './origin-notes.ts';
+import type { Path, Places } from './places.ts';
 import { predict } from './predict.ts';
 import { resolveValues } from './resolve-values.ts';
 import { placed } from './schema-issues.ts';
@@ -37,7 +38,9 @@ export function resolvePlan(request: ResolveRequest): Checked<Plan> {
   const draft = { values, execution: { ...execution, checkpointEvery }, predictions };
 
   const found = checks.flatMap((check) => check({ ...draft, recipe, given, facts, walked }));
-  const issues = inOrder(found.map((issue): Issue => ({ ...issue, ...placed(places, issue.path, 'value') })));
+  const issues = inOrder(
+    found.map((issue): Issue => (issue.place ? issue : { ...issue, ...writtenAt(places, issue.path) })),
+  );
   if (issues.some(({ severity }) => severity === 'error')) return { ok: false, issues };
   const loss = lossOf(values.method);
   const plan: Plan = {
@@ -50,6 +53,12 @@ export function resolvePlan(request: ResolveRequest): Checked<Plan> {
     ...(recipe.notes !== undefined && { notes: recipe.notes }),
   };
   return { ok: true, value: plan, warnings: issues };
+}
+
+/** The line of the name says nothing of a value that was left to its default, in a section that is not there. */
+function writtenAt(places: Places, path: Path): Pick<Issue, 'place'> {
+  const isWritten = path.some((_, index) => places.keys.has(formatPath(path.slice(0, index + 1))));
+  return isWritten || path.length === 0 ? placed(places, path, 'value') : {};
 }
 
 /** What an engine recomputes from the plan it was given: values and loss decide the result, nothing else does. */

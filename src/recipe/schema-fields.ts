@@ -1,6 +1,7 @@
 import { nearestName } from '../core/nearest.ts';
 import type { SchemaNode } from './json-schema.ts';
 import type { Path } from './places.ts';
+import { isStep, stepCalled } from './step-words.ts';
 
 /** The schema of the value at a path: one node, or one for each alternative that `value` does not rule out on the way. */
 export function fieldsAt(root: SchemaNode, path: Path, value: unknown): readonly SchemaNode[] {
@@ -69,6 +70,8 @@ export function wordFix(nodes: readonly SchemaNode[], value: unknown): string | 
   const words = nodes.flatMap(wordsOf);
   const types = nodes.map((node) => node.type);
   if (typeof value === 'string') {
+    const step = words.length > 0 && words.every(isStep) ? stepCalled(value) : undefined;
+    if (step !== undefined) return words.includes(step) ? `Write ${step}.` : `Write { step: ${step}, ... }.`;
     const near = nearestName(value, words);
     if (near !== undefined) return `Write ${near}.`;
     const number = value.trim() === '' ? Number.NaN : Number(value.replaceAll(/[_,](?=\d{3})/g, ''));

@@ -14,6 +14,9 @@ export const fates = [
   'embargoed',
 ] as const;
 
+/** Fates of rows that a recipe takes: what `data.budget.dropped` is a share of. The others are left out as it asks. */
+export const takenFates = ['train', 'heldout', 'duplicate', 'embargoed', 'invalid'] as const;
+
 /** One line of `ledger.jsonl`: the story of one row of a source. */
 export const ledgerEntry = z
   .strictObject({

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import { formatCount } from '../core/units.ts';
+import { takenRows } from '../core/lost-rows.ts';
+import { formatCount, formatPercent, shareAbove } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Packing } from '../schema/recipe.ts';
@@ -133,25 +134,20 @@ interface BudgetCheck {
 /** Over dataset and shards together, so that a budget cannot be spent twice. */
 function checkBudget({ lost, truncated, dataset: { fates }, budget }: BudgetCheck): void {
   const kept = fates.train + fates.heldout;
-  const taken = kept + fates.duplicate + fates.embargoed + fates.invalid;
+  const taken = takenRows(fates);
   const losses = lost.length + fates.invalid;
   if (lost.length > 0 && losses > budget.dropped * taken) {
     const before = fates.invalid > 0 ? ` (and ${formatCount(fates.invalid)} were invalid before)` : '';
     throw new MartletError(
       'loss-budget',
-      `${formatCount(lost.length)} of ${formatCount(kept)} samples become no document${before}; the budget allows ${percent(budget.dropped)} in all:\n${listRows(lost)}`,
+      `${formatCount(lost.length)} of ${formatCount(kept)} samples become no document${before}; the budget allows ${formatPercent(budget.dropped)} in all:\n${listRows(lost)}`,
       { hint: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(losses / taken)}.` },
     );
   }
   if (truncated > budget.truncated * kept)
     throw new MartletError(
       'loss-budget',
-      `${formatCount(truncated)} of ${formatCount(kept)} samples are cut to length; the budget allows ${percent(budget.truncated)}`,
+      `${formatCount(truncated)} of ${formatCount(kept)} samples are cut to length; the budget allows ${formatPercent(budget.truncated)}`,
       { hint: `Raise render.lengthTokens, or data.budget.truncated: ${shareAbove(truncated / kept)}.` },
     );
 }
-
-const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
-
-/** Rounded up, so that it is enough. */
-const shareAbove = (share: number): number => Math.ceil(share * 1e4) / 1e4;

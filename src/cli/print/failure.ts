@@ -10,12 +10,14 @@ export function printFailure(error: unknown, context: CliContext): number {
   const colours = palette(context);
   if (MartletError.is(error)) {
     // An edge that can only stop has put its issues into the message already.
-    const issues = error.issues.map(formatIssue).filter((line) => !error.message.includes(line));
+    const issues = error.issues.filter((issue) => !error.message.includes(formatIssue(issue)));
+    const warnings = issues.filter(({ severity }) => severity === 'warning');
     // Stopped because it was asked to: nothing went wrong.
     const asked = context.signal.aborted && error.code === 'stopped';
     const lines = [
       `${asked ? colours.cyan('stop ') : colours.red('error')} ${error.message} ${colours.dim(`[${error.code}]`)}`,
-      ...issues.map((line) => `  ${line}`),
+      ...issues.filter(({ severity }) => severity === 'error').map((issue) => `  ${formatIssue(issue)}`),
+      ...warnings.map((issue) => `${colours.yellow('warning')} ${formatIssue(issue)}`),
     ];
     if (error.hint) lines.push(`${colours.cyan(asked ? 'next' : 'fix ')}  ${error.hint}`);
     context.err(`${lines.join('\n')}\n`);

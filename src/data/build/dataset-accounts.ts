@@ -1,5 +1,6 @@
 import type { Issue } from '../../core/issue.ts';
 import { type Fate, fates, type LedgerEntry, type StepAccount } from '../../schema/dataset.ts';
+import { stepIssue } from '../row-notes.ts';
 import { type LackingColumn, type LackingTotals, lackingColumns } from '../steps/lacking-columns.ts';
 import type { OddRow } from './part-file.ts';
 import type { RowState } from './row-state.ts';
@@ -135,7 +136,9 @@ export function openAccounts(names: readonly string[]) {
         }
       }
       if (entry.fate !== 'invalid') return;
-      const issue = (reading?.issue as Issue | null | undefined) ?? stepIssue(entry, endStep ?? 0);
+      const issue =
+        (reading?.issue as Issue | null | undefined) ??
+        stepIssue(entry, { step: (endStep ?? 1) - 1, code: entry.code ?? entry.fate, reason: entry.reason ?? '' });
       lostByCode.set(issue.code, (lostByCode.get(issue.code) ?? 0) + 1);
       if (lost.length < shownLosses) lost.push(issue);
     },
@@ -198,14 +201,4 @@ function addRows<T extends { rows: number }>(
     if (known) known.rows += value.rows;
     else if (to.size < (most ?? Number.POSITIVE_INFINITY)) to.set(key, { ...value });
   }
-}
-
-function stepIssue({ source, line, code, reason }: LedgerEntry, step: number): Issue {
-  return {
-    code: code ?? 'invalid',
-    severity: 'error',
-    path: ['data', 'steps', step - 1],
-    place: { file: source, line, column: 1 },
-    message: `${reason}.`,
-  };
 }

@@ -17,7 +17,7 @@ export interface RowSteps {
 
 export type RowOutcome = { readonly changes: readonly string[] } & (
   | { readonly sample: Sample }
-  | { readonly drop: Drop }
+  | { readonly drop: Drop /** Index in `data.steps`. */; readonly step: number }
 );
 
 /** @throws as `openSteps` does */
@@ -40,7 +40,7 @@ export async function openRowSteps(values: readonly StepValues[]): Promise<RowSt
         const verdict = look(sample);
         if (verdict?.lacks) lacking.add({ step: index, lacks: verdict.lacks, place });
         changes.push(...(verdict?.changes ?? []).map((change) => `${name}: ${change}`));
-        if (verdict?.drop) return { drop: verdict.drop, changes };
+        if (verdict?.drop) return { drop: verdict.drop, step: index, changes };
         if (verdict?.sample) sample = { ...verdict.sample, id: contentId(verdict.sample) };
       }
       return { sample, changes };

@@ -1,4 +1,6 @@
-import { formatIssue } from '../../core/issue.ts';
+import { isWithinBudget, leftOut, takenRows, tellLost } from '../../core/lost-rows.ts';
+import { formatPercent, shareAbove } from '../../core/units.ts';
+import type { Issue } from '../../core/issue.ts';
 import { trainedRows } from '../predict.ts';
 import { type Check, error, warning } from './check.ts';
 
@@ -37,17 +39,25 @@ export const somethingToTrain: Check = ({ values: { data }, facts }) => {
         expected: 'a share below 1',
       }),
     ];
-  if (facts.rows && facts.tokens?.sampledRows === undefined && trainedRows(facts) === 0)
-    return [
-      error({
-        code: 'nothing-to-train',
-        path: ['data'],
-        message: 'No row is left to train on.',
-        fix: 'martlet data inspect, with this recipe, shows what becomes of them.',
-      }),
-    ];
+  if (facts.rows && facts.tokens?.sampledRows === undefined && trainedRows(facts) === 0) return noRowLeft(facts.rows);
   return [];
 };
+
+/** What is wrong with the rows says it, unless others were left out as was asked. */
+function noRowLeft({ heldout, lost }: NonNullable<Parameters<Check>[0]['facts']['rows']>): readonly Issue[] {
+  const { issues = [], fates = {} } = lost ?? {};
+  const left = [leftOut(fates), heldout > 0 && `${heldout} held out`].filter(Boolean).join(', ');
+  if (issues.length > 0 && left === '') return issues;
+  return [
+    error({
+      code: 'nothing-to-train',
+      path: ['data'],
+      message: `No row is left to train on${left && `: ${left}`}.`,
+      fix: 'martlet data inspect, with this recipe, shows what becomes of them.',
+    }),
+    ...issues,
+  ];
+}
 
 /** Whether any row is held out: false only when it is certain that none is. */
 function mayHoldOut({ values: { data }, facts }: Parameters<Check>[0]): boolean {
@@ -94,28 +104,35 @@ export const measuringNeedsHeldOut: Check = (context) => {
   return [isRefused ? error(finding) : warning(finding)];
 };
 
-export const rowsUsable: Check = ({ values: { data }, facts, walked }) => {
-  const { rows = 0, of = 0, issues = [] } = facts.rows?.lost ?? {};
-  const [first] = issues;
-  // A build tells of all of them itself.
-  if (!first || walked.includes('data')) return [];
-  const isAllowed = rows <= data.budget.dropped * of;
-  return [
-    warning({
-      code: 'rows-unusable',
-      path: ['data', 'sources'],
-      message: `${rows} of ${of} rows cannot be used; the first: ${formatIssue(first)}`,
-      ...(!isAllowed && {
-        fix: `Mend them, or the dataset is not built: data.budget.dropped allows ${data.budget.dropped}.`,
+/** Where all rows were read, a build over the budget is refused before anything is fetched for it; others it tells of itself. */
+export const rowsUsable: Check = ({ values: { data }, facts: { rows }, walked }) => {
+  const { lost } = rows ?? {};
+  if (!rows || !lost || lost.issues.length === 0 || rows.train + rows.heldout === 0) return [];
+  const { message, fix, lines } = tellLost(lost, data.budget.dropped);
+  const path = ['data', 'sources'];
+  const [first] = lines;
+  if (isWithinBudget(lost, data.budget.dropped))
+    return walked.includes('data')
+      ? []
+      : [warning({ code: 'rows-unusable', path, message: `${message}; the first: ${first}` })];
+  if (!walked.includes('data'))
+    return [
+      warning({
+        code: 'rows-unusable',
+        path,
+        message: `${message}; the first: ${first}`,
+        fix: `${fix} Until then no dataset is built.`,
       }),
-    }),
-  ];
+    ];
+  if (rows.exact === false) return [];
+  return [error({ code: 'loss-budget', path, message: `${message}.`, fix: [fix, ...lines].join('\n    ') })];
 };
 
 /** At least so many rows are lost as tokens: those that are held out are not encoded for a plan. */
 export const documentsWithinBudget: Check = ({ values: { data, render }, facts: { rows, tokens }, walked }) => {
   const { lost = 0, sampledRows, tooLong } = tokens ?? {};
-  const { rows: unusable = 0, of = 0 } = rows?.lost ?? {};
+  const { fates = {} } = rows?.lost ?? {};
+  const [unusable, of] = [fates.invalid ?? 0, takenRows(fates)];
   if (rows?.exact === false || (rows?.undecided ?? []).length > 0 || lost === 0 || sampledRows !== undefined) return [];
   // Refused rows are told by themselves.
   if (lost + unusable <= data.budget.dropped * of || (tooLong && render.overflow === 'refuse')) return [];
@@ -123,8 +140,8 @@ export const documentsWithinBudget: Check = ({ values: { data, render }, facts: 
   const finding = {
     code: 'loss-budget',
     path: ['data', 'budget', 'dropped'],
-    message: `${lost} of ${of} rows become no document${long}; the budget allows ${data.budget.dropped * 100} %.`,
-    fix: `Mend the rows, or allow the loss: data.budget.dropped: ${Math.ceil(((lost + unusable) / of) * 100) / 100}.`,
+    message: `${lost} of ${of} rows become no document${long}; the budget allows ${formatPercent(data.budget.dropped)}.`,
+    fix: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove((lost + unusable) / Math.max(1, of))} or more.`,
   };
   return [walked.includes('shard') ? error(finding) : warning(finding)];
 };

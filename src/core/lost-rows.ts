@@ -1,0 +1,49 @@
+import { type Fate, takenFates } from '../schema/dataset.ts';
+import { formatIssue, type Issue } from './issue.ts';
+import { formatCount, formatPercent, shareAbove } from './units.ts';
+
+type RowsByFate = Readonly<Partial<Record<Fate, number>>>;
+
+/** Rows that cannot be used, and what they are held against. */
+export interface LostRows {
+  readonly fates: RowsByFate;
+  /** Rows that cannot be used, by what is wrong with them. */
+  readonly byCode: Readonly<Record<string, number>>;
+  /** What is wrong with the first of them. */
+  readonly issues: readonly Issue[];
+}
+
+/** Rows that the budget for losses counts. */
+export const takenRows = (fates: RowsByFate): number => takenFates.reduce((sum, fate) => sum + (fates[fate] ?? 0), 0);
+
+/**
+ * Whether the budget allows for the rows that cannot be used. Only those are lost against anyone's will: limits and filters are
+ * asked for, an embargo is the row's own terms, and what a duplicate says is said by the first of its kind.
+ */
+export const isWithinBudget = ({ fates }: Pick<LostRows, 'fates'>, allowed: number): boolean =>
+  (fates.invalid ?? 0) <= allowed * takenRows(fates);
+
+/** What is lost and what was left out beside it, in a sentence; what to do; and the first rows, a line each. */
+export function tellLost({ fates, byCode, issues }: LostRows, allowed: number) {
+  const { invalid = 0 } = fates;
+  const codes = Object.entries(byCode)
+    .sort(([, a], [, b]) => b - a)
+    .map(([code, count]) => `${formatCount(count)} ${code}`);
+  const more = invalid - issues.reduce((sum, { code }) => sum + (code === lackingSplit ? (byCode[code] ?? 1) : 1), 0);
+  const beside = leftOut(fates);
+  return {
+    message: `${formatCount(invalid)} of ${formatCount(takenRows(fates))} rows cannot be used (${codes.join(', ')}); the budget allows ${formatPercent(allowed)}${beside && ` (not counted: ${beside})`}`,
+    fix: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(invalid / Math.max(1, takenRows(fates)))}.`,
+    lines: [...issues.map(formatIssue), ...(more > 0 ? [`and ${formatCount(more)} more`] : [])],
+  };
+}
+
+/** `18 filtered, 3 limited`: rows that are left out as was asked for. */
+export const leftOut = (fates: RowsByFate): string =>
+  Object.entries(fates)
+    .filter(([fate, rows]) => rows > 0 && !takenFates.some((taken) => taken === fate))
+    .map(([fate, rows]) => `${formatCount(rows)} ${fate}`)
+    .join(', ');
+
+/** The code of rows without the column that `data.split.by` names: told once, for all of them. */
+export const lackingSplit = 'split-column-missing';
