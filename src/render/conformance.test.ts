@@ -108,6 +108,17 @@ describe('the gate', () => {
     expect(found[0]?.window?.tokens.some(({ weight, text }) => weight > 0 && text.includes('Sky'))).toBe(true);
   });
 
+  it("(e) finds another message's word behind a space of the template's, where both are one token", () => {
+    const echo = good.replace(
+      '{{ m.content }}<',
+      "{{ m.content }}{% if m.role == 'assistant' %} {{ messages[1].content[:3] }}{{ m.content[:2] }}{% endif %}<",
+    );
+    const [found, ...others] = findings(echo);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'e', code: 'learned-elsewhere', path: ['messages', 1] });
+    expect(found?.window?.tokens.some(({ text }) => text.startsWith(' Sky'))).toBe(true);
+  });
+
   it('(f) finds a row of which nothing is learned', () => {
     expect(findings(good, { messages: talk.slice(0, 2) })).toMatchObject([
       { check: 'f', code: 'no-supervision', severity: 'error' },
@@ -126,8 +137,15 @@ describe('the gate', () => {
     expect(findings(`{{ tools | tojson if tools }}${good}`, { tools })).toEqual([]);
   });
 
-  it('does not mind a system message that is merged into the question', () => {
+  it('says which turn a system message is merged into', () => {
     const merging = `{% for m in messages %}{% if m.role == 'user' %}${header}{{ messages[0].content ~ ' ' ~ m.content }}<|im_end|>\n{% elif m.role == 'assistant' %}${header}{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}${ask}`;
-    expect(findings(merging)).toEqual([]);
+    expect(findings(merging)).toMatchObject([
+      {
+        code: 'context-merged',
+        severity: 'warning',
+        path: ['messages', 0],
+        message: expect.stringContaining('messages[1]'),
+      },
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import type { Issue } from '../core/issue.ts';
 import { encodeRow, type RowDocument, type RowRequest } from './encode-row.ts';
 import { type EncodedSample, type EncodeRequest, encodePrompt } from './encode-sample.ts';
 import { learnPlan } from './learn-rules.ts';
+import type { Span } from './template.ts';
 
 /** The letters of the gate: see `checkConformance`. */
 export type GateCheck = 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g';
@@ -31,7 +32,8 @@ export interface Finding extends Issue {
  * (e) `learned-elsewhere`: a learned token that another message or a variable gave;
  * (f) `no-supervision`: no token is learned.
  * Whether serving engines see the same prompt (g) is asked of them by `models/gate.ts`. Beside these it warns of content
- * that spells control tokens (`control-token`) and of messages that the template leaves out (`context-dropped`).
+ * that spells control tokens (`control-token`), of messages that the template leaves out (`context-dropped`) and of system
+ * messages that it writes into another turn (`context-merged`).
  */
 export function checkConformance(request: RowRequest): readonly Finding[] {
   const encoded = encodeRow(request);
@@ -59,6 +61,7 @@ function checkDocument({ request, value }: RowDocument): readonly Found[] {
     ...supervisionFindings(value),
     ...lookalikeFindings(request, value),
     ...contextFindings(request, value),
+    ...mergedFindings(request, value),
     ...toolFindings(request, value),
   ];
 }
@@ -221,13 +224,20 @@ function messageAt({ spans }: EncodedSample, position: number): Finding['path'] 
 function originFindings(request: EncodeRequest, value: EncodedSample): Found[] {
   const { spans, weights, offsets, turns } = value;
   const learned = new Set(turns.map((turn) => turn.message));
-  let span = 0;
+  const isForeign = ({ source }: Span): boolean =>
+    source.kind === 'variable' || (source.kind === 'message' && !learned.has(source.index));
+  let first = 0;
   for (let i = 0; i < weights.length; i++) {
     if ((weights[i] ?? 0) === 0) continue;
     const start = offsets[i * 2] ?? 0;
-    while (span + 1 < spans.length && (spans[span]?.end ?? 0) <= start) span++;
-    const source = spans[span]?.source;
-    if (!source || source.kind === 'template' || (source.kind === 'message' && learned.has(source.index))) continue;
+    const end = Math.max(start + 1, offsets[i * 2 + 1] ?? 0);
+    while ((spans[first]?.end ?? Number.POSITIVE_INFINITY) <= start) first++;
+    // All of a token counts: a space that the template wrote often begins the first word of what another one says.
+    let last = first;
+    while (last < spans.length && (spans[last]?.start ?? 0) < end && !isForeign(spans[last] as Span)) last++;
+    const found = spans[last];
+    if (!found || found.start >= end || found.source.kind === 'template') continue;
+    const { source } = found;
     const whose = source.kind === 'message' ? `message ${source.index}` : `the variable ${source.name}`;
     return [
       {
@@ -292,6 +302,38 @@ function contextFindings({ messages }: EncodeRequest, { spans, turns }: EncodedS
         path: ['messages', index],
         message: `the chat template leaves out this ${String(role)} message`,
         fix: 'Choose a template that has a place for it, or take it out of the rows.',
+        window: null,
+      },
+    ];
+  });
+}
+
+/** System messages that no control token parts from what the next message says: they stand in its turn. */
+function mergedFindings({ messages, tokenizer }: EncodeRequest, { spans, ids, offsets }: EncodedSample): Found[] {
+  const isText = ({ source }: Span): boolean =>
+    source.kind === 'message' && (source.field === 'content' || source.field === 'part');
+  const specials = new Set([...tokenizer.addedTokens.values()].filter(({ special }) => special).map(({ id }) => id));
+  return messages.flatMap(({ role }, index): Found[] => {
+    if (role !== 'system') return [];
+    const at = spans.findLastIndex(
+      (span) => isText(span) && span.source.kind === 'message' && span.source.index === index,
+    );
+    const next = spans.find((span, other) => other > at && isText(span));
+    if (at < 0 || next?.source.kind !== 'message') return [];
+    const { end } = spans[at] as Span;
+    const isParted = ids.some((id, token) => {
+      const start = offsets[token * 2] ?? 0;
+      return specials.has(id) && start >= end && start < next.start;
+    });
+    if (isParted) return [];
+    return [
+      {
+        check: null,
+        code: 'context-merged',
+        severity: 'warning',
+        path: ['messages', index],
+        message: `the chat template writes this system message into the turn of messages[${next.source.index}]`,
+        fix: 'Serving does the same; choose a template with a place for it where it should stand by itself.',
         window: null,
       },
     ];
