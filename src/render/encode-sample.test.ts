@@ -119,6 +119,22 @@ describe('what is learned', () => {
     expect(learned(encoded(talk, { template }))).toEqual(tagged);
   });
 
+  it('takes from a generation tag what nothing else says: the line break behind the stop token, the start without a prompt', () => {
+    const template = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<|im_end|>\n{% endgeneration %}{% else %}{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}",
+    );
+    const thoughtful = [...talk.slice(0, 3), assistant('Green.', { reasoning_content: 'Easy.' })];
+    const value = encoded(thoughtful, { template });
+    expect(learned(value)).toEqual(['Blue.<|im_end|>\n', '<think>Easy.</think>Green.<|im_end|>\n']);
+    expect(value.turns.map(({ endToken, stopLearned }) => [stopLearned, value.ids[endToken - 1]])).toEqual([
+      [true, tokenizer.idOf('<|im_end|>')],
+      [true, tokenizer.idOf('<|im_end|>')],
+    ]);
+    expect(learned(encoded(thoughtful, { template, learn: 'last' }))).toEqual([
+      '<think>Easy.</think>Green.<|im_end|>\n',
+    ]);
+  });
+
   it('opens what the model must open itself: reasoning and tool calls, never the header', () => {
     const template = corpus('qwen3');
     const call = { type: 'function', function: { name: 'weather', arguments: '{"city": "Oslo", "days": 1.0}' } };

@@ -3,7 +3,7 @@ import type { Issue } from '../core/issue.ts';
 import type { Tokenizer } from '../spec/tokenizer.ts';
 import { type ControlTokens, type EncodedText, encodeText, firstTokenAt, type Lookalike } from './encode-text.ts';
 import { TEMPLATE } from './jinja/text.ts';
-import { learnedTurns, messageWeights, type Turn } from './learn.ts';
+import { generationAround, learnedTurns, messageWeights, type Turn } from './learn.ts';
 import { type LearnPlan, learnPlan, type OwnWeight } from './learn-rules.ts';
 import { prepareMessages, prepareTools } from './prepare.ts';
 import { type RawRendering, type RenderInput, renderRaw, type Span, spansOf } from './template.ts';
@@ -176,6 +176,10 @@ function weighted({ request, plan, rendering, encoded, turns, messageWeights }: 
     const stopLearned = stop < ids.length && sourceOf[stop] === TEMPLATE;
     const endToken = stopLearned ? stop + 1 : bodyEnd;
     weights.fill(turn.weight, firstToken, endToken);
+    // The line break behind the stop token, where the template says that it belongs to the turn.
+    const tagEnd = generationAround(rendering, turn.end)?.end ?? 0;
+    for (let i = endToken; sourceOf[i] === TEMPLATE && (offsets[i * 2 + 1] as number) <= tagEnd; i++)
+      weights[i] = turn.weight;
     const bodyTokens = stopLearned ? stop : endToken;
     const until = Math.max(turn.end, offsets[(bodyTokens - 1) * 2 + 1] ?? turn.end);
     const factors = turnFactors({ rendering, turn: { ...turn, end: until }, plan, messages: request.messages });

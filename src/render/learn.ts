@@ -18,9 +18,11 @@ export interface Turn {
   readonly prompt?: string;
 }
 
+type Rendered = Extract<RawRendering, { ok: true }>;
+
 interface LearnRequest {
   readonly input: RenderInput;
-  readonly rendering: Extract<RawRendering, { ok: true }>;
+  readonly rendering: Rendered;
   /** How strongly each message is learned; 0 for not at all. */
   readonly weights: readonly number[];
 }
@@ -61,7 +63,7 @@ export function learnedTurns({ input, rendering, weights }: LearnRequest): { tur
     const first = pieces[0]?.start;
     const begin =
       input.messages[index]?.role === 'assistant'
-        ? turnStart({ input, text: rendering.text, index, first, opensWith: pieces[0]?.source })
+        ? turnStart({ input, rendering, index, first, opensWith: pieces[0]?.source })
         : { start: first, promptMatches: false };
     const start = begin.start ?? first;
     const end = pieces.at(-1)?.end ?? start;
@@ -106,9 +108,21 @@ function withoutEchoes({ input, text, index, pieces }: EchoRequest): readonly Pi
   return own.length > 0 ? own : pieces;
 }
 
+/** The stretch that a `{% generation %}` of the template marks, if the position lies in one or at its edge. */
+export function generationAround(
+  { generations }: Pick<Rendered, 'generations'>,
+  position: number,
+): { readonly start: number; readonly end: number } | undefined {
+  for (let i = 0; i < generations.length; i += 2) {
+    const [start = 0, end = 0] = generations.slice(i, i + 2);
+    if (start <= position && position <= end) return { start, end };
+  }
+  return undefined;
+}
+
 interface TurnStartRequest {
   readonly input: RenderInput;
-  readonly text: string;
+  readonly rendering: Rendered;
   readonly index: number;
   /** Where the message's first character stands. */
   readonly first: number | undefined;
@@ -116,18 +130,21 @@ interface TurnStartRequest {
 }
 
 function turnStart(request: TurnStartRequest): { start: number | undefined; promptMatches: boolean; prompt?: string } {
-  const { input, text, index, first, opensWith } = request;
+  const { input, rendering, index, first, opensWith } = request;
+  const { text } = rendering;
+  // Where no prompt says where the turn begins, a generation tag does.
+  const tagged = first === undefined ? undefined : (generationAround(rendering, first)?.start ?? first);
   const messages = input.messages.slice(0, index);
   const prompt = renderRaw({ ...input, messages, addGenerationPrompt: true });
-  if (!prompt.ok) return { start: first, promptMatches: false };
+  if (!prompt.ok) return { start: tagged, promptMatches: false };
   const at = prompt.text.length;
   if (!text.startsWith(prompt.text) || (first !== undefined && at > first))
-    return { start: first, promptMatches: false, prompt: prompt.text };
+    return { start: tagged, promptMatches: false, prompt: prompt.text };
   if (first !== undefined && text.slice(at, first).trim() !== '' && opensHeader(opensWith)) {
     // Text between prompt and answer is the model's to write, unless the template has no generation prompt at all: then
     // it is the header of the turn, which the template writes.
     const bare = renderRaw({ ...input, messages, addGenerationPrompt: false });
-    if (bare.ok && bare.text === prompt.text) return { start: first, promptMatches: false, prompt: prompt.text };
+    if (bare.ok && bare.text === prompt.text) return { start: tagged, promptMatches: false, prompt: prompt.text };
   }
   return { start: at, promptMatches: true };
 }
