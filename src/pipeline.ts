@@ -23,9 +23,11 @@ export {
   type DatasetDiff,
   diffDatasets,
   inspectSources,
+  isSource,
   ledgerPage,
   madeRows,
   parsePlace,
+  type RowPlace,
   type RowReading,
   type RowStory,
   readDataset,
@@ -33,6 +35,7 @@ export {
   readSources,
   type SourceInspection,
   sourcesFingerprint,
+  stepLabels,
   storiesOf,
 } from './data/index.ts';
 export { terminalReport } from './eval/index.ts';

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
+import type { Issue } from '../core/issue.ts';
+import { nearestName } from '../core/nearest.ts';
 import { martletHome } from '../envs/home.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
@@ -35,24 +38,27 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
     const known = await filesOf(values);
     return known && fingerprint({ sources: known, values, today: reading.today, ...of });
   };
+  const baseIssues = async (addresses: readonly string[]): Promise<readonly Issue[]> => {
+    const [{ parseAddress }, { cachedModelsHint }] = await Promise.all([
+      import('../models/address.ts'),
+      import('../models/model-cache.ts'),
+    ]);
+    const isGone = (address: string): boolean => {
+      const parsed = parseAddress(address, cwd);
+      return 'path' in parsed && !existsSync(parsed.path);
+    };
+    if (!addresses.every(isGone)) return [];
+    const [path, expected] = [['base'], 'a folder in the layout of transformers, a .gguf file or an address'];
+    const fix =
+      hubHint(addresses) ??
+      (await cachedModelsHint(martletHome(env))) ??
+      'Check the path; it is taken relative to the recipe.';
+    const message = `${addresses.join(', ')}: there is no such file or folder.`;
+    return [{ code: 'model-missing', severity: 'error', path, message, expected, fix }];
+  };
   return {
-    async checkBase(addresses) {
-      const [{ parseAddress }, { cachedModelsHint }] = await Promise.all([
-        import('../models/address.ts'),
-        import('../models/model-cache.ts'),
-      ]);
-      const isGone = (address: string): boolean => {
-        const parsed = parseAddress(address, cwd);
-        return 'path' in parsed && !existsSync(parsed.path);
-      };
-      if (!addresses.every(isGone)) return [];
-      const [path, expected] = [['base'], 'a folder in the layout of transformers, a .gguf file or an address'];
-      const fix =
-        hubHint(addresses) ??
-        (await cachedModelsHint(martletHome(env))) ??
-        'Check the path; it is taken relative to the recipe.';
-      const message = `${addresses.join(', ')}: there is no such file or folder.`;
-      return [{ code: 'model-missing', severity: 'error', path, message, expected, fix }];
+    async checkFiles({ base, render: { template } }) {
+      return [...(await baseIssues(base)), ...(template === 'model' ? [] : await templateIssues(template))];
     },
     async findModel(addresses) {
       const [{ findCachedModel, otherBases }, { parseAddress }] = await Promise.all([
@@ -71,7 +77,7 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
         'model-missing',
         `${addresses.join(', ')}: not on this machine, and a plan fetches nothing`,
         {
-          hint: `Known after ${commands.join(', or ')}. ${await otherBases(martletHome(env))}`,
+          hint: `Known after ${commands.join(', or ')}. ${await otherBases(martletHome(env), addresses)}`,
         },
       );
     },
@@ -124,6 +130,22 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
       );
     },
   };
+}
+
+/** What is wrong with `render.template`, so far as no model is needed to tell. */
+async function templateIssues(file: string): Promise<readonly Issue[]> {
+  if (existsSync(file)) return [];
+  const near = nearestName(basename(file), await readdir(dirname(file)).catch(() => []));
+  return [
+    {
+      ...{ code: 'file-unreadable', severity: 'error', path: ['render', 'template'] },
+      message: `there is no ${file}.`,
+      fix:
+        near === undefined
+          ? 'Check the path, which starts at the recipe; `model` is the own one of the base.'
+          : `Did you mean ${near}?`,
+    },
+  ];
 }
 
 /** `org/name` without a scheme is read as a path; where not even `org` is there, a model of the hub was meant. */

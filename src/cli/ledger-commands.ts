@@ -1,7 +1,11 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { MartletError } from '../core/error.ts';
+import { nearestName } from '../core/nearest.ts';
+import type { RowPlace } from '../pipeline.ts';
 import type { CliContext } from './context.ts';
 import { writePage } from './given-file.ts';
+import { loadPlan } from './load-plan.ts';
 
 interface LedgerFlags {
   readonly html?: string;
@@ -13,7 +17,7 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
   data
     .command('ledger')
     .description('show what became of the rows of a dataset, step by step')
-    .argument('<dataset>', 'a dataset: name@n, or a name for its newest version')
+    .argument('<dataset>', 'a dataset: name@n, or a name or a recipe for its newest version')
     .option('--html <file>', 'write it as one page that needs nothing else')
     .option('--json', 'print the accounts as JSON')
     .action(async (name: string, { html, json }: LedgerFlags) => {
@@ -41,7 +45,10 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
     .command('why')
     .description('tell the story of one row: how it was read, what each step did, what became of it')
     .argument('<source:line>', 'where the row stands, such as rows.jsonl:12; the end of the address is enough')
-    .option('--dataset <name>', 'look in this dataset: name@n or a name; the newest of every name when absent')
+    .option(
+      '--dataset <name>',
+      'look in this dataset: name@n, a name or a recipe; the newest of every name when absent',
+    )
     .option('--json', 'print it as JSON')
     .action(async (text: string, { dataset, json }: { readonly dataset?: string; readonly json?: true }) => {
       const [{ parsePlace, storiesOf }, { printStory }] = await Promise.all([
@@ -66,12 +73,8 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       else context.out(found.map((story) => printStory(story.dataset, story, context)).join('\n'));
       if (found.length > 0) return;
       const where = looked.map(({ address }) => address).join(', ') || 'any dataset: there is none';
-      throw new MartletError('row-missing', `no row began at ${text} in ${where}`, {
-        hint:
-          looked.length === 0
-            ? makeOne
-            : 'Name the source as martlet data ledger <dataset> --json does, and a line it has; rows count from 1.',
-      });
+      const hint = looked.length === 0 ? makeOne : await placeMeant(place, looked);
+      throw new MartletError('row-missing', `no row began at ${text} in ${where}`, { hint });
     });
 
   data
@@ -100,10 +103,30 @@ async function storeOf(context: CliContext) {
   return openStore({ root: storeRoot(context), clock: context.now, who: '' });
 }
 
-async function datasetNamed(context: CliContext, name: string) {
+async function placeMeant({ source, line }: RowPlace, looked: readonly { readonly folder: string }[]): Promise<string> {
+  const { isSource, readDataset } = await import('../pipeline.ts');
+  const datasets = await Promise.all(looked.map(({ folder }) => readDataset(folder)));
+  const sources = [...new Set(datasets.flatMap(({ formats }) => Object.keys(formats)))];
+  const known = sources.find((each) => isSource(each, source));
+  if (known !== undefined) return `${known} is a source, but no row begins at its line ${line}; lines count from 1.`;
+  const names = sources.map((each) => basename(each));
+  const near = nearestName(basename(source), names);
+  return near === undefined
+    ? `The sources are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ' ...' : ''}.`
+    : `Did you mean ${near}:${line}?`;
+}
+
+/** By its address, by a name or by the recipe it was built from. */
+async function datasetNamed(context: CliContext, given: string) {
   const store = await storeOf(context);
+  const isRecipe = /\.ya?ml$/i.test(given);
+  const name = isRecipe ? (await loadPlan({ file: given, context })).plan.values.name : given;
   const newest = name.includes('@') ? undefined : await store.latest('dataset', name).catch(() => undefined);
   if (newest) return newest;
+  if (isRecipe)
+    throw new MartletError('artefact-missing', `no dataset of ${given} is there: none is called ${name}`, {
+      hint: `Make it with: martlet data build ${given}`,
+    });
   return store.open('dataset', name.includes('@') ? name : `${name}@1`).catch(async (error: unknown) => {
     if (!MartletError.is(error) || error.code !== 'artefact-missing' || error.hint !== undefined) throw error;
     const known = (await newestDatasets(context)).map(({ address }) => address);

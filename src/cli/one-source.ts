@@ -30,5 +30,9 @@ export function failureOfSource(
   const issues = error.issues.map((issue) =>
     formatPath(issue.path) === 'data.sources[0].from' ? { ...issue, path: flag === undefined ? [] : [flag] } : issue,
   );
-  return issuesError(from, issues);
+  const refused = issuesError(from, issues);
+  const columns = flag === undefined && /\.columns: (\{[^}]*\})/.exec(issues[0]?.fix ?? '')?.[1];
+  if (!columns) return refused;
+  const hint = `To try it: martlet data inspect ${from} --set 'data.sources[0].columns=${columns}'`;
+  return new MartletError(refused.code, refused.message, { issues, hint });
 }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { type Forecast, forecastDiffers, totalOf } from '../core/forecast.ts';
 import { formatBytes, formatCounted } from '../core/units.ts';
@@ -20,6 +21,9 @@ import { unusedParts } from './unused-parts.ts';
 
 /** Datasets of an earlier format are not taken for what is asked. */
 const streamedFormat = streamedDataset.shape.schema.value;
+
+/** Refusals of a build after which the same rows may yet do. */
+const keepAfter: readonly string[] = ['loss-budget', 'truncation-budget'];
 
 /** What the sources of a plan are read with. */
 export function sourceAccess(deps: StageDeps, { execution }: Plan): SourceAccess {
@@ -64,7 +68,9 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
       const cacheFolder = join(deps.store.root, 'cache', 'data', name);
       // What an earlier build kept would take the room of the rows.
       if (streamed) await rm(cacheFolder, { recursive: true, force: true });
-      const built = streamed ? await inWorkFolder(await streamedWork(), build) : await build(cacheFolder);
+      const built = streamed
+        ? await inWorkFolder(await streamedWork(), build).catch(tellKept)
+        : await build(cacheFolder);
       if (built.reuse) deps.onReuse?.(built.reuse);
       const samples = datasetRows(folder, access).samples();
       const unused = await unusedParts({ samples, method: plan.values.method.name });
@@ -75,6 +81,14 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
   if (forecast?.day === today) await holdToForecast(dataset, { forecast: forecast.rows, access });
   return dataset;
 
+  function tellKept(error: unknown): never {
+    if (MartletError.is(error) && keepAfter.includes(error.code))
+      deps.log(
+        `what was read is kept in ${join(deps.store.root, 'work')}: the same build within another budget goes on from it, another build of ${name} removes it`,
+      );
+    throw error;
+  }
+
   /** All that a journal of the build hangs on. The budgets are held against what it comes to: another may do. */
   async function streamedWork(): Promise<WorkRequest> {
     const { budget: _, ...decisive } = values;
@@ -84,7 +98,7 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
       steps: await stepKeys(values.steps),
       code: await codeFingerprint(),
     });
-    return { parent: join(deps.store.root, 'work'), key, keepAfter: ['loss-budget', 'truncation-budget'] };
+    return { parent: join(deps.store.root, 'work'), key, purpose: `dataset ${name}`, keepAfter };
   }
 }
 

@@ -7,8 +7,11 @@ export {
   type DatasetDiff,
   diffDatasets,
   parsePlace,
+  type RowPlace,
+  isSource,
   type RowStory,
   readDataset,
+  stepLabels,
   storiesOf,
 } from './ledger.ts';
 export { ledgerPage } from './ledger-page.ts';

@@ -1,6 +1,7 @@
 import { escapeHtml, htmlPage } from '../core/html-page.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset, StepAccount } from '../schema/dataset.ts';
+import { stepLabels } from './ledger.ts';
 import type { ShardsAccount } from '../store/shard-story.ts';
 
 /** The ledger of a dataset as one HTML page that needs nothing else: no scripts, no network. What rows say is escaped. */
@@ -15,6 +16,7 @@ export function ledgerPage({
   readonly shards?: { readonly address: string; readonly account: ShardsAccount } | undefined;
 }): string {
   const title = `Ledger of ${address}`;
+  const labels = stepLabels(dataset.steps);
   const kept = dataset.fates.train + dataset.fates.heldout;
   const body = `<main>
 <header>
@@ -22,7 +24,7 @@ export function ledgerPage({
 <p class="soft">${formatCount(dataset.rowsIn)} rows in, ${formatCount(kept)} kept: ${formatCount(dataset.fates.train)} to train on, ${formatCount(dataset.fates.heldout)} held out</p>
 </header>
 <section aria-label="Fates"><h2>What became of the rows</h2>${fateTable(dataset)}</section>
-<section aria-label="Steps"><h2>Step by step</h2><ol>${dataset.steps.map((step) => stepItem(step, dataset.rowsIn)).join('')}</ol></section>
+<section aria-label="Steps"><h2>Step by step</h2><ol>${dataset.steps.map((step, index) => stepItem({ ...step, step: labels[index] ?? step.step }, dataset.rowsIn)).join('')}</ol></section>
 ${shards ? shardsSection(shards.address, shards.account) : ''}
 <section aria-label="Sources"><h2>Sources</h2><ul class="sources">${Object.entries(dataset.formats)
     .map(

@@ -10,6 +10,15 @@ export async function readDataset(folder: string): Promise<Dataset> {
   return JSON.parse(await readFile(join(folder, 'dataset.json'), 'utf8')) as Dataset;
 }
 
+/** Names of the steps, numbered where one stands twice: after steps that change rows, rows are compared once more. */
+export function stepLabels(steps: Dataset['steps']): readonly string[] {
+  const names = steps.map(({ step }) => step);
+  return names.map((name, index) => {
+    if (names.indexOf(name) === names.lastIndexOf(name)) return name;
+    return `${name} ${names.slice(0, index + 1).filter((other) => other === name).length}`;
+  });
+}
+
 export interface RowPlace {
   readonly source: string;
   readonly line: number;
@@ -83,9 +92,7 @@ export interface DatasetDiff {
 
 const shownExamples = 3;
 
-interface Known {
-  readonly fate: Fate;
-  readonly id: string | null;
+interface Known extends Pick<LedgerEntry, 'fate' | 'id' | 'reason' | 'changes'> {
   readonly place: string;
 }
 
@@ -103,8 +110,8 @@ export async function diffDatasets(...[before, after, access]: [string, string, 
   };
   for await (const entry of ledgerOf(before, access)) {
     count(entry.fate, 'before');
-    const { fate, id, sha256 } = entry;
-    const item = { fate, id, place: placeOf(entry) };
+    const { fate, id, sha256, reason, changes } = entry;
+    const item = { fate, id, reason, changes, place: placeOf(entry) };
     const held = known.get(sha256);
     if (held) held.push(item);
     else known.set(sha256, [item]);
@@ -125,14 +132,14 @@ export async function diffDatasets(...[before, after, access]: [string, string, 
     count(entry.fate, 'after');
     const place = placeOf(entry);
     const was = known.get(entry.sha256)?.shift();
-    const text = entry.reason ?? entry.changes.at(-1) ?? '';
+    const text = (was ? whyOther(was, entry) : entry.reason) ?? '';
     if (!was) add({ what: 'added', fates: entry.fate }, { place, text });
     else if (was.fate !== entry.fate) add({ what: 'moved', fates: `${was.fate} → ${entry.fate}` }, { place, text });
     else if (was.id !== entry.id && isKept(entry.fate)) add({ what: 'changed', fates: entry.fate }, { place, text });
     else same++;
   }
   for (const left of known.values())
-    for (const { fate, place } of left) add({ what: 'removed', fates: fate }, { place, text: '' });
+    for (const { fate, place, reason } of left) add({ what: 'removed', fates: fate }, { place, text: reason ?? '' });
   const order = ['added', 'removed', 'moved', 'changed'];
   return {
     groups: [...groups.values()]
@@ -141,6 +148,15 @@ export async function diffDatasets(...[before, after, access]: [string, string, 
     same,
     fates: [...counts].flatMap(([fate, pair]) => (pair.before + pair.after > 0 ? [{ fate, ...pair }] : [])),
   };
+}
+
+/** Why a row is not what it was: the reason of its end, or of the one it met before; what was done to it now, or then alone. */
+function whyOther(was: Known, now: LedgerEntry): string | undefined {
+  if (was.fate !== now.fate) return now.reason ?? (was.reason === null ? undefined : `was: ${was.reason}`);
+  const only = (changes: readonly string[], others: readonly string[]): string =>
+    changes.filter((change) => !others.includes(change)).join('; ');
+  const [added, gone] = [only(now.changes, was.changes), only(was.changes, now.changes)];
+  return added || (gone && `no longer: ${gone}`);
 }
 
 /** Where a row stands: its file where its source has several. */

@@ -89,7 +89,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
     return issue(
       'format-unknown',
       unknownFormat(file, columns),
-      `Say what the columns are: ${source}.columns: ${columnsMeant([...columns])}.`,
+      `Say what the columns are, such as ${source}.columns: ${columnsMeant([...columns])}.`,
     );
   const readings = [...found.values()];
   const [first] = readings;
@@ -171,10 +171,9 @@ function unknownFormat(file: string, columns: ReadonlySet<string>): string {
 
 const isJson = (file: string): boolean => ['lines', 'json', undefined].includes(fileKind(file));
 
-/** Of two columns the first asks, as a rule; of more, a person must say which. */
-function columnsMeant(columns: readonly string[]): string {
-  const [asks, answers] = columns.length === 2 ? columns : ['<theirs>', '<theirs>'];
-  return `{ ${asks}: query, ${answers}: response }`;
+/** The first asks and the second answers, as a rule; a column alone is text. */
+function columnsMeant([asks, answers]: readonly string[]): string {
+  return answers === undefined ? `{ ${asks}: text }` : `{ ${asks}: query, ${answers}: response }`;
 }
 
 export function summary(messages: readonly Message[]): string {

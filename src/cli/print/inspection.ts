@@ -21,7 +21,7 @@ export function formatInspection(inspection: SourceInspection, context: Paper): 
     facts.map(([label, text]) => `${label.padEnd(labelWidth)}${text}\n`).join(''),
     `\n${columnTable(inspection, colours)}`,
     ...tallies('left out', inspection.leftOut, colours),
-    ...tallies('changed', inspection.changes, colours),
+    ...tallies('changed or remarked on', inspection.changes, colours),
     ...(warnings.length > 0 ? ['\n', ...warnings.map((text) => `${colours.yellow('warning')}  ${text}\n`)] : []),
     ...samples.map((sample) => `\n${formatSample(sample, context, colours)}`),
   ].join('');

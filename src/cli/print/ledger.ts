@@ -1,5 +1,5 @@
 import { formatCount } from '../../core/units.ts';
-import type { DatasetDiff, RowStory } from '../../pipeline.ts';
+import { type DatasetDiff, type RowStory, stepLabels } from '../../pipeline.ts';
 import type { Dataset } from '../../schema/dataset.ts';
 import type { Shards } from '../../schema/shards.ts';
 import { type ShardStory, shardsAccount } from '../../store/shard-story.ts';
@@ -20,17 +20,18 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
     const full = rowsIn === 0 ? 0 : Math.round((rows / rowsIn) * barWidth);
     return `${'█'.repeat(full)}${colours.dim('·'.repeat(barWidth - full))}`;
   };
+  const labels = stepLabels(steps);
   const funnel = formatTable(
     [
       { title: 'step' },
       { title: 'in', align: 'right' },
       { title: 'out', align: 'right' },
-      { title: 'changed', align: 'right' },
+      { title: 'noted', align: 'right' },
       { title: 'cut', align: 'right' },
       { title: '' },
     ],
-    steps.map((step) => [
-      step.step,
+    steps.map((step, index) => [
+      labels[index] ?? step.step,
       formatCount(step.rowsIn),
       formatCount(step.rowsOut),
       step.changed > 0 ? formatCount(step.changed) : '',
@@ -38,9 +39,17 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
       bar(step.rowsOut),
     ]),
   );
-  const reasons = steps.flatMap((step) =>
+  const notes = steps.flatMap(({ changed, example }, index) =>
+    example === null
+      ? []
+      : [
+          `${colours.bold(formatCount(changed))} changed or remarked on ${colours.dim(`at ${labels[index]}`)}`,
+          `  ${colours.dim(clip(example, look.columns - 2))}`,
+        ],
+  );
+  const reasons = steps.flatMap((step, index) =>
     step.ended.flatMap(({ fate, code, rows, example }) => [
-      `${colours.bold(formatCount(rows))} ${fate}${fate === code ? '' : `: ${code}`} ${colours.dim(`at ${step.step}`)}`,
+      `${colours.bold(formatCount(rows))} ${fate}${fate === code ? '' : `: ${code}`} ${colours.dim(`at ${labels[index]}`)}`,
       `  ${clip(`${example.source}:${example.line}`, look.columns - 2)}`,
       `  ${colours.dim(clip(example.reason, look.columns - 2))}`,
     ]),
@@ -50,7 +59,7 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
     `${colours.bold(address)}: ${formatCount(rowsIn)} rows = ${sums.join(' + ') || 'none'}`,
     '',
     funnel,
-    ...(reasons.length > 0 ? [...reasons, ''] : []),
+    ...(reasons.length + notes.length > 0 ? [...reasons, ...notes, ''] : []),
   ];
   return lines.join('\n');
 }

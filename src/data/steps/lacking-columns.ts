@@ -58,7 +58,7 @@ export function absentColumns(
   return found.filter(isEverywhere).map(({ step, column, reached, fix }) => ({
     code: 'column-missing',
     severity,
-    path: placeOf(steps[step], step, column),
+    path: placeInStep(steps[step], step, column),
     message: `none of the ${formatCount(reached)} rows that come to this step has the column ${column}.`,
     fix,
   }));
@@ -79,8 +79,8 @@ export function lackingWarnings(found: readonly LackingColumn[], steps: readonly
   return [...absentColumns(found, steps, 'warning').map(formatIssue), ...partlyLacking(found)];
 }
 
-/** Where in the recipe a step names a column: as a key, in a list, or in an expression. */
-function placeOf(values: StepValues | undefined, ...[step, column]: [number, string]): Issue['path'] {
+/** Where in the recipe a step names a column, or a file: as a key, in a list, or in an expression. */
+export function placeInStep(values: StepValues | undefined, ...[step, column]: [number, string]): Issue['path'] {
   const path = ['data', 'steps', step];
   for (const [option, value] of Object.entries(values?.options ?? {})) {
     if (Array.isArray(value) && value.includes(column)) return [...path, option, value.indexOf(column)];

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { issuesError, MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
+import type { Issue } from '../../core/issue.ts';
 import type { LineageInput } from '../../schema/lineage.ts';
 import type { PlanValues } from '../../schema/plan.ts';
 import { hashFile } from '../../store/files.ts';
+import { fileMeant } from '../../store/rows/file-meant.ts';
 import { importOwnModule } from '../../store/own-module.ts';
+import { placeInStep } from './lacking-columns.ts';
 import { steps as known } from './index.ts';
 import type { OpenStep, StepDefinition } from './step.ts';
 
@@ -18,14 +21,61 @@ export interface OpenedStep {
   readonly step: OpenStep;
 }
 
-/** @throws MartletError `step-unknown`, `invalid-input` for options that a step of one's own refuses. */
+/** @throws MartletError `invalid-input` with what is wrong with any step: files that are not there, expressions, options of one's own. */
 export async function openSteps(values: readonly StepValues[]): Promise<readonly OpenedStep[]> {
-  const opened: OpenedStep[] = [];
-  for (const [index, value] of values.entries()) {
-    const definition = await definitionOf(value);
-    opened.push({ name: definition.name, step: await definition.open(optionsOf(definition, value, index)) });
-  }
-  return opened;
+  return await eachStep(values, async (definition, options) => ({
+    name: definition.name,
+    step: await definition.open(options),
+  }));
+}
+
+type Asked<T> = (definition: StepDefinition<never>, options: never, value: StepValues) => Promise<T>;
+
+/** Asks every step whose files are there; what is wrong with any of them is told at once. */
+async function eachStep<T>(values: readonly StepValues[], ask: Asked<T>): Promise<readonly T[]> {
+  const answers: T[] = [];
+  const issues: Issue[] = [];
+  for (const [index, value] of values.entries())
+    try {
+      await requireFiles(value.module === null ? [] : [value.module], { value, index });
+      const definition = await definitionOf(value);
+      const options = optionsOf(definition, value, index);
+      await requireFiles(definition.reads?.(options) ?? [], { value, index });
+      answers.push(await ask(definition, options, value));
+    } catch (error) {
+      if (!MartletError.is(error)) throw error;
+      const { code, message, hint } = error;
+      const own: Issue = {
+        ...{ code, severity: 'error', path: ['data', 'steps', index], message: `${message}.` },
+        ...(hint !== undefined && { fix: hint }),
+      };
+      issues.push(...(error.issues.length > 0 ? error.issues : [own]));
+    }
+  if (issues.length > 0) throw issuesError('data.steps', issues);
+  return answers;
+}
+
+interface StepAt {
+  readonly value: StepValues;
+  readonly index: number;
+}
+
+/** @throws MartletError `invalid-input` with the files that are not there, and which may have been meant */
+async function requireFiles(files: readonly string[], { value, index }: StepAt): Promise<void> {
+  const gone = files.filter((file) => !existsSync(file));
+  if (gone.length === 0) return;
+  const issues = await Promise.all(
+    gone.map(
+      async (file): Promise<Issue> => ({
+        code: 'file-unreadable',
+        severity: 'error',
+        path: file === value.module ? ['data', 'steps', index, 'module'] : placeInStep(value, index, file),
+        message: `there is no ${file}.`,
+        fix: await fileMeant(file),
+      }),
+    ),
+  );
+  throw issuesError('data.steps', issues);
 }
 
 async function definitionOf({ step, module }: StepValues): Promise<StepDefinition<never>> {
@@ -72,30 +122,23 @@ function optionsOf(definition: StepDefinition<never>, ...[value, index]: [StepVa
 /** For each step the hash of all that its result hangs on beside the rows: options, code, files it reads. */
 export async function stepKeys(values: readonly StepValues[]): Promise<readonly string[]> {
   const code = await codeFingerprint();
-  const keys: string[] = [];
-  for (const [index, value] of values.entries()) {
-    const definition = await definitionOf(value);
-    const files = await Promise.all(filesOf(definition, value, index).map(hashOf));
-    keys.push(fingerprint({ name: definition.name, version: definition.version, options: value.options, code, files }));
-  }
-  return keys;
+  return await eachStep(values, async (definition, options, value) => {
+    const files = await Promise.all(filesOf(definition, options, value).map(hashOf));
+    return fingerprint({ name: definition.name, version: definition.version, options: value.options, code, files });
+  });
 }
 
 /** The files that steps are or read, as inputs of a lineage: a dataset made with others is another one. */
 export async function stepInputs(values: readonly StepValues[]): Promise<readonly LineageInput[]> {
-  const files = new Set<string>();
-  for (const [index, value] of values.entries()) {
-    const definition = await definitionOf(value);
-    for (const file of filesOf(definition, value, index)) files.add(file);
-  }
+  const files = new Set((await eachStep(values, async (...step) => filesOf(...step))).flat());
   return await Promise.all(
     [...files].map(async (address) => ({ kind: 'file' as const, address, fingerprint: await hashOf(address) })),
   );
 }
 
 /** What a step reads, and what it is where it is a person's own. */
-function filesOf(definition: StepDefinition<never>, ...[value, index]: [StepValues, number]): readonly string[] {
-  const read = definition.reads?.(optionsOf(definition, value, index)) ?? [];
+function filesOf(...[definition, options, value]: Parameters<Asked<unknown>>): readonly string[] {
+  const read = definition.reads?.(options) ?? [];
   return value.module === null ? read : [...read, value.module];
 }
 

@@ -59,8 +59,12 @@ describe('map', () => {
   });
 
   test('does not touch where a row came from, and refuses what is no expression', async () => {
-    await expect(opened({ step: 'map', set: { source: '"x"' } })).rejects.toMatchObject({ code: 'column-fixed' });
-    await expect(opened({ step: 'map', set: { a: 'answer |' } })).rejects.toMatchObject({ code: 'expression-syntax' });
+    await expect(opened({ step: 'map', set: { source: '"x"' } })).rejects.toMatchObject({
+      issues: [{ code: 'column-fixed', path: ['data', 'steps', 0] }],
+    });
+    await expect(opened({ step: 'map', set: { a: 'answer |' } })).rejects.toMatchObject({
+      issues: [{ code: 'expression-syntax' }],
+    });
   });
 });
 
@@ -350,6 +354,6 @@ test('a step of your own is a module beside the recipe', async () => {
   });
   const none = files.write('no-step.mjs', 'export const x = 1;');
   await expect(openSteps([{ step: none, module: none, options: null }])).rejects.toMatchObject({
-    code: 'step-unreadable',
+    issues: [{ code: 'step-unreadable', path: ['data', 'steps', 0] }],
   });
 });

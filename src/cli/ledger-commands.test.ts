@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { runMartlet } from './test-context.ts';
+
+const row = (n: number): string => JSON.stringify({ query: `q ${n}`, response: `a ${n}`, theme: n % 2 });
+
+async function folder() {
+  const cwd = mkdtempSync(join(tmpdir(), 'ledger-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'rows.jsonl'), [1, 2, 3, 4].map(row).join('\n'));
+  await writeFile(
+    join(cwd, 'recipe.yaml'),
+    'name: a\nbase: hf:org/model\ndata: {sources: [{from: rows.jsonl}], split: {share: 0}}\n',
+  );
+  const env = { MARTLET_STORE: join(cwd, 'store'), MARTLET_HOME: join(cwd, 'home') };
+  const martlet = (...argv: readonly string[]) => runMartlet([...argv], { cwd, env, columns: 200 });
+  const build = async (steps: readonly object[]) =>
+    expect(await martlet('data', 'build', 'recipe.yaml', '--set', `data.steps=${JSON.stringify(steps)}`)).toMatchObject(
+      {
+        exit: 0,
+      },
+    );
+  return { cwd, martlet, build };
+}
+
+test('a dataset may be named by its recipe, and steps of one name are told apart', async () => {
+  const { martlet, build } = await folder();
+  expect(await martlet('data', 'ledger', 'recipe.yaml')).toMatchObject({
+    exit: 1,
+    err: expect.stringMatching(
+      /no dataset of recipe\.yaml is there: none is called a.*\nfix .*martlet data build recipe\.yaml/,
+    ),
+  });
+  await build([
+    { step: 'duplicates', by: 'theme' },
+    { step: 'map', set: { answer: 'answer | upper' } },
+  ]);
+  const { exit, out } = await martlet('data', 'ledger', 'recipe.yaml');
+  expect(exit).toBe(0);
+  expect(out).toMatch(/^a@1: 4 rows = 2 train \+ 2 duplicate$/m);
+  expect(out).toMatch(/^duplicates 1 +4 +2 /m);
+  expect(out).toMatch(/^duplicates 2 +2 +2 /m);
+  expect(out).toMatch(/^2 duplicate at duplicates 1$/m);
+  expect(out).toMatch(/^2 changed or remarked on at map\n {2}\S*rows\.jsonl:1 map: answer set$/m);
+  expect((await martlet('data', 'why', 'rows.jsonl:3', '--dataset', 'recipe.yaml')).out).toContain(
+    'duplicate at duplicates',
+  );
+});
+
+test('a row that is nowhere is answered with the source that was meant', async () => {
+  const { martlet, build } = await folder();
+  await build([]);
+  expect((await martlet('data', 'why', 'row.jsonl:2')).err).toContain('Did you mean rows.jsonl:2?');
+  expect((await martlet('data', 'why', 'rows.jsonl:9')).err).toMatch(/is a source, but no row begins at its line 9/);
+  expect((await martlet('data', 'why', 'elsewhere.csv:2')).err).toContain('The sources are rows.jsonl.');
+});
+
+test('a difference comes with its reason, whichever of the two has it', async () => {
+  const { martlet, build } = await folder();
+  await build([{ step: 'filter', keep: 'theme == 1' }]);
+  await build([{ step: 'map', set: { answer: 'answer | upper' } }]);
+  const { out } = await martlet('data', 'diff', 'a@1', 'a@2');
+  expect(out).toMatch(/^2 another fate: filtered → train\n {2}\S*rows\.jsonl:2 {2}was: does not hold: theme == 1$/m);
+  expect(out).toMatch(/^2 says something else: train\n {2}\S*rows\.jsonl:1 {2}map: answer set$/m);
+  const back = await martlet('data', 'diff', 'a@2', 'a@1');
+  expect(back.out).toMatch(/^2 another fate: train → filtered\n {2}\S*rows\.jsonl:2 {2}does not hold: theme == 1$/m);
+  expect(back.out).toMatch(/^ {2}\S*rows\.jsonl:1 {2}no longer: map: answer set$/m);
+});
+
+test('whoever traces a dataset is told what shows its rows', async () => {
+  const { martlet, build } = await folder();
+  await build([]);
+  const { exit, err } = await martlet('trace', 'a@1');
+  expect(exit).toBe(1);
+  expect(err).toMatch(/\(a@1 is a dataset\) \[answer-missing\]\nfix .*martlet data ledger a@1/);
+  expect((await martlet('trace', 'a@1', '--step', '1')).err).toMatch(/there is no run a@1 .*\(a@1 is a dataset\)/);
+});
