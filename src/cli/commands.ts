@@ -11,7 +11,7 @@ export interface CommandRow {
 export const commands: readonly CommandRow[] = [
   {
     name: 'plan',
-    summary: 'resolve a recipe: every value and where it came from, then what to expect',
+    summary: 'resolve a recipe: is it ready, what to expect, every value and where it came from',
     load: () => import('./commands/plan.ts'),
   },
   {

@@ -171,7 +171,7 @@ test('martlet plan shows every value, its origin and what to expect', async () =
     'data.sources[0].from=hf:org/rows',
   );
   expect({ exit, err }).toEqual({ exit: 0, err: '' });
-  expect(out).toMatch(/^plan a {2}[0-9a-f]{12}\n/);
+  expect(out).toMatch(/^plan a {2}[0-9a-f]{12} {2}not known yet: rows, model\n\n {2}rows +unknown /);
   expect(out).toMatch(/^ {2}train\.epochs +2 +flag$/m);
   expect(out).toMatch(/^ {2}train\.rowsPerStep +16 +default$/m);
   expect(out).toMatch(/^ {2}adapter\.alpha +32 +derived: twice the rank$/m);
@@ -214,7 +214,22 @@ test('one bad row among good ones is a warning that names it', async () => {
   expect(out).toMatch(
     /^warning .*1 of 40 rows cannot be used \(1 role-unknown\); the budget allows 0 %; the first: .*rows\.jsonl:7:1 messages\[0\]\.role/m,
   );
+  expect(out).toMatch(/^plan a .* not ready: training would refuse 1 thing below\n/);
   expect(out).toContain('data.budget.dropped: 0.025. Until then no dataset is built.');
+});
+
+test('a plan says first whether it can be trained and what to expect, then what it is made of', async () => {
+  const cwd = await recipeFolder();
+  await writeTinyModel(join(cwd, 'recipes', 'tiny'), { seed: 1 });
+  const rows = Array.from({ length: 40 }, (_, index) => chatRow(index));
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), rows.join('\n'));
+  const { out } = await martlet(cwd, 'plan', 'recipes/recipe.yaml');
+  expect(out).toMatch(/^plan a {2}[0-9a-f]{12} {2}ready\n\n {2}rows +\d+ /);
+  expect(out.indexOf('training time')).toBeLessThan(out.indexOf('render.template'));
+  const warned = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'train.rowsPerStep=99');
+  expect(warned.out).toMatch(/^plan a .* ready, with 1 warning\n/);
+  const torch = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'execution.engine=torch');
+  expect(torch.out).toMatch(/^plan a .* not ready: the torch engine is not part of this version\n/);
 });
 
 test('martlet plan counts rows and tokens with the model at hand, and marks a speed that was never measured', async () => {

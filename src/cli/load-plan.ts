@@ -50,6 +50,8 @@ export interface LoadedPlan {
   readonly warnings: readonly Issue[];
   /** Facts that could not be had, why, and what would make them known; for people. */
   readonly missing: readonly string[];
+  /** What would keep it from being trained: warnings of a plan that is only looked at. */
+  readonly refused: readonly Issue[];
   /** The recipe, absolute. */
   readonly file: string;
   /** What a stage threw, with the place in the recipe of each value that it finds fault with. */
@@ -95,12 +97,13 @@ export async function loadPlan(request: LoadPlanRequest): Promise<LoadedPlan> {
     const isOurs = ({ path, place }: Issue): boolean => !place && places.keys.has(formatPath(path.slice(0, 1)));
     return MartletError.is(error) && error.issues.some(isOurs) ? refused(placed(error.issues)) : error;
   };
-  const errorsOf = (known: Facts): readonly Issue[] => {
-    const plan = resolvePlan({ ...read.value, facts: known, resolvePath, walked });
+  const errorsOf = (known: Facts, stages = walked): readonly Issue[] => {
+    const plan = resolvePlan({ ...read.value, facts: known, resolvePath, walked: stages });
     return plan.ok ? [] : plan.issues.filter(({ severity }) => severity === 'error');
   };
   const facts = await collectFacts({ values, origins, sources, missing, errorsOf, refuse });
-  return { ...resolveWith(facts), facts, missing, file, atPlaces };
+  const resolved = resolveWith(facts);
+  return { ...resolved, facts, missing, refused: errorsOf(facts, ['data', 'shard', 'train']), file, atPlaces };
 }
 
 interface CollectRequest {

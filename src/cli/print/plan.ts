@@ -1,5 +1,5 @@
 import { formatIssue } from '../../core/issue.ts';
-import { formatCount, formatDuration } from '../../core/units.ts';
+import { formatCount, formatCounted, formatDuration } from '../../core/units.ts';
 import type { Plan, PlanPredictions } from '../../schema/plan.ts';
 import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
@@ -10,9 +10,9 @@ import { width } from './table.ts';
 /** Widest cell of a value; lists that are longer go on below. */
 const valueWidth = 40;
 
-/** Every value with its origin, then what to expect and from what. Ends with a line end. */
+/** Whether it can be trained and what to expect, then every value with its origin. Ends with a line end. */
 export function formatPlan(
-  { plan, warnings, missing }: Pick<LoadedPlan, 'plan' | 'warnings' | 'missing'>,
+  { plan, warnings, missing, refused }: Pick<LoadedPlan, 'plan' | 'warnings' | 'missing' | 'refused'>,
   context: Pick<CliContext, 'colour' | 'cwd' | 'calledAs'>,
 ): string {
   const colours = palette(context);
@@ -36,11 +36,21 @@ export function formatPlan(
     ...missing.map((reason) => `${colours.yellow('unknown')} ${withCommands(reason, context)}\n`),
   ];
   return [
-    `plan ${colours.bold(plan.values.name)}  ${colours.dim(plan.hash.slice(0, 12))}\n`,
-    ...sections(values).map((rows) => formatRows(rows, values, colours)),
-    formatRows(expected, values, colours, true),
+    `plan ${colours.bold(plan.values.name)}  ${colours.dim(plan.hash.slice(0, 12))}  ${verdict()}\n`,
+    formatRows(expected, expected, colours, true),
     ...(notes.length > 0 ? [notes.join('')] : []),
+    ...sections(values).map((rows) => formatRows(rows, values, colours)),
   ].join('\n');
+
+  function verdict(): string {
+    if (refused.length > 0)
+      return colours.red(`not ready: training would refuse ${formatCounted(refused.length, 'thing')} below`);
+    const { engine } = plan.execution;
+    if (engine !== 'embedded') return colours.red(`not ready: the ${engine} engine is not part of this version`);
+    const unknown = missing.map((reason) => reason.split(':')[0]);
+    if (unknown.length > 0) return colours.yellow(`not known yet: ${unknown.join(', ')}`);
+    return colours.green(warnings.length > 0 ? `ready, with ${formatCounted(warnings.length, 'warning')}` : 'ready');
+  }
 }
 
 interface Row {
