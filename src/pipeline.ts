@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { MartletError } from './core/error.ts';
 import type { Forecast } from './core/forecast.ts';
+import { stoppedError, tellsOfStop } from './core/stopped.ts';
 import { dataStage, datasetRows, sourceAccess } from './data/index.ts';
 import { evalStage } from './eval/index.ts';
 import { exportStage } from './export/index.ts';
@@ -51,10 +52,16 @@ export type { StageDeps } from './store/stage.ts';
  */
 export const stages: readonly Stage[] = [
   /** Recipe and facts, resolved before the walk begins: plans/<name>@<n>/plan.json */
-  stage({ name: 'plan', reads: ['base'], gives: 'planned', run: planStage }),
+  stage({ name: 'plan', reads: ['base'], gives: 'planned', run: planStage, stopped: 'nothing of it was made' }),
 
   /** Source files: datasets/<name>@<n>/ with the rows that are kept and the fate of every row */
-  stage({ name: 'data', reads: [], gives: 'dataset', run: dataStage }),
+  stage({
+    name: 'data',
+    reads: [],
+    gives: 'dataset',
+    run: dataStage,
+    stopped: 'the pieces of rows that are done are kept',
+  }),
 
   /** Rows, rendered by the chat template: shards/<name>@<n>/ with token ids, weights, and the rows of each step */
   stage({
@@ -62,6 +69,7 @@ export const stages: readonly Stage[] = [
     reads: ['base', 'dataset'],
     gives: 'shards',
     run: (deps, walk) => shardStage(deps, { ...walk, rows: rowsOf(deps, walk) }),
+    stopped: 'the rows that are encoded are kept',
   }),
 
   /** Token ids: runs/<name>@<n>/ with events and checkpoints, written while it goes; streamed shards are made meanwhile */
@@ -74,6 +82,7 @@ export const stages: readonly Stage[] = [
       const stream = (folder: string) => streamShards(deps, { ...walk, rows, folder });
       return trainStage(deps, { ...walk, rows, servedPrompts, stream });
     },
+    stopped: 'its checkpoints are kept',
   }),
 
   /** Held-out rows, answered by base and tuned: reports/<name>@<n>/ as data, as samples and as a page */
@@ -82,10 +91,17 @@ export const stages: readonly Stage[] = [
     reads: ['base', 'planned', 'dataset', 'shards', 'run'],
     gives: 'report',
     run: (deps, walk) => evalStage(deps, { ...walk, rows: rowsOf(deps, walk) }),
+    stopped: 'its answers so far are kept',
   }),
 
   /** The last checkpoint: models/<name>@<n>/ in each format, with a certificate that it answers as before */
-  stage({ name: 'export', reads: ['base', 'planned', 'shards', 'run'], gives: 'model', run: exportStage }),
+  stage({
+    name: 'export',
+    reads: ['base', 'planned', 'shards', 'run'],
+    gives: 'model',
+    run: exportStage,
+    stopped: 'nothing of it is kept',
+  }),
 ];
 
 export type StageName = 'plan' | 'data' | 'shard' | 'train' | 'eval' | 'export';
@@ -121,7 +137,7 @@ export function stagesTo(last: StageName, skip: readonly StageName[] = []): read
   return stages.slice(0, end + 1).filter(({ name }) => !skip.includes(name));
 }
 
-/** Walks it. */
+/** Walks it. @throws MartletError `stopped` once `deps.signal` is aborted, saying what of the stage is kept. */
 export async function walkTo(
   deps: StageDeps,
   start: Walk,
@@ -129,9 +145,15 @@ export async function walkTo(
   skip?: readonly StageName[],
 ): Promise<Walk> {
   let walk = start;
-  for (const { gives, run } of stagesTo(last, skip)) {
-    deps.signal.throwIfAborted();
-    walk = { ...walk, [gives]: await run(deps, walk) };
+  for (const { name, gives, run, stopped } of stagesTo(last, skip)) {
+    try {
+      deps.signal.throwIfAborted();
+      walk = { ...walk, [gives]: await run(deps, walk) };
+    } catch (error) {
+      // A stage that knows better says itself what is kept.
+      if (!tellsOfStop(error, deps.signal) || (MartletError.is(error) && error.code === 'stopped')) throw error;
+      throw stoppedError(`stopped during ${name}; ${stopped}`, { next: 'Give the same command again.', cause: error });
+    }
   }
   return walk;
 }
@@ -141,6 +163,8 @@ interface Stage {
   readonly reads: readonly (keyof Read)[];
   readonly gives: keyof Made;
   readonly run: (deps: StageDeps, walk: Walk) => Promise<Artefact>;
+  /** What is kept of it when it is stopped on the way, for people. */
+  readonly stopped: string;
 }
 
 /** A row of the path, whose function may count on what the row says it reads. */
@@ -149,6 +173,7 @@ function stage<Name extends keyof Read>(row: {
   readonly reads: readonly Name[];
   readonly gives: keyof Made;
   readonly run: (deps: StageDeps, inputs: Start & Pick<Read, Name>) => Promise<Artefact>;
+  readonly stopped: string;
 }): Stage {
   return {
     ...row,

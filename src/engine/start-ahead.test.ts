@@ -55,6 +55,17 @@ test("a session that nobody took is stopped, one that was taken is its owner's",
   expect(used.disposed).toBe(false);
 });
 
+test('a session that was begun ends with the signal of who took it', async () => {
+  const session = fakeSession();
+  await using ahead = startAhead(watchedEngine(async () => session).engine);
+  ahead.begin();
+  const controller = new AbortController();
+  await ahead.engine.start({ signal: controller.signal });
+  expect(session.disposed).toBe(false);
+  controller.abort();
+  expect(session.disposed).toBe(true);
+});
+
 test('an engine that does not start says so to whoever asks, and to nobody when nobody does', async () => {
   const broken = watchedEngine(async () => {
     throw new Error('no engine here');

@@ -20,7 +20,7 @@ export function startAhead(engine: TrainEngine): EngineAhead {
   // What goes wrong ahead of time is told to whoever takes the session.
   const ignore = (): void => {};
   return {
-    engine: { ...engine, start: (options) => take() ?? engine.start(options) },
+    engine: { ...engine, start: (options) => endedBy(options.signal, take()) ?? engine.start(options) },
     begin() {
       begun ??= engine.start({});
       begun.catch(ignore);
@@ -32,4 +32,14 @@ export function startAhead(engine: TrainEngine): EngineAhead {
       await (await take()?.catch(ignore))?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A session that was begun before anybody could say when it is to end. */
+function endedBy(signal: AbortSignal | undefined, begun: Promise<TrainSession> | undefined) {
+  return begun?.then(async (session) => {
+    const end = (): void => void session[Symbol.asyncDispose]();
+    if (signal?.aborted) end();
+    signal?.addEventListener('abort', end, { once: true });
+    return session;
+  });
 }

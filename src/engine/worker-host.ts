@@ -97,6 +97,7 @@ export function startWorker<Event>(options: StartWorkerOptions): WorkerProcess<E
     await ended;
   };
   const abort = (): void => void stop();
+  if (options.signal?.aborted) abort();
   options.signal?.addEventListener('abort', abort, { once: true });
   void ended.then(() => options.signal?.removeEventListener('abort', abort));
   const ready = send('start', options.argument).then(
@@ -126,7 +127,7 @@ function stopChild(child: ChildProcess): void {
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
 }
 
-const stopped = (): MartletError => new MartletError('engine-stopped', 'the engine was stopped');
+const stopped = (): MartletError => new MartletError('engine-stopped', 'the engine was stopped', { retryable: true });
 
 /** What the end of a process nobody asked to end means. */
 function diedBecause(how: {

@@ -1,14 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fingerprint } from '../core/fingerprint.ts';
 import { openEncoder } from '../models/encoder.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
+import { codeVersion } from '../store/made-by.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { lossCurve, readEvents } from '../store/run-events.ts';
 import { heldOutDocuments, openShards } from '../store/shard-reader.ts';
 import { type Base, lastCheckpoint, make, type StageDeps, writeJson } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
+import { inWorkFolder } from '../store/work-folder.ts';
 import { evaluateRun, promptMessages } from './evaluate.ts';
+import { keptAnswers } from './kept-answers.ts';
 import { reportPage } from './report-page.ts';
 
 export interface EvalInputs {
@@ -38,24 +42,36 @@ export async function evalStage(deps: StageDeps, inputs: EvalInputs): Promise<Ar
     });
     const encoder = await openEncoder({ folder: base.folder, render, now: deps.clock() });
     using reader = await openShards(shards.folder);
-    const { report, samples } = await evaluateRun({
-      session,
-      run: run.address,
-      checkpoint,
-      samples: await Array.fromAsync(rows.samples({ split: 'heldout', signal: deps.signal })),
-      encodePrompt: (sample) => encoder.prompt({ ...sample, messages: promptMessages(sample) }),
-      decode: (ids) => encoder.answer(ids),
-      values,
-      stopTokens: encoder.stopTokens,
-      lossCurve: lossCurve(await readEvents(join(run.folder, 'events.jsonl'))),
-      heldOutTokens: heldOutDocuments(reader).map(({ weights }) => weights.filter((weight) => weight > 0).length),
-      seed: plan.values.train.seed,
-      signal: deps.signal,
-      onProgress: ({ model, done, rows }) => deps.onProgress({ what: `answers of ${model}`, done, of: rows }),
-    });
+    const heldOut = await Array.fromAsync(rows.samples({ split: 'heldout', signal: deps.signal }));
+    const work = { parent: join(deps.store.root, 'work'), key: await workKey() };
+    const { report, samples } = await inWorkFolder(work, async (kept) =>
+      evaluateRun({
+        kept: await keptAnswers(join(kept, 'answers.jsonl')),
+        session,
+        run: run.address,
+        checkpoint,
+        samples: heldOut,
+        encodePrompt: (sample) => encoder.prompt({ ...sample, messages: promptMessages(sample) }),
+        decode: (ids) => encoder.answer(ids),
+        values,
+        stopTokens: encoder.stopTokens,
+        lossCurve: lossCurve(await readEvents(join(run.folder, 'events.jsonl'))),
+        heldOutTokens: heldOutDocuments(reader).map(({ weights }) => weights.filter((weight) => weight > 0).length),
+        seed: plan.values.train.seed,
+        signal: deps.signal,
+        onProgress: ({ model, done, rows }) => deps.onProgress({ what: `answers of ${model}`, done, of: rows }),
+      }),
+    );
     await writeJson(join(folder, 'report.json'), report);
     await writeFile(join(folder, 'samples.jsonl'), samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
     await writeFile(join(folder, 'report.html'), reportPage({ report, samples }));
     return { checkpoint };
   });
+
+  /** All that an answer and its scores hang on. */
+  async function workKey(): Promise<string> {
+    const { name: engine, version } = deps.engine;
+    const inputs = read.map((input) => input.fingerprint);
+    return fingerprint({ kind: 'answers', values, inputs, engine, version, code: await codeVersion() });
+  }
 }

@@ -77,7 +77,7 @@ describe('evaluateRun', () => {
     expect(tuned?.exactMatch?.value).toBe(5 / 6);
     expect(tuned?.contradicted).toMatchObject({ value: 1 / 6, interval: 'bootstrap' });
     expect(base?.contradicted?.value).toBe(1);
-    expect(report).toMatchObject({ run: 'demo@1', checkpoint: 'step-4', seconds: 0.5 });
+    expect(report).toMatchObject({ run: 'demo@1', checkpoint: 'step-4', seconds: 4.5 });
     expect(await evaluateRun(setUp(['heldout-loss', 'exact-match', 'grounding']).request)).toEqual({
       report,
       samples: answered,
@@ -120,7 +120,7 @@ describe('evaluateRun', () => {
         code: 'nothing-held-out',
       });
     const { request, session } = setUp(['grounding'], { signal: AbortSignal.abort() });
-    await expect(evaluateRun(request)).rejects.toMatchObject({ code: 'stopped' });
+    await expect(evaluateRun(request)).rejects.toMatchObject({ name: 'AbortError' });
     expect(session.generated).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import type { EvalSample, Metric, Report } from '../schema/report.ts';
 import type { Message, Sample } from '../schema/sample.ts';
 import type { Scorer } from '../spec/scorer.ts';
 import type { TrainSession } from '../spec/train-engine.ts';
+import type { KeptAnswers, KeptBatch } from './kept-answers.ts';
 import { knownUnit } from './metric-names.ts';
 import { bootstrapMean, bootstrapRatio, perplexity, wilsonShare } from './metrics.ts';
 
@@ -34,13 +35,15 @@ export interface EvaluateRunRequest {
   readonly batchRows?: number;
   /** Milliseconds. */
   readonly clock?: () => number;
+  /** Where answers are kept as they are given, and may be known from. */
+  readonly kept?: KeptAnswers;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly model: ModelName; readonly done: number; readonly rows: number }) => void;
 }
 
 /**
  * Answers the same held-out rows with and without what was learned, greedily, and scores both alike.
- * @throws MartletError `nothing-held-out` when there is a task and no row is held out; `stopped` when aborted.
+ * @throws MartletError `nothing-held-out` when there is a task and no row is held out; the reason of `signal` once it is aborted.
  */
 export async function evaluateRun(
   request: EvaluateRunRequest,
@@ -54,18 +57,21 @@ export async function evaluateRun(
     });
   const models: Record<string, Record<string, Metric>> = {};
   const answered: EvalSample[] = [];
+  let secondsBefore = 0;
   const rows = scorers.length > 0 ? spreadEvenly(request.samples, values.rows) : [];
   for (const model of modelNames) {
     const base = model === 'base';
     const metrics: Record<string, Metric> = {};
     if (values.tasks.includes('heldout-loss')) {
-      stopWhenAborted(request.signal);
+      request.signal?.throwIfAborted();
       const result = await session.evaluate({ split: 'heldout', base });
       const loss = heldOutLoss(result, request);
       metrics.heldoutLoss = loss;
       metrics.perplexity = perplexity(loss);
     }
-    answered.push(...(await answerRows({ ...request, model, rows, scorers })));
+    const { answers, keptSeconds } = await answerRows({ ...request, model, rows, scorers, clock });
+    answered.push(...answers);
+    secondsBefore += keptSeconds;
     models[model] = metrics;
   }
   for (const model of modelNames) Object.assign(models[model] ?? {}, scoreMetrics(answered, model, seed));
@@ -76,7 +82,7 @@ export async function evaluateRun(
     tasks: [...values.tasks],
     models,
     lossCurve: [...request.lossCurve],
-    seconds: (clock() - began) / 1000,
+    seconds: secondsBefore + (clock() - began) / 1000,
   };
   return { report, samples: answered };
 }
@@ -102,17 +108,32 @@ async function answerRows(
     readonly model: ModelName;
     readonly rows: readonly Sample[];
     readonly scorers: readonly Scorer[];
+    readonly clock: () => number;
   },
-): Promise<EvalSample[]> {
-  const { model, rows, session, values, batchRows = 16 } = request;
+): Promise<{ readonly answers: readonly EvalSample[]; readonly keptSeconds: number }> {
+  const { model, rows, session, values, kept, clock, batchRows = 16 } = request;
   const prompts = await Promise.all(rows.map((sample) => request.encodePrompt(sample)));
   // Prompts of like length share a batch, so that little of it is padding; answers come back in row order.
   const order = rows.map((_, index) => index);
   order.sort((a, b) => (prompts[a]?.length ?? 0) - (prompts[b]?.length ?? 0) || a - b);
   const answers = new Array<EvalSample | undefined>(rows.length);
+  let keptSeconds = 0;
   for (let from = 0; from < order.length; from += batchRows) {
-    stopWhenAborted(request.signal);
+    request.signal?.throwIfAborted();
     const batch = order.slice(from, from + batchRows);
+    const name = `${model} ${from}`;
+    const known = kept?.take(name);
+    const given = known ?? (await answerBatch(batch));
+    if (known) keptSeconds += known.seconds;
+    else await kept?.add(name, given);
+    for (const [position, index] of batch.entries()) answers[index] = given.answers[position];
+    request.onProgress?.({ model, done: from + batch.length, rows: rows.length });
+  }
+  return { answers: answers.filter((answer) => answer !== undefined), keptSeconds };
+
+  /** A batch is asked whole or not at all: what shares one must not hang on where it was stopped. */
+  async function answerBatch(batch: readonly number[]): Promise<KeptBatch> {
+    const began = clock();
     const { completions } = await session.generate({
       prompts: batch.map((index) => prompts[index] ?? []),
       base: model === 'base',
@@ -125,15 +146,15 @@ async function answerRows(
         stopTokens: request.stopTokens,
       },
     });
+    const scored: EvalSample[] = [];
     for (const [position, index] of batch.entries()) {
       const sample = rows[index];
       const completion = completions[position];
       invariant(sample && completion, 'an engine answers every prompt');
-      answers[index] = await scoreAnswer({ sample, completion, ...request });
+      scored.push(await scoreAnswer({ sample, completion, ...request }));
     }
-    request.onProgress?.({ model, done: from + batch.length, rows: rows.length });
+    return { answers: scored, seconds: (clock() - began) / 1000 };
   }
-  return answers.filter((answer) => answer !== undefined);
 }
 
 async function scoreAnswer(request: {
@@ -194,8 +215,4 @@ function heldOutLoss(
   if (heldOutTokens?.length !== result.documents.length) return plain;
   const interval = bootstrapRatio({ numerators: result.documents, denominators: heldOutTokens, seed });
   return { ...interval, value: result.loss, count: result.learnedTokens };
-}
-
-function stopWhenAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new MartletError('stopped', 'the evaluation was stopped', { retryable: true });
 }

@@ -154,7 +154,7 @@ async function observe(
   request: ExportRequest,
   how: { readonly baseFolder: string; readonly checkpointFolder: string | null },
 ): Promise<Behaviour> {
-  await using session: TrainSession = await request.engine.start({});
+  await using session: TrainSession = await request.engine.start({ signal: request.signal });
   await session.load({
     planFile: request.planFile,
     baseFolder: how.baseFolder,

@@ -10,8 +10,8 @@ export interface TrainEngine {
   readonly version: string;
   /** Whether this engine can carry out such a plan on such a model; a reason for each thing it cannot. */
   unsupported(values: PlanValues, config: ModelConfig): readonly string[];
-  /** Starts the process; what keeps it from getting ready is told by the first call. Nothing is loaded yet; how many threads it computes with, the plan says that is loaded. */
-  start(options: { readonly signal?: AbortSignal }): Promise<TrainSession>;
+  /** Starts the process; what keeps it from getting ready is told by the first call. Nothing is loaded yet; how many threads it computes with, the plan says that is loaded. Once `signal` is aborted the process is ended: what was asked of it fails with `engine-stopped`. */
+  start(options: { readonly signal?: AbortSignal | undefined }): Promise<TrainSession>;
 }
 
 export interface TrainSession extends AsyncDisposable {

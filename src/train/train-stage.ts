@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
+import { stoppedError } from '../core/stopped.ts';
 import { type Encoder, openEncoder } from '../models/encoder.ts';
 import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
@@ -77,13 +78,9 @@ export async function trainStage(
     onEvent: deps.onEvent,
   });
   if (outcome.reason === 'stopped')
-    throw new MartletError(
-      'stopped',
+    throw stoppedError(
       `run ${begun.address} stopped at step ${outcome.step} of ${splits.train.steps}; its checkpoint is whole`,
-      {
-        hint: 'Give the same command again: it goes on from there.',
-        retryable: true,
-      },
+      { next: 'Give the same command again: it goes on from there.' },
     );
   await windows?.[Symbol.asyncDispose]();
   const run = await deps.store.sealRun(

@@ -1,6 +1,7 @@
 import { open, truncate } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { servingDefaults } from '../../core/serving-defaults.ts';
+import { stoppedError, tellsOfStop } from '../../core/stopped.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { givenFileFailure } from '../given-file.ts';
@@ -108,6 +109,18 @@ async function run(flags: InferFlags & { readonly input: string }, context: CliC
       }
       line.update(`${++done} of ${rows.length} rows answered`);
     }
+  } catch (error) {
+    if (!tellsOfStop(error, signal)) throw error;
+    const answered = `stopped: ${done} of ${rows.length} rows are answered`;
+    throw output === undefined
+      ? stoppedError(answered, {
+          next: 'With --output <file>, the same command goes on behind what is answered.',
+          cause: error,
+        })
+      : stoppedError(`${answered}, and stand in ${output}`, {
+          next: 'Give the same command again: it goes on behind them.',
+          cause: error,
+        });
   } finally {
     line.finish();
   }

@@ -1,4 +1,5 @@
 import { servingDefaults } from '../../core/serving-defaults.ts';
+import { stoppedError } from '../../core/stopped.ts';
 import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
@@ -56,6 +57,7 @@ async function run(given: readonly string[], flags: ServeFlags, context: CliCont
   const { url, models, deployment } = serving;
   const model = models.at(-1) ?? 'base';
   try {
+    if (signal.aborted) throw stoppedError('stopped before it served', { next: 'Give the same command again.' });
     if (flags.json) context.out(`${JSON.stringify({ url, models, deployment: deployment.address })}\n`);
     else
       context.out(
@@ -69,6 +71,8 @@ async function run(given: readonly string[], flags: ServeFlags, context: CliCont
   } finally {
     await serving.close();
   }
+  // How a server ends: nothing was broken off.
+  context.err(`Stopped serving; every answer it gave is on record: martlet review\n`);
 }
 
 /** The key itself is not printed: what a terminal shows is often kept. */
