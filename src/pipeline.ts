@@ -32,7 +32,7 @@ export {
   type RowReading,
   type RowStory,
   readDataset,
-  readEachRow,
+  readQuestions,
   readSources,
   type SourceInspection,
   sourcesFingerprint,

@@ -1,7 +1,7 @@
 import { issuesError, MartletError } from '../core/error.ts';
 import { formatPath, type Issue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
-import { type BatchRow, type BatchSettings, batchRow, type RowReading, readEachRow } from '../pipeline.ts';
+import { type BatchRow, type BatchSettings, batchRow, type RowReading, readQuestions } from '../pipeline.ts';
 import type { CliContext } from './context.ts';
 import { failureOfSource, planOfSource } from './one-source.ts';
 import { sourceReading } from './source-reading.ts';
@@ -36,7 +36,7 @@ export async function readBatchInput(
       }
   };
   try {
-    for await (const reading of readEachRow({ ...sourceReading(context), values, today: endOfDays })) take(reading);
+    for await (const reading of readQuestions({ ...sourceReading(context), values, today: endOfDays })) take(reading);
   } catch (error) {
     throw failureOfSource(error, { from: input, flag: '--input' });
   }

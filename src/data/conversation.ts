@@ -39,7 +39,8 @@ export function checkConversation(messages: readonly Message[], place: Conversat
     begun ||= !isInstruction;
 
     if (message.role === 'assistant') {
-      if (isNew && isEmpty(message.content) && !message.tool_calls)
+      const isAsked = notes.isQuestion && index === messages.length - 1;
+      if (isNew && !isAsked && isEmpty(message.content) && !message.tool_calls)
         notes.problem({
           code: 'empty-answer',
           ...(isText

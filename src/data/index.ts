@@ -16,6 +16,12 @@ export {
 } from './ledger.ts';
 export { ledgerPage } from './ledger-page.ts';
 export type { DataValues } from './opened-source.ts';
-export { type ReadSourcesRequest, type RowOutcome, type RowReading, readEachRow, readSources } from './read-sources.ts';
+export {
+  type ReadSourcesRequest,
+  type RowOutcome,
+  type RowReading,
+  readQuestions,
+  readSources,
+} from './read-sources.ts';
 export { type ResolveFeedback, sourceInputs, sourcesFingerprint } from './sources.ts';
 export { defineStep, type RowStep, type StepDefinition, type WholeStep } from './steps/step.ts';

@@ -94,10 +94,13 @@ export async function rowStepsOf({ steps }: Pick<DataValues, 'steps'>): Promise<
   return steps.length > 0 ? (await import('./steps/row-steps.ts')).openRowSteps(steps) : undefined;
 }
 
-/** Every row by itself, also one that says the same as another: for whoever wants something of each. Rows that are not drawn are left out. */
-export async function* readEachRow(request: ReadSourcesRequest): AsyncGenerator<RowReading> {
+/**
+ * Every row by itself, also one that says the same as another, as a question: the answer at its end may be empty, as in a
+ * table that waits for answers. Rows that are not drawn are left out.
+ */
+export async function* readQuestions(request: ReadSourcesRequest): AsyncGenerator<RowReading> {
   const sources = await openSources(request);
-  const read = rowReader(request);
+  const read = rowReader({ ...request, isQuestion: true });
   for await (const { source: index, raw } of sourceRows(sources, request)) {
     const source = sources[index];
     if (source && raw.left === undefined) yield read(raw, source);
@@ -121,16 +124,19 @@ export const readingValues = ({ split, turns }: Pick<DataValues, 'split' | 'turn
 export function rowReader({
   values,
   today,
+  isQuestion,
 }: {
   readonly values: ReturnType<typeof readingValues>;
   /** As `ReadSourcesRequest` has it. */
   readonly today: string;
+  /** See `RowNotes`. */
+  readonly isQuestion?: boolean | undefined;
 }) {
   const splitter = rowSplitter(values.split);
   return (raw: RawRow, source: OpenedSource): RowReading => {
     const reading = readingMaker(source, raw);
     if (raw.left !== undefined) return reading('limited', { reason: raw.left });
-    const notes = rowNotes({ file: raw.file ?? source.file, line: raw.line });
+    const notes = rowNotes({ file: raw.file ?? source.file, line: raw.line }, { isQuestion });
     const read = readRow(raw, source, notes);
     const by = read?.content.terms.by ?? 'person';
     if (read && source.values.madeBy && !source.values.madeBy.includes(by))

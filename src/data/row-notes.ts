@@ -9,6 +9,8 @@ export interface RowNotes {
   readonly changes: string[];
   /** Turns that do not take turns; each stands among the changes too. */
   readonly disorder: { readonly path: RowPath; readonly what: string }[];
+  /** The row is a question: the answer at its end may be empty. */
+  readonly isQuestion: boolean;
   /** Adds an error at a place inside the row. */
   problem(problem: RowProblem): void;
 }
@@ -23,12 +25,16 @@ export interface RowProblem {
   readonly at?: { readonly linesBelow: number; readonly column: number };
 }
 
-export function rowNotes(place: { readonly file: string; readonly line: number }): RowNotes {
+export function rowNotes(
+  place: { readonly file: string; readonly line: number },
+  { isQuestion = false }: { readonly isQuestion?: boolean | undefined } = {},
+): RowNotes {
   const issues: Issue[] = [];
   return {
     issues,
     changes: [],
     disorder: [],
+    isQuestion,
     problem({ code, path = [], message, expected, fix, at = { linesBelow: 0, column: 1 } }) {
       issues.push({
         code,

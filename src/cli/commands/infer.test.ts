@@ -39,6 +39,32 @@ test('every format of a source is asked, also rows that say the same, and an ans
   );
 });
 
+test('a table that waits for its answers is asked, in every form; an empty answer before the end is refused', async () => {
+  const forms: Readonly<Record<string, string>> = {
+    'query.csv': 'query,response\nthe price,\nthe price,known\n',
+    'alpaca.csv': 'instruction,input,output\nthe price,,\nthe price,,known\n',
+    'turns.jsonl': ['', 'known']
+      .map((content) => {
+        const messages = [
+          { role: 'user', content: 'the price' },
+          { role: 'assistant', content },
+        ];
+        return JSON.stringify({ messages });
+      })
+      .join('\n'),
+  };
+  for (const [file, text] of Object.entries(forms)) {
+    const { exit, err, answers } = await infer(file, text, '--max-tokens', '4');
+    expect(exit, `${file}: ${err}`).toBe(0);
+    expect(answers[0].answer, file).toBe(answers[1].answer);
+    expect(answers[0].answer, file).not.toBe('');
+  }
+  const turn = (role: string, content: string) => ({ role, content });
+  const messages = [turn('user', 'a'), turn('assistant', ''), turn('user', 'b')];
+  const broken = await infer('broken.jsonl', JSON.stringify({ messages }));
+  expect(broken).toMatchObject({ exit: 2, err: expect.stringContaining('messages[1]: the assistant says nothing') });
+});
+
 test('what is wrong with rows is said once for each kind, with the first place and how many there are', async () => {
   const good = '{"messages": [{"role": "user", "content": "x"}]}';
   const bad = '{"messages": [{"role": "nobody", "content": "x"}]}';
