@@ -24,9 +24,13 @@ export interface ReviewedAnswer {
   /** Checkable statements of the answer, held against those facts. */
   readonly claims: readonly Claim[];
   /** The latest judgement; null when nobody has judged it yet. */
-  readonly judgement: Judgement | null;
-  /** When it was judged. */
-  readonly judgedAt: string | null;
+  readonly judged: RecordedJudgement | null;
+}
+
+/** A judgement as the audit log has it. */
+export interface RecordedJudgement {
+  readonly judgement: Judgement;
+  readonly at: string;
 }
 
 export type RequestMessage = z.infer<typeof requestMessage>;
@@ -35,32 +39,39 @@ export type RequestMessage = z.infer<typeof requestMessage>;
 export interface AnswerRecords {
   /** Fingerprints of captures, by answer. */
   readonly captures: ReadonlyMap<string, string>;
-  /** The latest judgement record, by answer. */
-  readonly judgements: ReadonlyMap<string, AuditRecord>;
+  /** The latest judgement, by answer. */
+  readonly judgements: ReadonlyMap<string, RecordedJudgement>;
   /** The newest record of the log. */
   readonly head: AuditRecord | undefined;
 }
 
 export async function readAnswerRecords(root: string): Promise<AnswerRecords> {
   const captures = new Map<string, string>();
-  const judgements = new Map<string, AuditRecord>();
+  const judgements = new Map<string, RecordedJudgement>();
   let head: AuditRecord | undefined;
   for await (const record of readAudit(root)) {
     head = record;
-    if (record.kind === 'judgement') judgements.set(record.subject, record);
+    if (record.kind === 'judgement')
+      judgements.set(record.subject, { judgement: judgement.parse(record.content), at: record.at });
     if (record.kind === 'capture') captures.set(record.subject, captureContent.parse(record.content).fingerprint);
   }
   return { captures, judgements, head };
 }
 
-/** All captured answers, in the order they were given; `unreviewed` leaves out those that were judged. */
+export interface ListOptions {
+  /** Leave out those that were judged. */
+  readonly unreviewed?: boolean;
+  readonly wanted?: (capture: Capture) => boolean;
+}
+
+/** All captured answers, in the order they were given. */
 export async function* listAnswers(
   root: string,
-  options: { readonly unreviewed?: boolean } = {},
+  { unreviewed = false, wanted = () => true }: ListOptions = {},
 ): AsyncGenerator<ReviewedAnswer> {
   const records = await readAnswerRecords(root);
   for await (const { capture } of readCaptures(root)) {
-    if (options.unreviewed === true && records.judgements.has(capture.id)) continue;
+    if (!wanted(capture) || (unreviewed && records.judgements.has(capture.id))) continue;
     yield reviewedAnswer(capture, records);
   }
 }
@@ -77,7 +88,6 @@ function reviewedAnswer(capture: Capture, records: AnswerRecords): ReviewedAnswe
   const request = chatRequest.safeParse(capture.request).data;
   const messages = request?.messages ?? [];
   const facts = factsFromMessages(messages.map(({ role, content }) => ({ role, content })));
-  const record = records.judgements.get(capture.id);
   return {
     capture,
     problem: problemOf(capture, { records, readable: request !== undefined }),
@@ -86,8 +96,7 @@ function reviewedAnswer(capture: Capture, records: AnswerRecords): ReviewedAnswe
     variables: request?.chat_template_kwargs,
     facts,
     claims: facts === undefined ? [] : checkClaims({ answer: capture.answer, facts }),
-    judgement: record === undefined ? null : judgement.parse(record.content),
-    judgedAt: record?.at ?? null,
+    judged: records.judgements.get(capture.id) ?? null,
   };
 }
 

@@ -25,16 +25,17 @@ export interface BuildFeedbackRequest {
 export async function buildFeedback({ store, name }: BuildFeedbackRequest): Promise<Artefact> {
   const rows: unknown[] = [];
   const preferences: unknown[] = [];
-  const judged: unknown[] = [];
+  const decided: unknown[] = [];
   const deployments = new Map<string, LineageInput>();
   const counts = { approve: 0, edit: 0, reject: 0 };
   for await (const answer of listAnswers(store.root)) {
-    const { capture, judgement, problem } = answer;
-    if (judgement === null) continue;
+    const { capture, judged, problem } = answer;
+    if (judged === null) continue;
+    const { judgement } = judged;
     counts[judgement.verdict]++;
     if (judgement.verdict === 'reject') continue;
     if (problem !== null) throw problem;
-    judged.push({ capture: fingerprint(capture), judgement });
+    decided.push({ capture: fingerprint(capture), judgement });
     const given = assistantTurn(capture);
     rows.push(sftRow(answer, judgement.text === null ? given : assistant(judgement.text)));
     if (judgement.text !== null) preferences.push(preferenceRow(answer, assistant(judgement.text), given));
@@ -50,7 +51,7 @@ export async function buildFeedback({ store, name }: BuildFeedbackRequest): Prom
       hint: 'Run `martlet review` first.',
     });
   }
-  const key = fingerprint({ judged });
+  const key = fingerprint({ judged: decided });
   const known = await store.find({ kind: 'feedback', name, key });
   if (known !== undefined) return known;
   // Judgements and fingerprints of answers all stand in the log up to here, so this is what the dataset was made from.
@@ -95,8 +96,8 @@ function assistant(content: string): AssistantTurn {
 }
 
 /** Who stands behind the row: an approved answer counts as made by who approved it. */
-function terms({ capture, judgement }: ReviewedAnswer): unknown {
-  return { by: judgement?.madeBy, answer: capture.id };
+function terms({ capture, judged }: ReviewedAnswer): unknown {
+  return { by: judged?.judgement.madeBy, answer: capture.id };
 }
 
 function jsonLines(rows: readonly unknown[]): string {

@@ -1,3 +1,9 @@
-export { listAnswers, openAnswer, type RequestMessage, type ReviewedAnswer } from './answers.ts';
+export {
+  listAnswers,
+  openAnswer,
+  type RecordedJudgement,
+  type RequestMessage,
+  type ReviewedAnswer,
+} from './answers.ts';
 export { type BuildFeedbackRequest, buildFeedback } from './feedback.ts';
-export { type JudgeRequest, judge, unsupportedClaims } from './judge.ts';
+export { type Judged, type JudgeRequest, judge, judgedLine, unsupportedClaims } from './judge.ts';

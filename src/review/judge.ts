@@ -1,9 +1,11 @@
-import { issuesError } from '../core/error.ts';
+import { join } from 'node:path';
+import { issuesError, MartletError } from '../core/error.ts';
 import type { Issue } from '../core/issue.ts';
 import { type Judgement, judgement } from '../schema/audit.ts';
 import { appendAudit } from '../store/audit-log.ts';
+import { withLock } from '../store/lock.ts';
 import type { Store } from '../store/store.ts';
-import { openAnswer, type ReviewedAnswer } from './answers.ts';
+import { openAnswer, type RecordedJudgement, type ReviewedAnswer, readAnswerRecords } from './answers.ts';
 
 export interface JudgeRequest {
   readonly store: Pick<Store, 'root'>;
@@ -19,18 +21,28 @@ export interface JudgeRequest {
   readonly madeBy: Judgement['madeBy'];
   /** Claims that were shown as not supported; found anew when absent. */
   readonly unsupported?: readonly string[] | undefined;
+  /** Whether it takes the place of an earlier judgement of the answer. Otherwise one that is there is left alone. */
+  readonly replace?: boolean | undefined;
   readonly at: Date;
 }
 
+/** A judgement as it was recorded. */
+export interface Judged {
+  readonly judgement: Judgement;
+  /** The one it took the place of. */
+  readonly replaced: RecordedJudgement | null;
+}
+
 /**
- * Appends a judgement of a captured answer to the audit log. A later judgement of the same answer takes its place;
- * both stay in the log.
- * @throws MartletError `invalid-input` with everything that is wrong with it; `answer-missing`; `capture-changed`;
- * `request-unreadable`.
+ * Appends a judgement of a captured answer to the audit log. One that replaces an earlier one counts in its place; both
+ * stay in the log.
+ * @throws MartletError `invalid-input` with everything that is wrong with it; `already-judged`, saying how, by whom and
+ * when; `answer-missing`; `capture-changed`; `request-unreadable`.
  */
-export async function judge(request: JudgeRequest): Promise<Judgement> {
-  const { store, verdict, text, reason } = request;
-  const answer = await openAnswer(store.root, request.answer);
+export async function judge(request: JudgeRequest): Promise<Judged> {
+  const { verdict, text, reason, at, replace = false } = request;
+  const { root } = request.store;
+  const answer = await openAnswer(root, request.answer);
   const issues = judgementIssues({ ...request, given: answer.capture.answer });
   if (issues.length > 0) throw issuesError('the judgement', issues);
   const made = judgement.parse({
@@ -43,8 +55,27 @@ export async function judge(request: JudgeRequest): Promise<Judgement> {
     madeBy: request.madeBy,
     unsupported: [...(request.unsupported ?? unsupportedClaims(answer))],
   });
-  await appendAudit({ root: store.root, at: request.at, kind: 'judgement', subject: made.answer, content: made });
-  return made;
+  // Of two who judge the same answer at once, the second is to hear of the first.
+  return withLock(join(root, 'audit', 'judging'), async () => {
+    const replaced = (await readAnswerRecords(root)).judgements.get(made.answer) ?? null;
+    if (replaced !== null && !replace) throw alreadyJudged(replaced);
+    await appendAudit({ root, at, kind: 'judgement', subject: made.answer, content: made });
+    return { judgement: made, replaced };
+  });
+}
+
+/** What was decided, by whom and when: `edit by Ada, 2026-01-02 03:04 UTC`. */
+export function judgedLine({ judgement, at }: RecordedJudgement): string {
+  return `${judgement.verdict} by ${judgement.by}, ${at.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function alreadyJudged(judged: RecordedJudgement): MartletError {
+  const { answer, text, reason } = judged.judgement;
+  const words = text ?? reason;
+  const line = `${judgedLine(judged)}${words === null ? '' : `, ${JSON.stringify(words)}`}`;
+  return new MartletError('already-judged', `answer ${answer} is judged already: ${line}`, {
+    hint: 'Add --replace to judge it anew; the audit log keeps both.',
+  });
 }
 
 /** The words of the answer that its facts do not bear out. */

@@ -65,7 +65,12 @@ const rowsOf = async (folder: string, file: string): Promise<unknown[]> =>
 describe('judge', () => {
   test('stands in the audit log whole, with the claims that were not supported', async () => {
     await capture('a1');
-    const made = await decide({ verdict: 'edit', text: ' AAA closed at 12.5, up from 10. ', reason: 'wrong close' });
+    const { judgement: made, replaced } = await decide({
+      verdict: 'edit',
+      text: ' AAA closed at 12.5, up from 10. ',
+      reason: 'wrong close',
+    });
+    expect(replaced).toBeNull();
     expect(made).toEqual({
       schema: 'judgement/1',
       answer: 'a1',
@@ -97,7 +102,7 @@ describe('judge', () => {
       /Approve it instead/,
     );
     expect(await messageOf({ answer: 'a2' })).toMatch(/no captured answer a2/);
-    expect((await answers())[0]?.judgement).toBeNull();
+    expect((await answers())[0]?.judged).toBeNull();
   });
 
   test('an answer that was altered cannot be judged, and does not stand in the way of others', async () => {
@@ -108,20 +113,43 @@ describe('judge', () => {
     await writeFile(file, `${first?.replace('13.5', '99.5')}\n${second}\n`);
     await expect(decide({})).rejects.toMatchObject({ code: 'capture-changed' });
     await decide({ answer: 'a2' });
-    expect((await answers()).map(({ problem, judgement }) => [problem?.code, judgement?.verdict])).toEqual([
+    expect((await answers()).map(({ problem, judged }) => [problem?.code, judged?.judgement.verdict])).toEqual([
       ['capture-changed', undefined],
       [undefined, 'approve'],
     ]);
     expect((await buildFeedback({ store, name: 'desk' })).lineage.facts).toMatchObject({ approved: 1 });
   });
 
-  test('the latest judgement counts; judged answers are not walked again', async () => {
+  test('an earlier judgement is left alone unless it is to be replaced, and then both stay in the log', async () => {
     await capture('a1');
     await capture('a2', { deployment: 'other@1' });
-    await decide({});
-    await decide({ verdict: 'reject', reason: 'stale' });
-    expect((await answers()).map(({ judgement }) => judgement?.verdict)).toEqual(['reject', undefined]);
+    const edit = await decide({ verdict: 'edit', text: 'AAA closed at 12.5.', by: 'Bo' });
+    const [first, second] = await Promise.allSettled([decide({}), decide({ verdict: 'reject', reason: 'stale' })]);
+    for (const refused of [first, second])
+      expect(refused).toMatchObject({
+        reason: {
+          code: 'already-judged',
+          message: 'answer a1 is judged already: edit by Bo, 2026-01-02 03:04 UTC, "AAA closed at 12.5."',
+          hint: expect.stringContaining('--replace'),
+        },
+      });
+    expect((await answers())[0]?.judged).toEqual({ judgement: edit.judgement, at: at.toISOString() });
+    const rejected = await decide({ verdict: 'reject', reason: 'stale', replace: true });
+    expect(rejected.replaced).toEqual({ judgement: edit.judgement, at: at.toISOString() });
+    expect((await answers()).map(({ judged }) => judged?.judgement.verdict)).toEqual(['reject', undefined]);
     expect((await answers({ unreviewed: true })).map((answer) => answer.capture.id)).toEqual(['a2']);
+    const verdicts = [];
+    for await (const { kind, content } of readAudit(root)) if (kind === 'judgement') verdicts.push(content);
+    expect(verdicts).toEqual([edit.judgement, rejected.judgement]);
+  });
+
+  test('of two who judge the same answer at once, one is told of the other', async () => {
+    await capture('a1');
+    const both = await Promise.allSettled([
+      decide({ by: 'Ada' }),
+      decide({ by: 'Bo', verdict: 'edit', text: 'Better.' }),
+    ]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 });
 
@@ -186,7 +214,7 @@ describe('feedback', () => {
     await decide({});
     expect((await buildFeedback({ store, name: 'desk' })).address).toBe('desk@1');
     expect((await buildFeedback({ store, name: 'desk' })).address).toBe('desk@1');
-    await decide({ verdict: 'edit', text: 'Better.' });
+    await decide({ verdict: 'edit', text: 'Better.', replace: true });
     expect((await buildFeedback({ store, name: 'desk' })).address).toBe('desk@2');
   });
 

@@ -35,6 +35,13 @@ export const capture = z
     planHash: sha256Hex.nullable().describe('The plan it was trained by.'),
     requestDigest: sha256Hex.describe('Fingerprint of the request.'),
     request: json.describe('The request: messages, tools and sampling.'),
+    row: z
+      .strictObject({
+        file: z.string().describe('The file or address it stands in.'),
+        line: z.number().int().describe('Where in it, counted from 1.'),
+      })
+      .optional()
+      .describe('The row of a batch that it answers; absent where a client asked a server.'),
     promptTokens: z.number().int().describe('Tokens of the prompt.'),
     completionTokens: z.number().int().describe('Tokens of the answer.'),
     answer: z.string().describe('What was answered, word for word.'),

@@ -94,7 +94,7 @@ async function answerRow({ backend, model, row, signal }: AnswerRequest): Promis
   const digest = rowDigest(row.digest, model);
   try {
     const question = prepareQuestion(backend, model, chat);
-    const answer = ask(backend, question, signal);
+    const answer = ask(backend, { ...question, row: { file, line } }, signal);
     let next = await answer.next();
     while (!next.done) next = await answer.next();
     const { message, completionTokens, finishReason } = next.value;

@@ -45,6 +45,8 @@ export interface Question {
   readonly calls: CallReader | null;
   /** What goes on record: enough to ask the same again. */
   readonly request: { readonly [key: string]: Json };
+  /** The row of a batch that it was made of. */
+  readonly row?: Capture['row'];
 }
 
 /** A model answers to its name, and to the address it was exported under. */
@@ -185,6 +187,7 @@ export async function* ask(
         planHash: model.entry.planHash,
         requestDigest: fingerprint(request),
         request,
+        ...(question.row && { row: question.row }),
         promptTokens: prompt.length,
         completionTokens,
         answer: text,

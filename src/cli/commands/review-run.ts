@@ -1,8 +1,19 @@
+import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { issuesError, MartletError } from '../../core/error.ts';
 import type { Issue } from '../../core/issue.ts';
-import { buildFeedback, judge, listAnswers, openAnswer, type ReviewedAnswer } from '../../pipeline.ts';
+import { stoppedError } from '../../core/stopped.ts';
+import {
+  buildFeedback,
+  type Judged,
+  judge,
+  judgedLine,
+  listAnswers,
+  openAnswer,
+  type ReviewedAnswer,
+} from '../../pipeline.ts';
 import type { Judgement } from '../../schema/audit.ts';
+import type { Capture } from '../../schema/deployment.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Artefact, Store } from '../../store/store.ts';
 import type { CliContext } from '../context.ts';
@@ -10,7 +21,7 @@ import { readGivenFile } from '../given-file.ts';
 import { formatTable } from '../print/table.ts';
 import { storeRoot } from '../store-root.ts';
 import { userName } from '../user-name.ts';
-import { countClaims, formatAnswer, printable } from './review-print.ts';
+import { countClaims, formatAnswer, originOf, printable, shortTime } from './review-print.ts';
 import { type Decision, terminalPrompter, walkAnswers } from './review-walk.ts';
 
 export interface ReviewOptions {
@@ -19,8 +30,10 @@ export interface ReviewOptions {
   readonly edit?: string;
   readonly reject?: string;
   readonly reason?: string;
+  readonly replace?: true;
   readonly by?: string;
   readonly madeBy: Judgement['madeBy'];
+  readonly from?: string;
   readonly list?: true;
   readonly all?: true;
   readonly feedback?: string;
@@ -32,33 +45,72 @@ export async function run(options: ReviewOptions, context: CliContext): Promise<
   const by = options.by ?? userName(context) ?? '';
   checkOptions(options, by);
   const store = await openStore({ root: storeRoot(context), clock: context.now, who: by || 'unknown' });
-  const record = async (decision: Decision): Promise<Judgement> =>
+  const record = async (decision: Decision): Promise<Judged> =>
     judge({ store, by, madeBy: options.madeBy, at: context.now(), ...decision });
 
-  let judgement: Judgement | undefined;
+  let judged: Judged | undefined;
   if (options.list) return list(store, options, context);
   if (options.answer !== undefined) {
     const decision = await decisionOf(options, { answer: options.answer, context });
     if (decision === undefined) return show(await openAnswer(store.root, options.answer), options, context);
-    judgement = await record(decision);
-    if (!options.json) context.out(`${judgement.verdict} ${judgement.answer} by ${judgement.by}\n`);
+    judged = await record(decision);
+    if (!options.json) context.out(recordedLine(judged));
   } else if (context.isTerminal && context.stdin.isTTY && !options.json) {
-    const answers = listAnswers(store.root, { unreviewed: true });
-    const counts = await walkAnswers({ answers, prompter: await terminalPrompter(context), record, context });
-    const { approve, edit, reject, skip } = counts;
-    context.err(`${approve} approved, ${edit} edited, ${reject} rejected, ${skip} skipped\n`);
+    const answers = queue(store.root, { unreviewed: true, from: options.from, context });
+    const walked = await walkAnswers({ answers, prompter: await terminalPrompter(context), record, context });
+    const { approve, edit, reject, skip } = walked.counts;
+    const counted = `${approve} approved, ${edit} edited, ${reject} rejected, ${skip} skipped`;
+    if (walked.isStopped) throw stopped(counted, options);
+    context.err(`${counted}\n`);
   } else if (options.feedback === undefined) {
     throw new MartletError('needs-terminal', 'answers are walked on a terminal, and this is none', {
       hint: 'Use --list, then --answer <id> with --approve, --edit <file> or --reject <reason>.',
     });
   }
   const feedback = options.feedback === undefined ? undefined : await buildFeedback({ store, name: options.feedback });
-  if (options.json) context.out(`${JSON.stringify({ judgement: judgement ?? null, feedback: described(feedback) })}\n`);
-  else if (feedback !== undefined) {
+  if (options.json) {
+    const { judgement = null, replaced = null } = judged ?? {};
+    context.out(`${JSON.stringify({ judgement, replaced, feedback: described(feedback) })}\n`);
+  } else if (feedback !== undefined) {
     context.out(`feedback/${feedback.address}\n`);
     context.err('Name it in a recipe: data.sources: [{ from: ');
     context.err(`feedback/${feedback.address} }]\n`);
   }
+}
+
+function recordedLine({ judgement, replaced }: Judged): string {
+  const instead = replaced === null ? '' : `, in place of: ${judgedLine(replaced)}`;
+  return `${judgement.verdict} ${judgement.answer} by ${judgement.by}${instead}\n`;
+}
+
+function stopped(counted: string, { feedback }: ReviewOptions): MartletError {
+  const none = feedback === undefined ? '' : `; feedback/${feedback} was not made`;
+  return stoppedError(`the review was stopped: ${counted}, all of it kept${none}`, {
+    next: 'Give the same command again: it goes on with the answers that are left.',
+  });
+}
+
+/** Those given to people come first: a batch would bury them. */
+async function* queue(
+  root: string,
+  request: {
+    readonly unreviewed: boolean;
+    readonly from: string | undefined;
+    readonly context: Pick<CliContext, 'cwd'>;
+  },
+): AsyncGenerator<ReviewedAnswer> {
+  const { unreviewed, from, context } = request;
+  const file = from === undefined ? undefined : resolve(context.cwd, from);
+  const ofBatch = ({ row }: Capture): boolean => row !== undefined;
+  const passes: readonly ((capture: Capture) => boolean)[] =
+    from === undefined
+      ? [(capture) => !ofBatch(capture), ofBatch]
+      : from === 'serve'
+        ? [(capture) => !ofBatch(capture)]
+        : from === 'infer'
+          ? [ofBatch]
+          : [({ row }) => row?.file === from || row?.file === file];
+  for (const wanted of passes) yield* listAnswers(root, { unreviewed, wanted });
 }
 
 function described(feedback: Artefact | undefined): unknown {
@@ -83,6 +135,10 @@ function checkOptions(options: ReviewOptions, by: string): void {
     wrong('--by', 'nobody is named, and this machine has no name for its user.', 'Say who decides: --by <name>.');
   if (options.reason !== undefined && options.edit === undefined)
     wrong('--reason', 'it belongs to --edit.', 'A rejection takes its reason itself: --reject <reason>.');
+  if (options.replace && verdicts.length === 0)
+    wrong('--replace', 'there is nothing to replace a judgement by.', 'Give it with --approve, --edit or --reject.');
+  if (options.from !== undefined && options.answer !== undefined)
+    wrong('--from', 'an answer is named.', 'Leave out one of --from and --answer.');
   if (options.list && (options.answer !== undefined || options.feedback !== undefined))
     wrong('--list', 'it only lists.', 'Give it alone, or with --all and --json.');
   if (issues.length > 0) throw issuesError('the command', issues);
@@ -92,14 +148,15 @@ async function decisionOf(
   options: ReviewOptions,
   { answer, context }: { readonly answer: string; readonly context: CliContext },
 ): Promise<Decision | undefined> {
-  if (options.approve) return { answer, verdict: 'approve' };
-  if (options.reject !== undefined) return { answer, verdict: 'reject', reason: options.reject };
+  const replace = options.replace === true;
+  if (options.approve) return { answer, verdict: 'approve', replace };
+  if (options.reject !== undefined) return { answer, verdict: 'reject', reason: options.reject, replace };
   if (options.edit === undefined) return undefined;
   const text =
     options.edit === '-'
       ? await readAll(context.stdin)
       : await readGivenFile(options.edit, { flag: '--edit', cwd: context.cwd });
-  return { answer, verdict: 'edit', text, ...(options.reason !== undefined && { reason: options.reason }) };
+  return { answer, verdict: 'edit', text, replace, ...(options.reason !== undefined && { reason: options.reason }) };
 }
 
 function show(answer: ReviewedAnswer, options: ReviewOptions, context: CliContext): void {
@@ -108,30 +165,38 @@ function show(answer: ReviewedAnswer, options: ReviewOptions, context: CliContex
 
 async function list(store: Store, options: ReviewOptions, context: CliContext): Promise<void> {
   const answers: ReviewedAnswer[] = [];
-  for await (const answer of listAnswers(store.root, { unreviewed: options.all !== true })) answers.push(answer);
+  const request = { unreviewed: options.all !== true, from: options.from, context };
+  for await (const answer of queue(store.root, request)) answers.push(answer);
   if (options.json) {
     context.out(`${JSON.stringify(answers.map(summary), null, 2)}\n`);
     return;
   }
   if (answers.length === 0) {
-    context.err(`no captured answer ${options.all ? 'stands' : 'waits for review'} in ${store.root}\n`);
+    const from = options.from === undefined ? '' : ` from ${options.from}`;
+    context.err(`no captured answer${from} ${options.all ? 'stands' : 'waits for review'} in ${store.root}\n`);
     return;
   }
-  const columns = ['answer', 'given', 'model', 'claims', 'judged', 'text'].map((title) => ({ title }));
-  const rows = answers.map(({ capture, claims, judgement, problem }) => [
+  const columns = ['answer', 'given', 'from', 'model', 'claims', 'judged', 'text'].map((title) => ({ title }));
+  const rows = answers.map(({ capture, claims, judged, problem }) => [
     capture.id,
-    capture.at.slice(0, 16).replace('T', ' '),
+    shortTime(capture.at),
+    originOf(capture, context),
     capture.model,
     problem === null ? countClaims(claims) : problem.code,
-    judgement?.verdict ?? '',
+    judged?.judgement.verdict ?? '',
     shorten(printable(capture.answer)),
   ]);
   context.out(formatTable(columns, rows));
 }
 
-function summary({ capture, claims, judgement, judgedAt, problem }: ReviewedAnswer): unknown {
-  const { id, at, deployment, model, request, answer } = capture;
-  return { id, at, deployment, model, request, answer, claims, judgement, judgedAt, problem: problem?.message ?? null };
+function summary({ capture, claims, judged, problem }: ReviewedAnswer): unknown {
+  const { id, at, deployment, model, row = null, request, answer } = capture;
+  const judgement = judged?.judgement ?? null;
+  const judgedAt = judged?.at ?? null;
+  return {
+    ...{ id, at, deployment, model, row, request, answer, claims, judgement, judgedAt },
+    problem: problem?.message ?? null,
+  };
 }
 
 function shorten(text: string): string {

@@ -3,16 +3,18 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
+import { stoppedError, tellsOfStop } from '../../core/stopped.ts';
 import type { ReviewedAnswer } from '../../pipeline.ts';
 import type { Judgement } from '../../schema/audit.ts';
 import type { CliContext } from '../context.ts';
 import { countClaims, formatAnswer } from './review-print.ts';
 
-/** What the reviewer is asked; undefined when they want to stop. */
+/** What the reviewer is asked. Each fails with `stopped` when they press Ctrl-C. */
 export interface Prompter {
-  choose(message: string): Promise<Judgement['verdict'] | 'skip' | undefined>;
-  /** One line or more, with what to begin from. */
+  choose(message: string): Promise<Judgement['verdict'] | 'skip' | 'quit'>;
+  /** One line or more, with what to begin from; undefined when they changed their mind. */
   ask(message: string, initial: string): Promise<string | undefined>;
+  confirm(message: string): Promise<boolean>;
 }
 
 export interface Decision {
@@ -20,31 +22,67 @@ export interface Decision {
   readonly verdict: Judgement['verdict'];
   readonly text?: string;
   readonly reason?: string;
+  /** Whether it takes the place of an earlier judgement. */
+  readonly replace?: boolean;
 }
 
-/** Shows answers one after the other and records what is decided, at once. Stops when the reviewer does. */
-export async function walkAnswers(request: {
+export interface WalkedAnswers {
+  readonly counts: Readonly<Record<Judgement['verdict'] | 'skip', number>>;
+  /** Whether the reviewer broke it off, rather than come to an end or say that it is enough. */
+  readonly isStopped: boolean;
+}
+
+interface AnswerWalk {
   readonly answers: AsyncIterable<ReviewedAnswer>;
   readonly prompter: Prompter;
   readonly record: (decision: Decision) => Promise<unknown>;
-  readonly context: Pick<CliContext, 'colour' | 'err' | 'out'>;
-}): Promise<Record<Judgement['verdict'] | 'skip', number>> {
-  const { answers, prompter, record, context } = request;
+  readonly context: Pick<CliContext, 'colour' | 'cwd' | 'err' | 'out' | 'signal'>;
+}
+
+/** Shows answers one after the other and records what is decided, at once. Ends when the reviewer does. */
+export async function walkAnswers(walk: AnswerWalk): Promise<WalkedAnswers> {
+  const { answers, context } = walk;
   const counts = { approve: 0, edit: 0, reject: 0, skip: 0 };
-  for await (const answer of answers) {
-    const { id } = answer.capture;
-    if (answer.problem !== null) {
-      context.err(`skipped ${id}: ${answer.problem.message}. ${answer.problem.hint ?? ''}\n`);
-      continue;
+  try {
+    for await (const answer of answers) {
+      const { id } = answer.capture;
+      if (answer.problem !== null) {
+        context.err(`skipped ${id}: ${answer.problem.message}. ${answer.problem.hint ?? ''}\n`);
+        continue;
+      }
+      context.out(`\n${formatAnswer(answer, context)}`);
+      const done = await settle(answer, walk);
+      if (done === 'quit') break;
+      counts[done]++;
     }
-    context.out(`\n${formatAnswer(answer, context)}`);
-    const verdict = await prompter.choose(`${id} (${countClaims(answer.claims)})`);
-    if (verdict === undefined) break;
-    const decision = verdict === 'skip' ? undefined : await decide(answer, { verdict, prompter });
-    counts[decision?.verdict ?? 'skip']++;
-    if (decision !== undefined) await record(decision);
+  } catch (error) {
+    const pressed = MartletError.is(error) && error.code === 'stopped';
+    if (!pressed && !tellsOfStop(error, context.signal)) throw error;
+    return { counts, isStopped: true };
   }
-  return counts;
+  return { counts, isStopped: false };
+}
+
+/** Asks about one answer until the reviewer knows. */
+async function settle(
+  answer: ReviewedAnswer,
+  { prompter, record }: Pick<AnswerWalk, 'prompter' | 'record'>,
+): Promise<Judgement['verdict'] | 'skip' | 'quit'> {
+  for (;;) {
+    const verdict = await prompter.choose(`${answer.capture.id} (${countClaims(answer.claims)})`);
+    if (verdict === 'skip' || verdict === 'quit') return verdict;
+    const decision = await decide(answer, { verdict, prompter });
+    if (decision === undefined) continue;
+    try {
+      await record(decision);
+    } catch (error) {
+      // Somebody else was faster; what was typed here is not lost for that.
+      if (!MartletError.is(error) || error.code !== 'already-judged') throw error;
+      if (!(await prompter.confirm(`${error.message}. Put yours in its place?`))) return 'skip';
+      await record({ ...decision, replace: true });
+    }
+    return decision.verdict;
+  }
 }
 
 /** Asks for what the verdict needs; undefined when the reviewer changed their mind. */
@@ -66,10 +104,19 @@ async function decide(
 
 /** Asks on the terminal; longer texts in the person's editor when they have named one. */
 export async function terminalPrompter(context: Pick<CliContext, 'env' | 'stdin' | 'signal'>): Promise<Prompter> {
-  const { isCancel, multiline, select, text } = await import('@clack/prompts');
+  const { confirm, isCancel, multiline, select, text } = await import('@clack/prompts');
   // Results go to standard output; a conversation does not.
   const streams = { input: context.stdin, output: process.stderr, signal: context.signal };
   const editor = context.env.VISUAL || context.env.EDITOR;
+  // A prompt takes Ctrl-C as a key, and is left by it as by Esc.
+  let isPressed = false;
+  context.stdin.on('keypress', (_, key: { readonly ctrl?: boolean; readonly name?: string } | undefined) => {
+    isPressed ||= key?.ctrl === true && key.name === 'c';
+  });
+  const given = <T>(value: T): Exclude<T, symbol> | undefined => {
+    if (isPressed || context.signal.aborted) throw stoppedError('the review was stopped', { next: 'Begin it again.' });
+    return isCancel(value) ? undefined : (value as Exclude<T, symbol>);
+  };
   return {
     async choose(message) {
       const chosen = await select({
@@ -83,15 +130,17 @@ export async function terminalPrompter(context: Pick<CliContext, 'env' | 'stdin'
         ],
         ...streams,
       });
-      return isCancel(chosen) || chosen === 'quit' ? undefined : chosen;
+      return given(chosen) ?? 'quit';
     },
     async ask(message, initial) {
       if (editor && initial !== '') return editText({ editor, text: initial, signal: context.signal });
-      const given = initial.includes('\n')
-        ? await multiline({ message: `${message} (Enter twice ends it)`, initialValue: initial, ...streams })
-        : await text({ message, initialValue: initial, ...streams });
-      return isCancel(given) ? undefined : given;
+      return given(
+        initial.includes('\n')
+          ? await multiline({ message: `${message} (Enter twice ends it)`, initialValue: initial, ...streams })
+          : await text({ message, initialValue: initial, ...streams }),
+      );
     },
+    confirm: async (message) => given(await confirm({ message, initialValue: false, ...streams })) ?? false,
   };
 }
 

@@ -1,13 +1,15 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { MartletError } from '../../core/error.ts';
 import { judge, listAnswers } from '../../pipeline.ts';
 import { type ChainFixture, writeChain } from '../../store/trace/fixture.ts';
 import type { CliContext } from '../context.ts';
-import { runMartlet } from '../test-context.ts';
-import { type Decision, editText, type Prompter, walkAnswers } from './review-walk.ts';
+import { runMartlet, testContext } from '../test-context.ts';
+import { type Decision, editText, type Prompter, terminalPrompter, walkAnswers } from './review-walk.ts';
 
 const now = new Date('2026-01-03T00:00:00Z');
 
@@ -62,6 +64,52 @@ describe('review', () => {
     );
   });
 
+  test('an edit is not lost to a later verdict: it is named, and replaced only when that is asked for', async () => {
+    const edit = join(scratch, 'edit.txt');
+    await writeFile(edit, 'AAA rose to 12 from 10.\n');
+    expect(await martlet('review', '--answer', 'answer-1', '--edit', edit, '--reason', 'house style')).toMatchObject({
+      exit: 0,
+      out: 'edit answer-1 by ada\n',
+    });
+    for (const verdict of [['--approve'], ['--reject', 'stale']])
+      expect(await martlet('review', '--answer', 'answer-1', ...verdict, '--by', 'Bo', '--feedback', 'desk')).toEqual({
+        exit: 1,
+        out: '',
+        err:
+          'error answer answer-1 is judged already: edit by ada, 2026-01-03 00:00 UTC, "AAA rose to 12 from 10." [already-judged]\n' +
+          'fix   Add --replace to judge it anew; the audit log keeps both.\n',
+      });
+    const shown = await martlet('review', '--answer', 'answer-1');
+    expect(shown.out).toContain(
+      'judged    edit by ada, 2026-01-03 00:00 UTC\nreason    house style\nedited    AAA rose to 12 from 10.\n',
+    );
+    const replaced = await martlet('review', '--answer', 'answer-1', '--approve', '--by', 'Bo', '--replace');
+    expect(replaced.out).toBe('approve answer-1 by Bo, in place of: edit by ada, 2026-01-03 00:00 UTC\n');
+    const traced = await martlet('trace', 'answer-1');
+    expect(traced.out).toMatch(/edit by ada(.|\n)*approve by Bo/);
+  });
+
+  test('answers to a file of rows wait behind those given to people, and can be walked alone', async () => {
+    const file = join(scratch, 'questions.csv');
+    await chain.capture({ row: { file, line: 3 } });
+    await chain.capture();
+    const from = async (...words: string[]): Promise<(string | undefined)[]> =>
+      (await martlet('review', '--list', ...words)).out
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => /answer-\d|infer \S+|serve/g[Symbol.match](line)?.join(' '));
+    const [first, batch, last] = ['answer-1 serve', 'answer-2 infer questions.csv:3', 'answer-3 serve'];
+    expect(await from()).toEqual([first, last, batch]);
+    expect(await from('--from', 'serve')).toEqual([first, last]);
+    expect(await from('--from', 'infer')).toEqual([batch]);
+    expect(await from('--from', 'questions.csv')).toEqual([batch]);
+    expect((await martlet('review', '--list', '--from', 'other.csv')).err).toContain(
+      'no captured answer from other.csv waits for review',
+    );
+    const json = JSON.parse((await martlet('review', '--list', '--from', 'infer', '--json')).out);
+    expect(json).toMatchObject([{ id: 'answer-2', row: { file, line: 3 } }]);
+  });
+
   test('says what is wrong with the flags, all at once', async () => {
     const { exit, err } = await martlet('review', '--approve', '--reject', 'no', '--reason', 'x');
     expect(exit).toBe(2);
@@ -90,31 +138,31 @@ describe('review', () => {
 
   test('the walk records each decision at once, and stops when the reviewer does', async () => {
     for (let i = 0; i < 5; i++) await chain.capture();
-    const verdicts = ['approve', 'skip', 'reject', 'edit', 'edit', undefined] as const;
+    const verdicts = ['approve', 'skip', 'reject', 'edit', 'edit', 'quit'] as const;
     const texts = ['wrong', 'AAA closed at 12.', 'AAA closed at 12, up from 10.'];
     let asked = 0;
     const prompter: Prompter = {
-      choose: async () => verdicts[asked++],
+      choose: async () => verdicts[asked++] ?? 'quit',
       ask: async () => texts.shift(),
+      confirm: async () => false,
     };
     const decisions: Decision[] = [];
     let out = '';
-    const counts = await walkAnswers({
+    const walked = await walkAnswers({
       answers: listAnswers(chain.store.root, { unreviewed: true }),
       prompter,
       record: async (decision) => {
         decisions.push(decision);
         await judge({ store: chain.store, by: 'Ada', madeBy: 'person', at: now, ...decision });
       },
-      context: {
+      context: testContext({
         colour: true,
-        err: () => {},
         out: (text) => {
           out += text;
         },
-      },
+      }).context,
     });
-    expect(counts).toEqual({ approve: 2, edit: 1, reject: 1, skip: 1 });
+    expect(walked).toEqual({ counts: { approve: 2, edit: 1, reject: 1, skip: 1 }, isStopped: false });
     // Text that was saved as it was counts as approved.
     expect(decisions.map(({ answer, verdict }) => [answer, verdict])).toEqual([
       ['answer-1', 'approve'],
@@ -126,6 +174,59 @@ describe('review', () => {
     const left = [];
     for await (const { capture } of listAnswers(chain.store.root, { unreviewed: true })) left.push(capture.id);
     expect(left).toEqual(['answer-2', 'answer-6']);
+  });
+
+  test('who was judged by another meanwhile is asked about, with what was typed kept; Ctrl-C ends the walk', async () => {
+    await chain.capture();
+    await chain.capture();
+    const verdicts = ['edit', 'approve', 'edit'] as const;
+    let asked = 0;
+    const answers = ['yes', 'no'];
+    const confirmed: string[] = [];
+    const record = async (decision: Decision): Promise<void> => {
+      const by = { store: chain.store, madeBy: 'person', at: now } as const;
+      if (!decision.replace) await judge({ ...by, answer: decision.answer, verdict: 'reject', reason: 'no', by: 'Bo' });
+      await judge({ ...by, by: 'Ada', ...decision });
+    };
+    const walked = await walkAnswers({
+      answers: listAnswers(chain.store.root, { unreviewed: true }),
+      prompter: {
+        choose: async () => verdicts[asked++] ?? 'quit',
+        ask: async () => {
+          if (asked > 2) throw new MartletError('stopped', 'Ctrl-C');
+          return 'AAA rose to 12.';
+        },
+        confirm: async (message) => {
+          confirmed.push(message);
+          return answers.shift() === 'yes';
+        },
+      },
+      record,
+      context: testContext().context,
+    });
+    expect(walked).toEqual({ counts: { approve: 0, edit: 1, reject: 0, skip: 1 }, isStopped: true });
+    expect(confirmed[0]).toContain('answer-1 is judged already: reject by Bo');
+    const judged = [];
+    for await (const answer of listAnswers(chain.store.root)) judged.push(answer.judged?.judgement);
+    expect(judged.map((judgement) => judgement && [judgement.verdict, judgement.by, judgement.text])).toEqual([
+      ['edit', 'Ada', 'AAA rose to 12.'],
+      ['reject', 'Bo', null],
+      undefined,
+    ]);
+  });
+
+  test('in a prompt Ctrl-C stops the review, and Esc goes back', async () => {
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} });
+    const { context } = testContext({ stdin: stdin as unknown as NodeJS.ReadStream });
+    const prompter = await terminalPrompter(context);
+    const back = prompter.ask('why', '');
+    stdin.write('\x1b');
+    expect(await back).toBeUndefined();
+    const chosen = prompter.choose('answer-1');
+    stdin.write('\x03');
+    await expect(chosen).rejects.toMatchObject({ code: 'stopped' });
   });
 
   test.skipIf(process.platform === 'win32')('an editor gets the text and may change it', async () => {
