@@ -19,9 +19,15 @@ function atLeast(major, minor) {
   return own[0] > major || (own[0] === major && own[1] >= minor);
 }
 
-/** Runs `node args` in place of this process: same streams, signals passed on, same way of ending. */
+/**
+ * Runs `node script ...` in place of this process: same streams, signals passed on, same way of ending. When this process
+ * is killed, it is asked to end as by SIGTERM.
+ */
 function runUnder(node, args, env) {
-  var child = childProcess.spawn(node, args, { stdio: 'inherit', env: env || process.env });
+  var child = childProcess.spawn(node, [path.join(__dirname, 'ends-with-parent.js')].concat(args), {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: env || process.env,
+  });
   ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => {
     process.on(signal, () => {
       child.kill(signal);

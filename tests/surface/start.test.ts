@@ -134,8 +134,45 @@ test('the bootstrap passes signals on', async () => {
   expect({ code, said }).toEqual({ code: 3, said: 'up\nstopping\n' });
 });
 
-test('a registry that cannot be reached is one clear message with the fix', () => {
+test('a script whose bootstrap is killed is asked to end, and may do so in its own way', async () => {
+  const root = smallCheckout(`
+    process.on('SIGTERM', () => { console.log('stopping'); process.exit(3); });
+    setInterval(() => {}, 1e6);
+    console.log('up');`);
+  const child = spawn(process.execPath, ['tools/bootstrap.mjs', 'script.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    if (text.includes('up')) child.kill('SIGKILL');
+  });
+  // The stream ends with the last process that holds it.
+  await once(child, 'close');
+  expect(said).toBe('up\nstopping\n');
+});
+
+/** With a command line that prints what it is given. */
+function smallClone(): string {
   const root = smallCheckout('');
+  mkdirSync(join(root, 'src/cli'), { recursive: true });
+  writeFileSync(join(root, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(root, 'src/cli/main.ts'), 'export const main = (argv: string[]) => console.log(argv.join());');
+  return root;
+}
+
+test('martlet in a fresh clone runs by way of the bootstrap', () => {
+  const { PATH } = process.env;
+  const run = spawnSync(process.execPath, [join(smallClone(), 'bin/martlet'), 'plan', '--json'], {
+    encoding: 'utf8',
+    env: { PATH },
+  });
+  expect(run).toMatchObject({ status: 0, stdout: 'plan,--json\n', stderr: '' });
+});
+
+test('martlet in a fresh clone installs; a registry that cannot be reached is one clear message with the fix', () => {
+  const root = smallClone();
   const entry = { version: '1.0.0', integrity: 'sha512-x' };
   const manifest = { name: 'p', version: '1.0.0', dependencies: { 'left-out': '1.0.0' } };
   writeFileSync(join(root, 'package.json'), JSON.stringify(manifest));
@@ -144,7 +181,7 @@ test('a registry that cannot be reached is one clear message with the fix', () =
     JSON.stringify({ ...manifest, lockfileVersion: 3, packages: { '': manifest, 'node_modules/left-out': entry } }),
   );
   mkdirSync(join(root, 'home'));
-  const { status, stderr } = spawnSync(process.execPath, ['tools/bootstrap.mjs', 'script.ts'], {
+  const { status, stderr } = spawnSync(process.execPath, ['bin/martlet', 'plan'], {
     cwd: root,
     encoding: 'utf8',
     env: { PATH: process.env.PATH, HOME: join(root, 'home'), npm_config_registry: 'http://127.0.0.1:9/' },
