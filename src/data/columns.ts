@@ -4,6 +4,7 @@ import { nearestName } from '../core/nearest.ts';
 import type { Json } from '../schema/common.ts';
 import { type Message, type Provenance, provenance, type Sample } from '../schema/sample.ts';
 import { answerColumns, hasSteps, withAnswers } from './answers.ts';
+import { withoutPaddedArguments } from './arrow-padding.ts';
 import { joinedText } from './blocks.ts';
 import { readPart } from './content.ts';
 import { checkConversation } from './conversation.ts';
@@ -58,6 +59,8 @@ export function readColumns(
   return {
     ...conversation,
     ...answers,
+    messages: withoutPaddedArguments(messages, tools, notes),
+    ...(rejected && { rejected: withoutPaddedArguments(rejected, rejectedTools ?? tools, notes) }),
     ...(isPlain && { plain }),
     ...readDocumentColumns(row, notes),
     ...(label !== undefined && { label }),

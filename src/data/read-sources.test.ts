@@ -133,6 +133,26 @@ describe('formats become the same messages', () => {
       ],
     ],
     [
+      'ms-swift calls in a row, of which the first that says is heard',
+      {
+        messages: [
+          user('q'),
+          { role: 'tool_call', content: '{"name":"f","arguments":{}}', loss: true },
+          { role: 'tool_call', content: '{"name":"g","arguments":{}}', loss: false, loss_scale: 3 },
+          { role: 'tool_response', content: '3' },
+          { role: 'tool_response', content: '4' },
+          assistant('a', { thinking: 'hm' }),
+        ],
+      },
+      [
+        user('q'),
+        assistant(null, { tool_calls: [call('f', {}), call('g', {})], learn: true, weight: 3 }),
+        { role: 'tool', content: '3' },
+        { role: 'tool', content: '4' },
+        assistant('a', { reasoning_content: 'hm' }),
+      ],
+    ],
+    [
       'sharegpt',
       {
         system: 's',

@@ -1,5 +1,6 @@
 import type { Json } from '../schema/common.ts';
 import type { ToolDefinition } from '../schema/sample.ts';
+import { withoutPadding } from './arrow-padding.ts';
 import { type RowNotes, shown } from './row-notes.ts';
 import { isNothing, isObject, type JsonObject, readStrictJson } from './strict-json.ts';
 
@@ -10,7 +11,8 @@ export function readTools(row: JsonObject, column: string, notes: RowNotes): Too
   const found = notes.issues.length;
   const value = isText ? readStrictJson(given, notes, [column]) : given;
   if (isNothing(value) && notes.issues.length === found) return undefined;
-  if (Array.isArray(value) && value.every((tool) => isObject(tool) || isToolText(tool))) return value.map(asDefinition);
+  if (Array.isArray(value) && value.every((tool) => isObject(tool) || isToolText(tool)))
+    return value.map((tool, index) => withoutPadding(asDefinition(tool), index, notes));
   if (notes.issues.length === found)
     notes.problem({
       code: 'wrong-type',

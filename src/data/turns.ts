@@ -1,7 +1,7 @@
 import { formatPath } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { Json } from '../schema/common.ts';
-import type { Message } from '../schema/sample.ts';
+import type { Message, ToolCall } from '../schema/sample.ts';
 import { turnsOfBlocks } from './blocks.ts';
 import { readContent } from './content.ts';
 import { type RowNotes, type RowPath, shown } from './row-notes.ts';
@@ -31,14 +31,16 @@ const speakers: Readonly<Record<string, Role | 'call'>> = {
   function_call: 'call',
 };
 
+/** What is thought is called by each of these; transformers reads them alike. */
+const reasoningKeys = ['reasoning_content', 'reasoning', 'thinking'] as const;
+
 const turnKeys = [
   'role',
   'from',
   'content',
   'value',
   'name',
-  'reasoning_content',
-  'reasoning',
+  ...reasoningKeys,
   'tool_calls',
   'function_call',
   'tool_call_id',
@@ -103,17 +105,13 @@ function readTurn(turn: Json, path: RowPath, messages: Message[], notes: RowNote
 
   if (speaker === 'call') {
     const calls = readCallText(turn.content ?? turn.value, [...path, 'content' in turn ? 'content' : 'value'], notes);
-    const before = messages.at(-1);
-    // Only a call that learns alike may join; otherwise its own choice would be lost.
-    if (before?.role === 'assistant' && before.learn === learn && before.weight === weight)
-      before.tool_calls = [...(before.tool_calls ?? []), ...calls];
-    else messages.push({ role: 'assistant', content: null, tool_calls: calls, ...control });
+    joinCalls(messages, { calls, control, path }, notes);
     return;
   }
   const calls = speaker === 'assistant' ? readToolCalls(turn, path, notes) : undefined;
   const content = readContent(turn, path, { mayBeAbsent: calls !== undefined, notes });
   const name = reader.string('name');
-  const reasoning = reader.string('reasoning_content') ?? reader.string('reasoning');
+  const reasoning = reader.first(...reasoningKeys);
   const callId = reader.string('tool_call_id');
   if (content === undefined) return;
   messages.push({
@@ -125,6 +123,29 @@ function readTurn(turn: Json, path: RowPath, messages: Message[], notes: RowNote
     ...(callId !== undefined && { tool_call_id: callId }),
     ...control,
   });
+}
+
+interface CallTurn {
+  readonly calls: ToolCall[];
+  readonly control: Pick<Message, 'learn' | 'weight'>;
+  readonly path: RowPath;
+}
+
+/** A turn of calls joins the assistant's message before it where it learns alike; of turns of calls in a row, the first says. */
+function joinCalls(messages: Message[], { calls, control, path }: CallTurn, notes: RowNotes): void {
+  const before = messages.at(-1);
+  const { learn = control.learn, weight = control.weight } = before ?? {};
+  const isAlike = before?.learn === control.learn && before?.weight === control.weight;
+  const isCallOnly = before?.role === 'assistant' && before.content === null && before.tool_calls !== undefined;
+  if (!isCallOnly && !(before?.role === 'assistant' && isAlike)) {
+    messages.push({ role: 'assistant', content: null, tool_calls: calls, ...control });
+    return;
+  }
+  if ((control.learn ?? learn) !== learn || (control.weight ?? weight) !== weight)
+    notes.changes.push(`${formatPath(path)}: is learned as the call before it`);
+  before.tool_calls = [...(before.tool_calls ?? []), ...calls];
+  if (learn !== undefined) before.learn = learn;
+  if (weight !== undefined) before.weight = weight;
 }
 
 function speakerNamed(written: Json): Role | 'call' | undefined {
@@ -194,6 +215,15 @@ function turnReader(turn: JsonObject, path: RowPath, notes: RowNotes) {
     string(key: string): string | undefined {
       const value = turn[key] ?? undefined;
       return value === undefined || typeof value === 'string' ? value : wrong(key, 'a text');
+    },
+    /** The first that says something; what another one says beside it is noted as left out. */
+    first(...keys: readonly string[]): string | undefined {
+      const given = keys.filter((key) => turn[key] !== undefined && turn[key] !== null);
+      const [first, ...others] = given;
+      if (first === undefined) return undefined;
+      for (const key of others)
+        if (turn[key] !== turn[first]) notes.changes.push(`${formatPath([...path, key])} left out`);
+      return this.string(first);
     },
     boolean(...keys: readonly string[]): boolean | undefined {
       const key = keys.find((name) => turn[name] !== undefined && turn[name] !== null);

@@ -18,7 +18,7 @@ export interface RowForm {
 }
 
 const user = (content: string) => ({ role: 'user' as const, content });
-const assistant = (content: string) => ({ role: 'assistant' as const, content });
+const assistant = (content: string | null) => ({ role: 'assistant' as const, content });
 const system = (content: string) => ({ role: 'system' as const, content });
 const ask = 'What is 6 x 7?';
 const asked = [user(ask)];
@@ -150,7 +150,7 @@ export const rowForms: readonly RowForm[] = [
   {
     name: 'reasoning',
     format: 'messages',
-    says: '`reasoning_content` (or `reasoning`) stands beside the answer.',
+    says: '`reasoning_content` (or `reasoning`, `thinking`) stands beside the answer.',
     row: { messages: [user(ask), { ...assistant('42'), reasoning: '6 x 7 = 42' }] },
     reads: { messages: [user(ask), { ...assistant('42'), reasoning_content: '6 x 7 = 42' }] },
   },
@@ -245,7 +245,7 @@ export const rowForms: readonly RowForm[] = [
     name: 'learning by message',
     swift: 'per-message control',
     format: 'messages',
-    says: '`loss` (or `learn`) says whether a message is learned, `loss_scale` (or `weight`) how strongly.',
+    says: '`loss` (or `learn`) says whether a message is learned, `loss_scale` (or `weight`) how strongly; of tool calls in a row, the first that says.',
     row: {
       messages: [user('Hello'), { ...assistant('Hi!'), loss: false }, user(ask), { ...assistant('42'), loss_scale: 2 }],
     },
@@ -539,6 +539,37 @@ export const rowForms: readonly RowForm[] = [
     says: 'The text is read; a definition stays text only where an object would lose `1.0` or the order of keys.',
     row: { messages: answered, tools: JSON.stringify([tool]) },
     reads: { messages: answered, tools: [tool] },
+  },
+  {
+    name: 'tools with nulls of other tools',
+    swift: 'agent',
+    format: 'messages',
+    says: "A null that JSON Schema has no meaning for is the padding of a table's column, and so is one for an argument that the tool does not know: they are left out, which the ledger says.",
+    changes: [
+      'tools[0]: 1 member that is null left out',
+      'messages[1].tool_calls[0]: null for city left out, which multiply has no parameter for',
+    ],
+    row: {
+      messages: [
+        user(ask),
+        { ...assistant(null), tool_calls: [{ function: { name: 'multiply', arguments: { a: 6, b: 7, city: null } } }] },
+        { role: 'tool', content: '42' },
+        assistant('It is 42.'),
+      ],
+      tools: [{ ...tool, function: { ...tool.function, parameters: { properties: { a: {}, b: {}, city: null } } } }],
+    },
+    reads: {
+      messages: [
+        user(ask),
+        {
+          ...assistant(null),
+          tool_calls: [{ type: 'function', function: { name: 'multiply', arguments: { a: 6, b: 7 } } }],
+        },
+        { role: 'tool', content: '42' },
+        assistant('It is 42.'),
+      ],
+      tools: [{ ...tool, function: { ...tool.function, parameters: { properties: { a: {}, b: {} } } } }],
+    },
   },
   {
     name: 'functions as tools',
