@@ -58,6 +58,17 @@ test('a row that is nowhere is answered with the source that was meant', async (
   expect((await martlet('data', 'why', 'elsewhere.csv:2')).err).toContain('The sources are rows.jsonl.');
 });
 
+test('rows that share a line are each told by what they say, and a path may lead up', async () => {
+  const { cwd, martlet, build } = await folder();
+  await writeFile(join(cwd, 'rows.json'), `[${[1, 2, 3].map(row).join(', ')}]`);
+  await writeFile(join(cwd, 'recipe.yaml'), 'name: a\nbase: hf:org/model\ndata: {sources: [{from: rows.json}]}\n');
+  await build([]);
+  const { exit, out } = await martlet('data', 'why', '../rows.json:1');
+  expect(exit).toBe(0);
+  expect(out.match(/user: .*/g)).toEqual(['user: q 1', 'user: q 2', 'user: q 3']);
+  expect(out.match(/assistant: .*/g)).toEqual(['assistant: a 1', 'assistant: a 2', 'assistant: a 3']);
+});
+
 test('a difference comes with its reason, whichever of the two has it', async () => {
   const { martlet, build } = await folder();
   await build([{ step: 'filter', keep: 'theme == 1' }]);

@@ -6,9 +6,9 @@ export { type InspectRequest, inspectSources, type SourceInspection } from './in
 export {
   type DatasetDiff,
   diffDatasets,
+  isSource,
   parsePlace,
   type RowPlace,
-  isSource,
   type RowStory,
   readDataset,
   stepLabels,

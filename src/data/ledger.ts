@@ -33,9 +33,9 @@ export function parsePlace(text: string): RowPlace {
   });
 }
 
-/** Whether a source of a ledger is meant: its whole address, or the end of it from a folder on. */
+/** Whether a source of a ledger is meant: its whole address, or the end of it from a folder on (`../rows.jsonl` too). */
 export function isSource(source: string, given: string): boolean {
-  const plain = given.replace(/^\.\//, '');
+  const plain = given.replace(/^(?:[a-z]+:)?(?:\.{1,2}\/)+/, '');
   return source === given || source.replaceAll('\\', '/').endsWith(`/${plain}`);
 }
 
@@ -57,16 +57,19 @@ export async function storiesOf(
       [entry.source, entry.file].some((name) => name !== undefined && isSource(name, place.source))
     )
       entries.push(entry);
+  // By content too: a line of a JSON file may hold several rows.
+  const keyOf = (id: string | null, entry: LedgerEntry): string => `${id} ${placeOf(entry)}`;
   const kept = new Map<string, Sample>();
   if (entries.some(({ fate }) => isKept(fate)))
     for await (const sample of datasetRows(folder, access).samples({ line: place.line })) {
       const { source, file, line } = sample.provenance;
       const found = entries.find(
-        (entry) => entry.source === source && entry.line === line && (entry.file ?? file) === file,
+        (entry) =>
+          entry.id === sample.id && entry.source === source && entry.line === line && (entry.file ?? file) === file,
       );
-      if (found) kept.set(placeOf(found), sample);
+      if (found) kept.set(keyOf(sample.id, found), sample);
     }
-  return entries.map((entry) => ({ entry, sample: kept.get(placeOf(entry)) ?? null }));
+  return entries.map((entry) => ({ entry, sample: kept.get(keyOf(entry.id, entry)) ?? null }));
 }
 
 export const isKept = (fate: Fate): boolean => fate === 'train' || fate === 'heldout';

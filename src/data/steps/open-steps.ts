@@ -8,10 +8,10 @@ import type { Issue } from '../../core/issue.ts';
 import type { LineageInput } from '../../schema/lineage.ts';
 import type { PlanValues } from '../../schema/plan.ts';
 import { hashFile } from '../../store/files.ts';
-import { fileMeant } from '../../store/rows/file-meant.ts';
 import { importOwnModule } from '../../store/own-module.ts';
-import { placeInStep } from './lacking-columns.ts';
+import { fileMeant } from '../../store/rows/file-meant.ts';
 import { steps as known } from './index.ts';
+import { placeInStep } from './lacking-columns.ts';
 import type { OpenStep, StepDefinition } from './step.ts';
 
 export type StepValues = PlanValues['data']['steps'][number];
