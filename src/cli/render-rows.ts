@@ -36,18 +36,26 @@ export async function renderRows(context: CliContext, options: RenderRowsOptions
   const found = await findTemplate(options, context);
   const render = rowRenderer({ ...found, now, learn: options.learn });
   await using output = await openOutput(options, context);
-  const counts = { rows: 0, failed: 0 };
+  const counts = { rows: 0, failed: 0, remarked: 0 };
+  let first = '';
   for await (const line of linesOf(options.input, context)) {
-    const row =
+    const { remark, ...row }: RenderedRow =
       line === null
         ? { text: null, error: { code: 'not-utf8', message: 'the line is not UTF-8' }, spans: [] }
         : render.row(line);
     counts.rows++;
     if (row.error) counts.failed++;
+    if (remark && counts.remarked++ === 0) first = `row ${formatCount(counts.rows)}, ${remark}`;
     await output.write(`${JSON.stringify(row)}\n`);
   }
   await output.end();
-  if (!options.json) context.err(`${formatCount(counts.rows)} rows, ${formatCount(counts.failed)} failed\n`);
+  if (!options.json) {
+    context.err(`${formatCount(counts.rows)} rows, ${formatCount(counts.failed)} failed\n`);
+    if (counts.remarked > 0)
+      context.err(
+        `${formatCount(counts.remarked)} with an empty text for what is not there, as in Python; the first: ${first}\n`,
+      );
+  }
   if (render.broken) throw render.broken;
 }
 

@@ -19,8 +19,14 @@ export interface RenderRowOptions {
   };
 }
 
-/** What becomes of a row, as `martlet render` prints it. */
-export interface RenderedRow {
+/** What becomes of a row. */
+export interface RenderedRow extends RenderedLine {
+  /** What was printed and is not there, for people: its text is empty, as in Python. */
+  readonly remark?: string | undefined;
+}
+
+/** It, as `martlet render` prints it. */
+export interface RenderedLine {
   readonly text: string | null;
   readonly error: { readonly code: string; readonly message: string } | null;
   /** Where each stretch of the text came from, in UTF-16 units. */
@@ -64,8 +70,10 @@ export function renderRow(line: string, options: RenderRowOptions): RenderedRow 
   };
   const rendering = renderRaw(input);
   if (!rendering.ok) return failed(rendering.issue.code, rendering.issue.message);
-  const { text } = rendering;
-  const rendered: RenderedRow = { text, error: null, spans: spansOf(rendering) };
+  const { text, printedNothing } = rendering;
+  const remark =
+    printedNothing && `line ${printedNothing.line} of the template prints what is not there: ${printedNothing.message}`;
+  const rendered: RenderedRow = { text, error: null, spans: spansOf(rendering), ...(remark && { remark }) };
   if (!options.tokens) return rendered;
   // The prompt of a turn is asked of the template by this variable, whatever the row says of the whole.
   const { add_generation_prompt: _, ...others } = variables;

@@ -3,6 +3,7 @@ import { fingerprintText } from '../core/fingerprint.ts';
 import type { Issue } from '../core/issue.ts';
 import { TemplateError } from './jinja/error.ts';
 import { compileJinja, type JinjaProgram } from './jinja/program.ts';
+import type { PrintedNothing } from './jinja/runtime.ts';
 import type { Value } from './jinja/value.ts';
 import { type ChatMessage, type Source, sourceTable, type TemplateData } from './messages.ts';
 
@@ -80,6 +81,8 @@ export type RawRendering =
       readonly runs: readonly number[];
       readonly sources: readonly Source[];
       readonly generations: readonly number[];
+      /** What was printed and is not there, which is empty text. */
+      readonly printedNothing?: PrintedNothing | undefined;
     }
   | { readonly ok: false; readonly issue: Issue };
 

@@ -85,6 +85,28 @@ test('each row is a line: its text, or why there is none', async () => {
   expect(text.slice(content?.start, content?.end)).toBe('a 😀\u2028b');
 });
 
+test('what a template prints and is not there is remarked on, and stays empty text', async () => {
+  const template =
+    "{% for m in messages %}{{ m.contnt }}{{ m.role if m.role == 'tool' }}{% if m.name %}{{ m.name }}{% endif %}!\n{% endfor %}\n{{ bos }}";
+  await writeFile(join(scratch, 'slip.jinja'), template);
+  const rows = [
+    '{"messages": []}',
+    '{"messages": [{"role": "user", "content": "a"}]}',
+    '{"messages": [], "bos": "<s>"}',
+  ];
+  await writeFile(join(scratch, 'slip.jsonl'), rows.join('\n'));
+  const { out, err } = await martlet('render', '--template', 'slip.jinja', '--input', 'slip.jsonl');
+  expect(lines(out).map(({ text, error }) => ({ text, error }))).toEqual([
+    { text: '', error: null },
+    { text: '!\n', error: null },
+    { text: '<s>', error: null },
+  ]);
+  expect(err).toBe(
+    "3 rows, 0 failed\n2 with an empty text for what is not there, as in Python; the first: row 1, line 3 of the template prints what is not there: 'bos' is undefined\n",
+  );
+  expect((await martlet('render', '--template', 'slip.jinja', '--input', 'slip.jsonl', '--json')).err).toBe('');
+});
+
 test('a tokenizer gives ids, and a mask of what is learned', async () => {
   await writeFile(
     join(scratch, 'talk.jsonl'),

@@ -141,7 +141,12 @@ function compileOutput(node: Extract<Stmt, { type: 'output' }>, frame: Frame): E
   const items = node.items.map((item) =>
     typeof item === 'string'
       ? item
-      : { line: item.line, evaluate: compilePrinted(item, frame) ?? sumOf(compileAll(summands(item), frame)) },
+      : {
+          line: item.line,
+          // An if without an else is written to print nothing.
+          mayPrintNothing: item.type === 'cond' && !item.no,
+          evaluate: compilePrinted(item, frame) ?? sumOf(compileAll(summands(item), frame)),
+        },
   );
   return (env) => {
     const { runtime } = env;
@@ -154,7 +159,11 @@ function compileOutput(node: Extract<Stmt, { type: 'output' }>, frame: Frame): E
       // The value first: evaluating it may capture, and so change where output goes.
       const value = item.evaluate(env);
       if (isTexts(value)) for (const text of value.texts) runtime.out.push(text);
-      else runtime.out.push(str(value));
+      else {
+        if (value instanceof Undefined && !item.mayPrintNothing)
+          runtime.printedNothing ??= { line: item.line, message: value.message };
+        runtime.out.push(str(value));
+      }
     }
     return DONE;
   };

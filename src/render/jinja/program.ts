@@ -3,7 +3,7 @@ import { compileBody } from './compile-statement.ts';
 import { TemplateError } from './error.ts';
 import { globalNames } from './globals.ts';
 import { parseTemplate } from './parser.ts';
-import { newEnv, type Runtime } from './runtime.ts';
+import { newEnv, type PrintedNothing, type Runtime } from './runtime.ts';
 import { TextBuilder } from './text.ts';
 import { PyObject, type Value } from './value.ts';
 
@@ -13,6 +13,7 @@ export interface RenderedTemplate {
   readonly runs: readonly number[];
   /** Start and end of each `{% generation %}`, in UTF-16 units of `text`. */
   readonly generations: readonly number[];
+  readonly printedNothing?: PrintedNothing | undefined;
 }
 
 /** A compiled template. */
@@ -47,6 +48,7 @@ export function compileJinja(source: string): JinjaProgram {
         },
         vars: new Map(),
         generations: [],
+        printedNothing: undefined,
         line: 0,
       };
       try {
@@ -55,7 +57,7 @@ export function compileJinja(source: string): JinjaProgram {
         if (error instanceof TemplateError) error.line ??= runtime.line > 0 ? runtime.line : undefined;
         throw error;
       }
-      return { ...page.result(), generations: runtime.generations };
+      return { ...page.result(), generations: runtime.generations, printedNothing: runtime.printedNothing };
     },
   };
 }

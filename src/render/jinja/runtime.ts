@@ -1,6 +1,12 @@
 import type { TextBuilder } from './text.ts';
 import type { Value } from './value.ts';
 
+export interface PrintedNothing {
+  readonly line: number;
+  /** Such as `'dict object' has no attribute 'contnt'`. */
+  readonly message: string;
+}
+
 /** What one rendering knows. */
 export interface Runtime {
   /** Where output goes: the page, or the capture of a macro or set block. */
@@ -13,6 +19,8 @@ export interface Runtime {
   vars: Map<string, Value>;
   /** Start and end, in UTF-16, of each `{% generation %}` written straight to the page. */
   readonly generations: number[];
+  /** The first that was printed and is not there: empty text, as in Python. */
+  printedNothing: PrintedNothing | undefined;
   /** The line being executed, for messages. */
   line: number;
 }
