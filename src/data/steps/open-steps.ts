@@ -12,6 +12,7 @@ import { importOwnModule } from '../../store/own-module.ts';
 import { fileMeant } from '../../store/rows/file-meant.ts';
 import { steps as known } from './index.ts';
 import { placeInStep } from './lacking-columns.ts';
+import { openOwnStep } from './own-step.ts';
 import type { OpenStep, StepDefinition } from './step.ts';
 
 export type StepValues = PlanValues['data']['steps'][number];
@@ -23,9 +24,9 @@ export interface OpenedStep {
 
 /** @throws MartletError `invalid-input` with what is wrong with any step: files that are not there, expressions, options of one's own. */
 export async function openSteps(values: readonly StepValues[]): Promise<readonly OpenedStep[]> {
-  return await eachStep(values, async (definition, options) => ({
+  return await eachStep(values, async (definition, options, { module }) => ({
     name: definition.name,
-    step: await definition.open(options),
+    step: module === null ? await definition.open(options) : await openOwnStep(definition, options),
   }));
 }
 
@@ -91,7 +92,8 @@ async function definitionOf({ step, module }: StepValues): Promise<StepDefinitio
     throw new MartletError('step-unreadable', `cannot load the step ${module}: ${messageOf(cause)}`, { cause });
   }
   const own = (exports as { readonly step?: StepDefinition<never> }).step;
-  if (own && typeof own.open === 'function' && typeof own.name === 'string') return own;
+  if (typeof own?.open === 'function' && typeof own.name === 'string' && typeof own.options?.safeParse === 'function')
+    return own;
   throw new MartletError('step-unreadable', `${module} exports no step`, {
     hint: 'Write export const step = defineStep({ name, version, options, open }).',
   });

@@ -357,3 +357,34 @@ test('a step of your own is a module beside the recipe', async () => {
     issues: [{ code: 'step-unreadable', path: ['data', 'steps', 0] }],
   });
 });
+
+test('what a step of your own gets wrong is the fate of the row, and never a crash', async () => {
+  const opened = async (name: string, open: string) => {
+    const module = files.write(
+      `${name}.mjs`,
+      `import { z } from ${JSON.stringify(import.meta.resolve('zod'))};
+export const step = { name: '${name}', version: 1, options: z.any(), open: ${open} };`,
+    );
+    return openSteps([{ step: module, module, options: {} }]);
+  };
+  const verdict = async (name: string, apply: string) => {
+    const [own] = await opened(name, `() => ({ kind: 'rows', apply: ${apply} })`);
+    return own?.step.kind === 'rows' ? own.step.apply(chat('q', 'a')) : undefined;
+  };
+  const fate = (reason: string) => ({ drop: { fate: 'invalid', code: 'step-failed', reason } });
+  expect(await verdict('thrower', "() => { throw new TypeError('no such thing'); }")).toEqual(
+    fate('the step thrower fails: no such thing'),
+  );
+  expect(await verdict('late', 'async () => null')).toEqual(
+    fate('the step late answers with a promise: write apply without async'),
+  );
+  expect(await verdict('loose', '(sample) => ({ sample: { ...sample, messages: [{ role: "me" }] } })')).toMatchObject(
+    fate(expect.stringMatching(/^the step loose makes a row that is none: messages\[0\]\.role: /)),
+  );
+  expect(await verdict('silent', '() => undefined')).toBeNull();
+  await expect(opened('closed', "async () => { throw new Error('no key'); }")).rejects.toMatchObject({
+    issues: [{ code: 'step-failed', path: ['data', 'steps', 0], message: 'the step closed fails: no key.' }],
+  });
+  const [whole] = await opened('whole', "() => ({ kind: 'whole', featureBytes: 0, decide: () => { throw 'odd'; } })");
+  expect(() => whole?.step.kind === 'whole' && whole.step.decide({} as never)).toThrow('the step whole fails: odd');
+});
