@@ -5,8 +5,9 @@ import type { ArtefactKind, LineageInput } from '../../schema/lineage.ts';
 import { artefactSubject } from '../open-store.ts';
 import type { Artefact } from '../store.ts';
 import { checkDocuments } from './documents.ts';
-import { checkDatasetRows, checkShardRows } from './rows.ts';
+import { type CheckedRows, checkDatasetRows } from './rows.ts';
 import { visitBase, visitFile, visitRows } from './sources.ts';
+import { checkTrainedRows } from './trained-rows.ts';
 import { addHop, member, nameOf, type OpenHop, type Walk } from './walk.ts';
 
 export interface Visit {
@@ -17,6 +18,8 @@ export interface Visit {
   readonly parent: number | null;
   /** The answer whose deployment this is. */
   readonly capture?: Capture;
+  /** The folder of the shards that were made of this dataset. */
+  readonly shardsFolder?: string;
   /** Whether what it was made from is left out: for what came after the answer. */
   readonly alone?: boolean;
 }
@@ -59,15 +62,29 @@ export async function visitArtefact(walk: Walk, visit: Visit): Promise<void> {
   Object.assign(hop.facts, found.facts);
   if (visit.alone === true) return;
   for (const base of found.bases) walk.bases.set(base.fingerprint, base.folder);
-  for (const input of found.follow) await visitInput(walk, { input, parent: index });
+  const shardsFolder = kind === 'shards' ? artefact.folder : undefined;
+  for (const input of found.follow) await visitInput(walk, { input, parent: index, shardsFolder });
   for (const base of found.bases) await visitBase(walk, { ...base, parent: index });
   if (kind === 'dataset') {
-    const rows = await checkDatasetRows(artefact.folder, { madeRows: walk.madeRows });
-    walk.datasets.set(address, rows);
+    const rows = await checkRows(walk, { datasetFolder: artefact.folder, shardsFolder: visit.shardsFolder });
     hop.problems.push(...rows.problems.map((problem) => `${subject}/${problem}`));
-    hop.facts.rows = rows.byId.size;
+    hop.facts.rows = rows.count;
+    walk.datasets.add(artefact.folder);
   }
   if (kind === 'shards') await visitShardRows(walk, { artefact, hop });
+}
+
+/** The rows of a dataset; with shards, what they hold of them is kept for these. */
+async function checkRows(
+  walk: Walk,
+  request: { readonly datasetFolder: string; readonly shardsFolder: string | undefined },
+): Promise<Pick<CheckedRows, 'count' | 'problems'>> {
+  const { datasetFolder, shardsFolder } = request;
+  const { madeRows, shownRows: shown } = walk;
+  if (shardsFolder === undefined) return checkDatasetRows(datasetFolder, { madeRows });
+  const trained = await checkTrainedRows({ datasetFolder, shardsFolder, shown, madeRows });
+  walk.trained.set(shardsFolder, trained);
+  return trained.dataset;
 }
 
 async function visitShardRows(
@@ -76,10 +93,13 @@ async function visitShardRows(
 ): Promise<void> {
   const { artefact, hop } = request;
   const dataset = artefact.lineage.inputs.find((input) => input.kind === 'dataset');
-  const rows = dataset && walk.datasets.get(dataset.address);
+  const datasetFolder = dataset && walk.store.folder('dataset', dataset.address);
   // That the dataset is missing has been said where it was looked for.
-  if (rows === undefined) return;
-  const checked = await checkShardRows({ folder: artefact.folder, dataset: rows, shown: walk.shownRows });
+  if (datasetFolder === undefined || !walk.datasets.has(datasetFolder)) return;
+  // Other shards may have led to the dataset before.
+  if (!walk.trained.has(artefact.folder)) await checkRows(walk, { datasetFolder, shardsFolder: artefact.folder });
+  const checked = walk.trained.get(artefact.folder);
+  if (!checked) return;
   const subject = artefactSubject(artefact.kind, artefact.address);
   hop.problems.push(...checked.problems.map((problem) => `${subject}/${problem}`));
   hop.facts.trainedRows = checked.count;
@@ -91,9 +111,13 @@ async function visitShardRows(
 
 async function visitInput(
   walk: Walk,
-  request: { readonly input: LineageInput; readonly parent: number },
+  request: {
+    readonly input: LineageInput;
+    readonly parent: number;
+    readonly shardsFolder: string | undefined;
+  },
 ): Promise<void> {
-  const { input, parent } = request;
+  const { input, parent, shardsFolder } = request;
   if (input.kind === 'file') return visitFile(walk, request);
   if (input.kind === 'query' || input.kind === 'plugin') return visitRows(walk, request);
   if (input.kind === 'base') {
@@ -101,5 +125,11 @@ async function visitInput(
     return visitBase(walk, { folder, address: input.address, fingerprint: input.fingerprint, parent });
   }
   const address = input.kind === 'feedback' ? input.address.replace(/^feedback\//, '') : input.address;
-  return visitArtefact(walk, { kind: input.kind, address, expected: input.fingerprint, parent });
+  return visitArtefact(walk, {
+    kind: input.kind,
+    address,
+    expected: input.fingerprint,
+    parent,
+    ...(shardsFolder !== undefined && { shardsFolder }),
+  });
 }

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { fingerprintText } from '../../core/fingerprint.ts';
 import { writeShards } from './fixture.ts';
-import { checkDatasetRows, checkShardRows } from './rows.ts';
+import { checkDatasetRows } from './rows.ts';
+import { sourceLookup } from './source-lookup.ts';
+import { checkTrainedRows } from './trained-rows.ts';
 
 test('a row that states where its facts came from is traced there, and what is no place is left out', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'trace-rows-'));
@@ -22,14 +24,15 @@ test('a row that states where its facts came from is traced there, and what is n
     return { id: fingerprintText(`row ${index}`), messages, extra, split: 'train', provenance };
   });
   await writeFile(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  const dataset = await checkDatasetRows(folder);
-  expect(dataset.problems).toEqual([]);
+  expect(await checkDatasetRows(folder)).toMatchObject({ count: 3, rows: new Map(), problems: [] });
+  const check = (shown: number) =>
+    checkTrainedRows({ datasetFolder: folder, shardsFolder: folder, shown, madeRows: undefined });
 
   await writeShards(
     folder,
     rows.map(({ id }) => id),
   );
-  const traced = await checkShardRows({ folder, dataset, shown: 5 });
+  const traced = await check(5);
   expect(traced.problems).toEqual([]);
   expect(traced.rows.map((row) => row.origin)).toEqual([origin, undefined, undefined]);
   expect('origin' in (traced.rows[2] ?? {})).toBe(false);
@@ -39,6 +42,50 @@ test('a row that states where its facts came from is traced there, and what is n
 
   const stranger = fingerprintText('row 7');
   await writeShards(folder, [rows[0]?.id ?? '', stranger]);
-  const strange = await checkShardRows({ folder, dataset, shown: 5 });
-  expect(strange).toMatchObject({ count: 1, problems: [expect.stringContaining(stranger)] });
+  expect(await check(5)).toMatchObject({ count: 1, problems: [expect.stringContaining(stranger)] });
+  // In another order than the dataset's, and with a stranger between them.
+  await writeShards(folder, [rows[2]?.id ?? '', stranger, rows[0]?.id ?? '', rows[1]?.id ?? '']);
+  const mixed = await check(2);
+  expect(mixed).toMatchObject({ count: 3, problems: [expect.stringContaining(stranger)] });
+  expect(mixed.rows.map(({ line }) => line)).toEqual([3, 1]);
+});
+
+test('rows are looked up in whatever order they come, a few at a time', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'trace-lookup-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const row = (file: number, line: number): string => JSON.stringify({ text: `row ${line} of ${file}` });
+  const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
+  const files = [0, 1].map((file) => join(folder, `${file}.json`));
+  // Rows 4 and 5 of each array begin on one line, so that the lines behind them are one less.
+  for (const [index, file] of files.entries()) {
+    const text = numbers.map((number) => row(index, number) + (number === 4 ? ', ' : ',\n')).join('');
+    await writeFile(file, `[${text.replace(/,\n$/, '')}]`);
+  }
+  const lineOf = (number: number): number => (number > 4 ? number - 1 : number);
+  const placeOf = (index: number, number: number) => ({
+    ...{ file: files[index] ?? '', line: lineOf(number), number },
+    sha256: fingerprintText(row(index, number)),
+  });
+  const inOrder = [0, 1].flatMap((index) => numbers.map((number) => placeOf(index, number)));
+  const orders = [
+    inOrder,
+    inOrder.toReversed(),
+    inOrder.toSorted((a, b) => a.number - b.number || 1),
+    [...inOrder, ...inOrder],
+  ];
+  const foreign = { ...placeOf(0, 3), sha256: fingerprintText('another'), number: 0 };
+  for (const together of [1, 2, 3, 100])
+    for (const order of orders) {
+      const missing: number[] = [];
+      const lookup = sourceLookup<(typeof inOrder)[number]>(({ number }) => void missing.push(number), together);
+      for (const place of [...order.slice(0, 5), foreign, ...order.slice(5)]) await lookup.add(place);
+      await lookup.finish();
+      expect(missing, `${together} at a time`).toEqual([0]);
+    }
+  const gone: number[] = [];
+  const lookup = sourceLookup<(typeof inOrder)[number]>(({ number }) => void gone.push(number), 3);
+  rmSync(files[1] ?? '');
+  for (const place of inOrder) await lookup.add(place);
+  await lookup.finish();
+  expect(gone).toEqual(numbers);
 });

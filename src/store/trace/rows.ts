@@ -1,14 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../../core/error.ts';
-import { textRowKinds } from '../../schema/recipe.ts';
 import { message, provenance } from '../../schema/sample.ts';
-import type { DatasetRows } from '../dataset-rows.ts';
+import type { DatasetRows, LinePlace } from '../dataset-rows.ts';
 import { hasCode, readJsonLines } from '../files.ts';
-import { reopenPart } from '../rows/open-parts.ts';
-import { fileKind } from '../rows/read-rows.ts';
-import { openShards } from '../shard-reader.ts';
-import { stepsOfRows } from '../shard-steps.ts';
+import { type RowPlace, sourceLookup } from './source-lookup.ts';
 
 /** A row the model learned from, and where it stands. */
 export interface TracedRow {
@@ -33,18 +29,14 @@ export interface RowOrigin {
   readonly line: number;
 }
 
-interface RowPlace {
-  readonly file: string;
-  readonly line: number;
-  readonly sha256: string;
-  readonly preview: string;
-  readonly origin: RowOrigin | undefined;
-}
+/** A row of a dataset that was asked for. */
+export type CheckedRow = Omit<TracedRow, 'id' | 'steps'>;
 
 export interface CheckedRows {
-  readonly byId: ReadonlyMap<string, RowPlace>;
-  /** `file:line` of rows that do not stand in their source any more. */
-  readonly changed: ReadonlySet<string>;
+  /** How many there are. */
+  readonly count: number;
+  /** Those that were asked for, by id. */
+  readonly rows: ReadonlyMap<string, CheckedRow>;
   readonly problems: readonly string[];
 }
 
@@ -63,118 +55,83 @@ const datasetRow = z.object({
 export interface CheckRowsOptions {
   /** Makes the rows of a dataset again; undefined for one that keeps them. */
   readonly madeRows?: ((folder: string) => DatasetRows | undefined) | undefined;
-  /** Only rows with these ids; all when absent. */
+  /** Only rows with these ids are looked up, and each of them is given; all are looked up when absent. */
   readonly ids?: ReadonlySet<string> | undefined;
+  /** Where those rows stand, where that is known and they are made again: no others are then made. */
+  readonly places?: readonly LinePlace[] | undefined;
+  /** Told of the id of each row in turn; says whether that row is to be given. */
+  readonly isShown?: ((id: string) => boolean) | undefined;
 }
 
 /**
  * Reads the rows of a dataset and looks up each one in the source file it came from. Rows that are made again are so
- * looked up by being made: each piece is held against its hash. Memory: a few hundred bytes a row.
+ * looked up by being made: each piece is held against its hash. Memory: some thousand rows, and those that are given.
  */
 export async function checkDatasetRows(folder: string, options: CheckRowsOptions = {}): Promise<CheckedRows> {
-  const { madeRows, ids } = options;
-  const byId = new Map<string, RowPlace>();
-  const wanted = new Map<string, Map<number, RowPlace[]>>();
+  const { madeRows, ids, places, isShown = () => ids !== undefined } = options;
+  const rows = new Map<string, CheckedRow & { ok: boolean }>();
   const problems: string[] = [];
-  const add = (value: unknown, line: number): RowPlace | undefined => {
+  let count = 0;
+  const read = (value: unknown, line: number): OpenRow | undefined => {
+    count++;
+    if (ids && !ids.has(String((value as { readonly id?: unknown } | null)?.id))) return undefined;
     const row = datasetRow.safeParse(value).data;
-    if (row === undefined) problems.push(`rows.jsonl:${line} is no row`);
-    if (row === undefined || ids?.has(row.id) === false) return undefined;
+    if (row === undefined) {
+      problems.push(`rows.jsonl:${line} is no row`);
+      return undefined;
+    }
     const { file, line: sourceLine, sha256 } = row.provenance;
-    const place = { file, line: sourceLine, sha256, preview: previewOf(row.messages), origin: row.extra?.origin };
-    byId.set(row.id, place);
-    return place;
+    const place = { file, line: sourceLine, sha256 };
+    if (!isShown(row.id)) return { ...place, shown: undefined };
+    const origin = row.extra?.origin;
+    const shown = { ...place, ok: true, preview: previewOf(row.messages), ...(origin && { origin }) };
+    rows.set(row.id, shown);
+    return { ...place, shown };
   };
   const made = madeRows?.(folder);
   if (made) {
-    let line = 0;
     try {
-      for await (const sample of made.samples()) add(sample, ++line);
+      let line = 0;
+      for await (const sample of places ? samplesAt(made, places) : made.samples()) read(sample, ++line);
     } catch (error) {
       if (!MartletError.is(error)) throw error;
       problems.push([error.message, error.hint].filter(Boolean).join('. '));
     }
-    return { byId, changed: new Set(), problems };
+    return { count, rows, problems };
   }
-  await eachLine(join(folder, 'rows.jsonl'), problems, (value, line) => {
-    const place = add(value, line);
-    if (!place) return;
-    const lines = wanted.get(place.file) ?? new Map<number, RowPlace[]>();
-    wanted.set(place.file, lines);
-    lines.set(place.line, [...(lines.get(place.line) ?? []), place]);
+  const named = new Set<string>();
+  let missing = 0;
+  const lookup = sourceLookup<OpenRow>(({ file, line, shown }) => {
+    missing++;
+    if (shown) shown.ok = false;
+    if (named.size < namedProblems) named.add(`rows.jsonl came from ${file}:${line}, where that row no longer stands`);
   });
-  const changed = new Set<string>();
-  for (const [file, lines] of wanted) {
-    const missing = await missingRows(file, lines);
-    for (const place of missing) changed.add(`${place.file}:${place.line}`);
-  }
-  problems.push(
-    ...summarise([...changed].map((place) => `rows.jsonl came from ${place}, where that row no longer stands`)),
-  );
-  return { byId, changed, problems };
+  await eachLine(join(folder, 'rows.jsonl'), problems, async (value, line) => {
+    const row = read(value, line);
+    if (row) await lookup.add(row);
+  });
+  await lookup.finish();
+  problems.push(...summarise([...named], missing));
+  return { count, rows, problems };
 }
 
-/** Rows that do not stand at their line with their hash. Several rows of a JSON array may begin on one line. */
-async function missingRows(file: string, lines: ReadonlyMap<number, RowPlace[]>): Promise<RowPlace[]> {
-  const left = new Set([...lines.values()].flat());
-  const part = reopenPart(file);
-  // The rows of a plug-in are not looked up: what they hang on is not written down here.
-  if (!part) return [];
-  try {
-    // What one row of a text was stands in the recipe alone; its hash tells.
-    for (const textRows of fileKind(file) === 'text' ? textRowKinds : textRowKinds.slice(0, 1)) {
-      if (left.size === 0) break;
-      for await (const raw of part.read({ textRows })) {
-        for (const place of lines.get(raw.line) ?? []) if (place.sha256 === raw.sha256) left.delete(place);
-      }
-    }
-  } catch (error) {
-    // Unreadable now: then none of its rows can be shown.
-    if (!MartletError.is(error)) throw error;
-    return [...lines.values()].flat();
-  }
-  return [...left];
+interface OpenRow extends RowPlace {
+  /** The row as it is given, where it is. */
+  readonly shown: { ok: boolean } | undefined;
 }
 
-/** Looks up the rows of the training shards in the dataset. */
-export async function checkShardRows(request: {
-  readonly folder: string;
-  readonly dataset: CheckedRows;
-  readonly shown: number;
-}): Promise<{ readonly rows: readonly TracedRow[]; readonly count: number; readonly problems: readonly string[] }> {
-  const { folder, dataset, shown } = request;
-  const found = new Map<number, Omit<TracedRow, 'steps'>>();
-  const strangers: string[] = [];
-  let row = 0;
-  try {
-    using reader = await openShards(folder);
-    for (const { id } of reader.rows('train')) {
-      const known = dataset.byId.get(id);
-      if (known === undefined) strangers.push(`train.rows.u32 names ${id}, which is no row of the dataset`);
-      else if (found.size < shown) {
-        const { file, line, sha256, preview, origin } = known;
-        const ok = !dataset.changed.has(`${file}:${line}`);
-        found.set(row, { id, file, line, sha256, ok, preview, ...(origin && { origin }) });
-      }
-      row++;
-    }
-    if (row === 0) return { rows: [], count: 0, problems: ['train.rows.u32 leads to no row'] };
-    const steps = stepsOfRows(reader, new Set(found.keys()));
-    const rows = Array.from(found, ([index, traced]): TracedRow => ({ ...traced, steps: steps.get(index) ?? [] }));
-    return { rows, count: row - strangers.length, problems: summarise(strangers) };
-  } catch (error) {
-    if (!MartletError.is(error)) throw error;
-    return { rows: [], count: 0, problems: [error.message] };
-  }
+async function* samplesAt(rows: DatasetRows, places: readonly LinePlace[]): AsyncGenerator<unknown> {
+  for await (const { bytes } of rows.linesAt(places))
+    for (const line of Buffer.from(bytes).toString('utf8').split('\n')) if (line !== '') yield JSON.parse(line);
 }
 
 async function eachLine(
   file: string,
   problems: string[],
-  visit: (value: unknown, line: number) => void,
+  visit: (value: unknown, line: number) => Promise<void>,
 ): Promise<void> {
   try {
-    for await (const { value, line } of readJsonLines(file)) visit(value, line);
+    for await (const { value, line } of readJsonLines(file)) await visit(value, line);
   } catch (error) {
     if (MartletError.is(error)) problems.push(error.message);
     else if (!hasCode(error, 'ENOENT')) throw error;
@@ -182,9 +139,10 @@ async function eachLine(
   }
 }
 
-function summarise(all: readonly string[]): string[] {
-  if (all.length <= namedProblems) return [...all];
-  return [...all.slice(0, namedProblems), `and ${all.length - namedProblems} more like these`];
+/** The first of many problems, and how many more there are. */
+export function summarise(named: readonly string[], count = named.length): string[] {
+  const first = named.slice(0, namedProblems);
+  return count > first.length ? [...first, `and ${count - first.length} more like these`] : first;
 }
 
 function previewOf(messages: z.infer<typeof datasetRow>['messages']): string {

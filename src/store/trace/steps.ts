@@ -61,18 +61,22 @@ export async function traceStep(store: Store, { run: address, step, madeRows }: 
       problems.push(`${artefactSubject(artefact.kind, artefact.address)}/${problem}`);
   const inStep = rowsOfStep(reader, step - 1);
   const ids = new Set(inStep.map(({ documentIndex }) => reader.rowOf('train', documentIndex).id));
-  const { byId, changed, problems: rowProblems } = await checkDatasetRows(dataset.folder, { madeRows, ids });
+  const { streamed } = reader.manifest;
+  const rowNumbers = inStep
+    .map(({ documentIndex }) => reader.outline('train', documentIndex).row)
+    .sort((a, b) => a - b);
+  const places = streamed ? rowNumbers.map((row) => reader.lineOf(row)) : undefined;
+  const checked = await checkDatasetRows(dataset.folder, { madeRows, ids, places });
+  const { rows: known, problems: rowProblems } = checked;
   problems.push(...rowProblems);
   const rows = inStep.flatMap(({ documentIndex, pack, documents }): StepRow[] => {
     const { id, cutTokens } = reader.rowOf('train', documentIndex);
-    const known = byId.get(id);
-    if (!known) {
+    const row = known.get(id);
+    if (!row) {
       problems.push(`the sample ${id} is no row of datasets/${dataset.address}`);
       return [];
     }
-    const { file, line, sha256, preview, origin } = known;
-    const ok = !changed.has(`${file}:${line}`);
-    return [{ id, file, line, sha256, ok, preview, ...(origin && { origin }), pack, documents, cutTokens }];
+    return [{ id, ...row, pack, documents, cutTokens }];
   });
   const events = await readEvents(join(run.folder, 'events.jsonl'));
   const event = events.findLast((each) => each.type === 'step-end' && each.step === step);

@@ -2,7 +2,8 @@ import type { Json } from '../../schema/common.ts';
 import { type ArtefactKind, artefactKinds } from '../../schema/lineage.ts';
 import { artefactSubject } from '../open-store.ts';
 import type { Store } from '../store.ts';
-import type { CheckedRows, CheckRowsOptions, TracedRow } from './rows.ts';
+import type { CheckRowsOptions, TracedRow } from './rows.ts';
+import type { TrainedRows } from './trained-rows.ts';
 
 export type HopKind = 'answer' | 'judgement' | ArtefactKind | 'base' | 'file' | 'query' | 'plugin' | 'audit';
 
@@ -38,7 +39,10 @@ export interface Walk {
   readonly recorded: ReadonlyMap<string, Json>;
   /** Folders of base models, by the fingerprint a document gives them. */
   readonly bases: Map<string, string>;
-  readonly datasets: Map<string, CheckedRows>;
+  /** Folders of datasets whose rows were checked. */
+  readonly datasets: Set<string>;
+  /** What the rows of shards came to, by their folder. */
+  readonly trained: Map<string, TrainedRows>;
   readonly madeRows: CheckRowsOptions['madeRows'];
   readonly shownRows: number;
   rows: readonly TracedRow[];
