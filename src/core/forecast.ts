@@ -27,11 +27,15 @@ interface Compared<Name extends string> {
   readonly names: Readonly<Record<Name, string>>;
   readonly forecast: BySource<Name>;
   readonly found: BySource<Name>;
+  /** The Martlet that made it, where that is not this one. */
+  readonly otherCode: string | undefined;
 }
+
+const afresh = 'under another name (--set name=...) nothing is taken from what was made before.';
 
 /** A stage that made something else than was forecast: what differs, source by source. */
 export function forecastDiffers<Name extends string>(compared: Compared<Name>): MartletError {
-  const { made, names, forecast, found } = compared;
+  const { made, names, forecast, found, otherCode } = compared;
   const sources = new Set([...Object.keys(forecast), ...Object.keys(found)]);
   const all = Object.keys(names) as Name[];
   const lines = [...sources].flatMap((source) =>
@@ -47,8 +51,10 @@ export function forecastDiffers<Name extends string>(compared: Compared<Name>): 
     `${made} is not what its sources give, read just now:\n${lines.join('\n')}`,
     {
       hint:
-        'If a source was written to meanwhile, give the command again. A step of your own must do the same to the same row until its file changes. ' +
-        'Otherwise this is a fault of Martlet: report it; under another name (--set name=...) nothing is taken from an earlier build.',
+        otherCode === undefined
+          ? 'If a source was written to meanwhile, give the command again. A step of your own must do the same to the same row until its file changes. ' +
+            `Otherwise this is a fault of Martlet: report it; ${afresh}`
+          : `It was made by ${otherCode}, which read or encoded them otherwise; ${afresh}`,
     },
   );
 }

@@ -9,6 +9,7 @@ import type { LineageInput } from '../schema/lineage.ts';
 import type { Plan } from '../schema/plan.ts';
 import { diskBudget, type FetchedBytes, readingWithin } from '../store/disk-budget.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
+import { otherCode } from '../store/made-by.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { inWorkFolder, type WorkRequest } from '../store/work-folder.ts';
@@ -106,7 +107,7 @@ const sides = ['train', 'heldout'] as const;
 
 /** Sources are told apart only where their sums differ: it takes a reading of the ledger. */
 async function holdToForecast(
-  { address, folder }: Artefact,
+  { address, folder, lineage }: Artefact,
   { forecast, access }: { readonly forecast: Forecast['rows']; readonly access: SourceAccess },
 ): Promise<void> {
   const { fates } = await readDataset(folder);
@@ -118,7 +119,11 @@ async function holdToForecast(
     found[source][fate]++;
   }
   const names = { train: 'rows to train on', heldout: 'rows held out' };
-  throw forecastDiffers({ made: `dataset ${address}`, names, forecast, found });
+  throw forecastDiffers({
+    ...{ names, forecast, found },
+    made: `dataset ${address}`,
+    otherCode: await otherCode(lineage),
+  });
 }
 
 /** Addresses of what stands where it stood, and says something else. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type BySource, type Forecast, forecastDiffers, totalOf } from '../core/forecast.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
+import { otherCode } from '../store/made-by.ts';
 import { openShards } from '../store/shard-reader.ts';
 import { readJson } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
@@ -24,19 +25,20 @@ export async function holdToForecast({ shards, forecast, rows }: HeldShards): Pr
   if (!forecast?.tokens) return;
   const { splits, streamed, day } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
   const { rows: count = 0, tokens = 0, learnedTokens: learned = 0 } = splits.train;
-  const made: Counts = { rows: count, tokens, learned };
+  const is: Counts = { rows: count, tokens, learned };
   const all: Counts = {
     rows: totalOf(forecast.tokens, 'rows'),
     tokens: totalOf(forecast.tokens, 'tokens'),
     learned: totalOf(forecast.tokens, 'learned'),
   };
-  const isSame = made.rows === all.rows && made.tokens === all.tokens && made.learned === all.learned;
+  const isSame = is.rows === all.rows && is.tokens === all.tokens && is.learned === all.learned;
   // Templates may tell the date.
   if (isSame || day !== forecast.day) return;
   const compared = streamed
-    ? { forecast: { 'all sources': all }, found: { 'all sources': made } }
+    ? { forecast: { 'all sources': all }, found: { 'all sources': is } }
     : { forecast: forecast.tokens, found: await countsBySource(shards, rows) };
-  throw forecastDiffers({ made: `shards ${shards.address}`, names, ...compared });
+  const made = `shards ${shards.address}`;
+  throw forecastDiffers({ made, names, ...compared, otherCode: await otherCode(shards.lineage) });
 }
 
 async function countsBySource({ folder }: Artefact, rows: DatasetRows): Promise<BySource<keyof Counts>> {

@@ -14,6 +14,13 @@ export async function codeVersion(): Promise<Lineage['code']> {
   return { version, revision: existsSync(join(home, '.git')) ? await revisionOf(home) : null };
 }
 
+/** The Martlet that made an artefact, where it is not this one: `martlet 0.1.0`, with its commit where versions are the same. */
+export async function otherCode({ code }: Pick<Lineage, 'code'>): Promise<string | undefined> {
+  const own = await codeVersion();
+  if (code.version !== own.version) return `martlet ${code.version}`;
+  return code.revision === own.revision ? undefined : `martlet ${code.version} of ${code.revision ?? 'no commit'}`;
+}
+
 /** `linux-x64, 2 cores, 15.6 GiB` */
 export function machineName(): string {
   return `${process.platform}-${process.arch}, ${availableParallelism()} cores, ${formatBytes(totalmem())}`;
