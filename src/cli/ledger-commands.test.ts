@@ -86,6 +86,6 @@ test('whoever traces a dataset is told what shows its rows', async () => {
   await build([]);
   const { exit, err } = await martlet('trace', 'a@1');
   expect(exit).toBe(1);
-  expect(err).toMatch(/\(a@1 is a dataset\) \[answer-missing\]\nfix .*martlet data ledger a@1/);
-  expect((await martlet('trace', 'a@1', '--step', '1')).err).toMatch(/there is no run a@1 .*\(a@1 is a dataset\)/);
+  expect(err).toMatch(/\(a@1 names dataset\) \[answer-missing\]\nfix .*martlet data ledger a@1/);
+  expect((await martlet('trace', 'a@1', '--step', '1')).err).toMatch(/there is no run a@1 .*\(a@1 names dataset\)/);
 });

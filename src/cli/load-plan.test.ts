@@ -214,7 +214,7 @@ test('one bad row among good ones is a warning that names it', async () => {
   expect(out).toMatch(
     /^warning .*1 of 40 rows cannot be used \(1 role-unknown\); the budget allows 0 %; the first: .*rows\.jsonl:7:1 messages\[0\]\.role/m,
   );
-  expect(out).toMatch(/^plan a .* not ready: training would refuse 1 thing below\n/);
+  expect(out).toMatch(/^plan a .* not ready: training would be refused, as the warnings say\n/);
   expect(out).toContain('data.budget.dropped: 0.025. Until then no dataset is built.');
 });
 

@@ -120,7 +120,9 @@ function refuseTooLong(lost: readonly LostRow[], { overflow, lengthTokens }: Pla
   throw new MartletError(
     'row-too-long',
     `${formatCount(long.length)} row${long.length === 1 ? ' is' : 's are'} longer than ${lengthTokens} tokens:\n${listRows(long)}`,
-    { hint: `Set render.lengthTokens: ${longest} to keep them all, or choose another render.overflow.` },
+    {
+      hint: `Set render.lengthTokens: ${longest} to keep them all, or choose render.overflow: drop, truncate-prompt, truncate-answer or, for plain text, split.`,
+    },
   );
 }
 

@@ -64,7 +64,7 @@ const noAnswer =
       'The id of an answer comes with it: martlet review --list.',
     ];
     const hint = kinds.length > 0 ? hints.join(' ') : error.hint;
-    const what = kinds.length > 0 ? ` (${given} is a ${kinds.join(', a ')})` : '';
+    const what = kinds.length > 0 ? ` (${given} names ${kinds.join(', ')})` : '';
     throw new MartletError(error.code, `${error.message}${what}`, { hint, cause: error });
   };
 

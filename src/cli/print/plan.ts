@@ -43,8 +43,7 @@ export function formatPlan(
   ].join('\n');
 
   function verdict(): string {
-    if (refused.length > 0)
-      return colours.red(`not ready: training would refuse ${formatCounted(refused.length, 'thing')} below`);
+    if (refused.length > 0) return colours.red('not ready: training would be refused, as the warnings say');
     const { engine } = plan.execution;
     if (engine !== 'embedded') return colours.red(`not ready: the ${engine} engine is not part of this version`);
     const unknown = missing.map((reason) => reason.split(':')[0]);
