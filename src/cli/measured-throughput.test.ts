@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -64,6 +64,15 @@ test('throughput is the work of the steady steps over their time', async () => {
     200 * flopsPerToken({ model, adapter, learnedShare: 0.25, saves: false }),
     3,
   );
+});
+
+test('a run that another version of Martlet planned says nothing, and is no failure', async () => {
+  const steady = { tokens: 400, seconds: 2 };
+  const { store } = await storeWithRun([steady, steady, steady, steady]);
+  const file = join(store.folder('plan', 'a@1'), 'plan.json');
+  const plan = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...plan, values: { ...plan.values, of: 'another version' } }));
+  expect(await measuredThroughput(store, 'here')).toBeUndefined();
 });
 
 test('a run elsewhere, or one too short to be steady, says nothing', async () => {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
 import { type Facts, flopsPerToken, savesActivations } from '../recipe/index.ts';
 import { run as runSchema } from '../schema/checkpoint.ts';
 import { runEvent } from '../schema/event.ts';
 import { plan as planSchema } from '../schema/plan.ts';
 import { readJsonLines } from '../store/files.ts';
+import { readDocument } from '../store/read-document.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { modelFacts } from './plan-facts.ts';
 
@@ -22,11 +23,11 @@ export async function measuredThroughput(store: Store, machine: string): Promise
   for (const run of runs.toSorted((a, b) => b.lineage.createdAt.localeCompare(a.lineage.createdAt))) {
     const steps = await stepsOf(run);
     if (steps.length < fewestSteps) continue;
-    const { base, plan: address } = runSchema.parse(await readJson(join(run.folder, 'run.json')));
-    // A base that was removed can no longer be weighed.
-    if (!existsSync(base)) continue;
-    const { folder } = await store.open('plan', address);
-    const { values, execution } = planSchema.parse(await readJson(join(folder, 'plan.json')));
+    const known = await planOf(store, run);
+    // A base that was removed can no longer be weighed, nor can what another version of Martlet planned.
+    if (!known || !existsSync(known.base)) continue;
+    const { base } = known;
+    const { values, execution } = known.plan;
     const total = (key: 'tokens' | 'learnedTokens' | 'seconds'): number =>
       steps.reduce((sum, step) => sum + step[key], 0);
     const model = await modelFacts(base);
@@ -37,6 +38,17 @@ export async function measuredThroughput(store: Store, machine: string): Promise
     return { flopsPerSecond: (flops * total('tokens')) / total('seconds'), from: `run ${run.address}` };
   }
   return undefined;
+}
+
+async function planOf(store: Store, run: Artefact) {
+  try {
+    const { base, plan: address } = await readDocument(join(run.folder, 'run.json'), runSchema);
+    const { folder } = await store.open('plan', address);
+    return { base, plan: await readDocument(join(folder, 'plan.json'), planSchema) };
+  } catch (error) {
+    if (MartletError.is(error) && error.code === 'document-unreadable') return undefined;
+    throw error;
+  }
 }
 
 interface Step {
@@ -52,8 +64,4 @@ async function stepsOf(run: Artefact): Promise<readonly Step[]> {
     if (event.success && event.data.type === 'step-end') steps.push(event.data);
   }
   return steps.slice(warmUpSteps);
-}
-
-async function readJson(file: string): Promise<unknown> {
-  return JSON.parse(await readFile(file, 'utf8'));
 }

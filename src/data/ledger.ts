@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import { type Dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
+import { type Dataset, dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
 import type { Sample } from '../schema/sample.ts';
+import { readDocument } from '../store/read-document.ts';
 import { datasetRows, ledgerOf, type SourceAccess } from './build/streamed/derived-rows.ts';
 
 /** The accounts of a dataset. */
 export async function readDataset(folder: string): Promise<Dataset> {
-  return JSON.parse(await readFile(join(folder, 'dataset.json'), 'utf8')) as Dataset;
+  return readDocument(join(folder, 'dataset.json'), dataset);
 }
 
 /** Names of the steps, numbered where one stands twice: after steps that change rows, rows are compared once more. */

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { randomStream, streamKey } from '../core/random.ts';
@@ -20,6 +19,7 @@ import type {
   StepResult,
   TrainSession,
 } from '../spec/train-engine.ts';
+import { readDocument } from '../store/read-document.ts';
 import { openShards, type Pack, type ShardReader } from '../store/shard-reader.ts';
 import { threadsOf } from '../store/stage.ts';
 import { warmActivations } from './activations.ts';
@@ -200,7 +200,7 @@ async function load(runtimeWith: (threads: number) => Runtime, request: LoadRequ
 }
 
 async function readPlan(file: string): Promise<Plan> {
-  const plan = planDocument.parse(JSON.parse(await readFile(file, 'utf8')));
+  const plan = await readDocument(file, planDocument);
   return { ...plan, hash: fingerprint({ values: plan.values, loss: plan.loss }) };
 }
 

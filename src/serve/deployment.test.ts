@@ -88,7 +88,7 @@ test('a model outlives the recipes of its version: of its plan only what is rend
   await writeFile(file, JSON.stringify(plan));
   await expect(deploy({ store, models: ['brief'], engine })).rejects.toMatchObject({
     code: 'document-unreadable',
-    message: expect.stringContaining('plan.json is not as this version writes it (values.render.template: '),
+    message: expect.stringContaining('plan.json: values.render.template: '),
   });
 });
 

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import { formatPath } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import { templateFile } from '../models/chat-template.ts';
 import type { RenderOptions } from '../models/encoder.ts';
@@ -14,6 +13,7 @@ import type { LineageInput } from '../schema/lineage.ts';
 import { type Model, model as modelDocument } from '../schema/model.ts';
 import { type PlanValues, planValues } from '../schema/plan.ts';
 import { artefactInput } from '../store/open-store.ts';
+import { readDocument } from '../store/read-document.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { verifyBase } from '../store/trace/base.ts';
 
@@ -104,9 +104,9 @@ async function openExported(store: Store, address: string): Promise<Exported> {
         hint: 'martlet export <recipe> makes it anew, as the next version; the altered one stays for who wants to know why.',
       },
     );
-  const document = await readAs(join(artefact.folder, 'model.json'), modelDocument);
-  const run = await readAs(join(store.folder('run', document.run), 'run.json'), runDocument);
-  const plan = await readAs(join(store.folder('plan', run.plan), 'plan.json'), servedPlan);
+  const document = await readDocument(join(artefact.folder, 'model.json'), modelDocument);
+  const run = await readDocument(join(store.folder('run', document.run), 'run.json'), runDocument);
+  const plan = await readDocument(join(store.folder('plan', run.plan), 'plan.json'), servedPlan);
   return { artefact, document, render: plan.values.render };
 }
 
@@ -169,15 +169,4 @@ function baseOf({ base, baseAddress, baseFingerprint }: Model): ServedBase {
 /** By its folder: when another model answered, nothing else says where this base stands. */
 function baseInput({ folder, fingerprint: what }: ServedBase): LineageInput {
   return { kind: 'base', address: folder, fingerprint: what };
-}
-
-async function readAs<T extends z.ZodType>(file: string, schema: T): Promise<z.output<T>> {
-  const read = schema.safeParse(JSON.parse(await readFile(file, 'utf8')));
-  if (read.success) return read.data;
-  const [first] = read.error.issues;
-  const what =
-    first && `${formatPath(first.path.map((key) => (typeof key === 'number' ? key : String(key))))}: ${first.message}`;
-  throw new MartletError('document-unreadable', `${file} is not as this version writes it (${what})`, {
-    hint: 'martlet export <recipe> makes the model anew.',
-  });
 }

@@ -3,8 +3,8 @@ import { type BySource, type Forecast, forecastDiffers, totalOf } from '../core/
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
 import { otherCode } from '../store/made-by.ts';
+import { readDocument } from '../store/read-document.ts';
 import { openShards } from '../store/shard-reader.ts';
-import { readJson } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 
 interface HeldShards {
@@ -23,7 +23,7 @@ type Counts = Record<keyof typeof names, number>;
  */
 export async function holdToForecast({ shards, forecast, rows }: HeldShards): Promise<void> {
   if (!forecast?.tokens) return;
-  const { splits, streamed, day } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
+  const { splits, streamed, day } = await readDocument(join(shards.folder, 'shards.json'), shardsDocument);
   const { rows: count = 0, tokens = 0, learnedTokens: learned = 0 } = splits.train;
   const is: Counts = { rows: count, tokens, learned };
   const all: Counts = {

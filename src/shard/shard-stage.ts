@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Forecast } from '../core/forecast.ts';
 import { fingerprint } from '../core/fingerprint.ts';
+import type { Forecast } from '../core/forecast.ts';
 import { methodNamed } from '../methods/index.ts';
 import { dayOf, encodeDocuments, noonOf, openEncoder } from '../models/encoder.ts';
 import { dataset as datasetDocument } from '../schema/dataset.ts';
@@ -9,8 +9,9 @@ import type { Plan } from '../schema/plan.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
 import { codeVersion } from '../store/made-by.ts';
 import { artefactInput } from '../store/open-store.ts';
+import { readDocument } from '../store/read-document.ts';
 import { shardCode } from '../store/shard-layout.ts';
-import { type Base, baseInput, make, readJson, type StageDeps, threadsOf } from '../store/stage.ts';
+import { type Base, baseInput, make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { inWorkFolder } from '../store/work-folder.ts';
 import { buildShards } from './build-shards.ts';
@@ -80,7 +81,7 @@ export async function shardStage(deps: StageDeps, walk: ShardInputs): Promise<Ar
         values: plan.values,
         packTokens,
         packing,
-        dataset: datasetDocument.parse(await readJson(join(dataset.folder, 'dataset.json'))),
+        dataset: await readDocument(join(dataset.folder, 'dataset.json'), datasetDocument),
         blocks: (skip) => rows.blocks({ skip, signal: deps.signal }),
         encoders: pool?.encoders ?? [encodeHere],
         folder: work,

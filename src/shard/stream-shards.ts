@@ -7,8 +7,9 @@ import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
 import { folderBytes } from '../store/files.ts';
+import { readDocument } from '../store/read-document.ts';
 import { openShards } from '../store/shard-reader.ts';
-import { type Base, readJson, type StageDeps } from '../store/stage.ts';
+import type { Base, StageDeps } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { encodeBlock } from './encode-block.ts';
 import { openWindows, type ShardWindows, type WindowsDisk, windowStarts } from './windows.ts';
@@ -28,7 +29,7 @@ export async function streamShards(
   { signal }: Pick<StageDeps, 'signal'>,
   { plan, base, dataset, rows, shards, folder }: StreamShardsRequest,
 ): Promise<ShardWindows | undefined> {
-  const { streamed, day } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
+  const { streamed, day } = await readDocument(join(shards.folder, 'shards.json'), shardsDocument);
   const { diskGiB } = plan.execution;
   if (!streamed || diskGiB === null) return undefined;
   const { render, method } = plan.values;
@@ -55,7 +56,7 @@ async function windowsDisk({ diskGiB, dataset, shards }: DiskRequest): Promise<W
   const bytes = diskGiB * 2 ** 30;
   const file = join(dataset.folder, 'streamed.json');
   // A dataset that was kept before is no more than its folder.
-  const fetched = existsSync(file) ? streamedDataset.parse(await readJson(file)).fetched : { largest: 0, total: 0 };
+  const fetched = existsSync(file) ? (await readDocument(file, streamedDataset)).fetched : { largest: 0, total: 0 };
   const kept = (await folderBytes(dataset.folder)) + (await folderBytes(shards.folder));
   return { bytes, kept, fetched };
 }

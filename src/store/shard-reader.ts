@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant, MartletError } from '../core/error.ts';
 import { type ShardSplit, type Shards, shardSplits, shards } from '../schema/shards.ts';
+import { readDocument } from './read-document.ts';
 import {
   documentNumbers,
   lineNumbers,
@@ -102,13 +102,11 @@ export function heldOutDocuments(reader: ShardReader): readonly ShardDocument[] 
 
 async function readManifest(folder: string): Promise<Shards> {
   const file = join(folder, 'shards.json');
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw unreadable(file, 'is missing', cause);
-  });
   try {
-    return shards.parse(JSON.parse(text));
+    return await readDocument(file, shards);
   } catch (cause) {
-    throw unreadable(file, 'is not a manifest of shards', cause);
+    if (MartletError.is(cause)) throw cause;
+    throw unreadable(file, 'cannot be read', cause);
   }
 }
 

@@ -1,8 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { type Checkpoint, checkpoint } from '../schema/checkpoint.ts';
 import { hasCode, hashFolder, syncFolder } from '../store/files.ts';
+import { parseDocument } from '../store/read-document.ts';
 
 const manifestFile = 'checkpoint.json';
 const namePattern = /^step-(\d{6,})$/;
@@ -106,13 +108,16 @@ export async function newestCheckpoint(runFolder: string, planHash: string): Pro
   return undefined;
 }
 
-/** The manifest of a checkpoint whose files agree with it. */
+/** The manifest of a checkpoint whose files agree with it. @throws MartletError `document-unreadable` for one of another version */
 async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
   try {
-    const manifest = checkpoint.parse(JSON.parse(await readFile(join(folder, manifestFile), 'utf8')));
+    const file = join(folder, manifestFile);
+    const manifest = await parseDocument(JSON.parse(await readFile(file, 'utf8')), { file, schema: checkpoint });
     const files = await hashFolder(folder, { except: [manifestFile] });
     return fingerprint(files) === fingerprint(manifest.files) ? manifest : undefined;
-  } catch {
+  } catch (error) {
+    // What is whole and not understood must not be passed over in silence: a run would begin anew.
+    if (MartletError.is(error)) throw error;
     return undefined;
   }
 }

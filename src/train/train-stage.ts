@@ -9,7 +9,8 @@ import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
 import type { DatasetRows } from '../store/dataset-rows.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { type Base, baseInput, readJson, type StageDeps, writeJson } from '../store/stage.ts';
+import { readDocument } from '../store/read-document.ts';
+import { type Base, baseInput, type StageDeps, writeJson } from '../store/stage.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { newestCheckpoint } from './checkpoints.ts';
 import { type StepWindows, train } from './loop.ts';
@@ -61,7 +62,7 @@ export async function trainStage(
     plan: planned.address,
   };
   await writeJson(join(begun.folder, 'run.json'), document);
-  const { splits } = shardsDocument.parse(await readJson(join(shards.folder, 'shards.json')));
+  const { splits } = await readDocument(join(shards.folder, 'shards.json'), shardsDocument);
   await using windows = await stream(join(begun.folder, windowsFolder));
   const outcome = await train({
     plan,

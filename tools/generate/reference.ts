@@ -35,6 +35,13 @@ export function documentReference(rows: readonly DocumentRow[]): string {
   return page([
     '# Documents',
     'What Martlet writes. A recipe, which a person writes, has [a page of its own](recipe.md).',
+    [
+      'One rule holds for all of them. `schema` names kind and version (`shards/4`). A version only ever gains fields, and each of',
+      'those has a default here, or may be absent: so a reader takes what an earlier writer of the same version wrote. What it does not know',
+      'it refuses (`document-unreadable`): another version, or a field of a later writer, with the Martlet that wrote it, as the lineage beside it',
+      'says. A field that goes, or means something else, makes a new version. Lines whose hash is recorded (captures, audit records,',
+      'judgements) and lineages gain fields that may be absent, never a default, so that their bytes stay what was hashed.',
+    ].join('\n'),
     ...sections,
   ]);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Walk } from '../../pipeline.ts';
 import { terminalReport } from '../../pipeline.ts';
 import { type EvalSample, evalSample, report as reportDocument } from '../../schema/report.ts';
+import { readDocument } from '../../store/read-document.ts';
 import type { Artefact } from '../../store/store.ts';
 import { withCommands } from '../called-as.ts';
 import type { CliContext } from '../context.ts';
@@ -45,7 +46,7 @@ export async function printWalk(
 }
 
 export async function readReport(artefact: Artefact): Promise<Parameters<typeof terminalReport>[0]> {
-  const report = reportDocument.parse(JSON.parse(await readFile(join(artefact.folder, 'report.json'), 'utf8')));
+  const report = await readDocument(join(artefact.folder, 'report.json'), reportDocument);
   const lines = (await readFile(join(artefact.folder, 'samples.jsonl'), 'utf8')).split('\n').filter(Boolean);
   const samples: EvalSample[] = lines.map((line) => evalSample.parse(JSON.parse(line)));
   return { report, samples };

@@ -1,6 +1,6 @@
+import type { Issue } from '../../core/issue.ts';
 import { isWithinBudget, leftOut, takenRows, tellLost } from '../../core/lost-rows.ts';
 import { formatPercent, shareAbove } from '../../core/units.ts';
-import type { Issue } from '../../core/issue.ts';
 import { trainedRows } from '../predict.ts';
 import { type Check, error, warning } from './check.ts';
 

@@ -13,6 +13,7 @@ import { report } from '../../schema/report.ts';
 import { shards } from '../../schema/shards.ts';
 import { hasCode, readTextIfThere } from '../files.ts';
 import { artefactSubject } from '../open-store.ts';
+import { readDocument } from '../read-document.ts';
 import type { Artefact, Store } from '../store.ts';
 
 /** What the document of one artefact says about the chain. */
@@ -64,7 +65,7 @@ const tracedPlan = z.looseObject({
 
 const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Promise<void>> = {
   plan: async ({ artefact }, { problems, facts }) => {
-    const read = await readDocument({ artefact, file: 'plan.json', schema: tracedPlan, problems });
+    const read = await ownDocument({ artefact, file: 'plan.json', schema: tracedPlan, problems });
     if (read === undefined) return;
     facts.planHash = read.hash;
     facts.method = read.values.method.name;
@@ -73,18 +74,18 @@ const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Pro
   },
 
   dataset: async ({ artefact }, { problems, facts }) => {
-    const read = await readDocument({ artefact, file: 'dataset.json', schema: dataset, problems });
+    const read = await ownDocument({ artefact, file: 'dataset.json', schema: dataset, problems });
     if (read !== undefined) facts.rowsIn = read.rowsIn;
   },
 
   shards: async ({ artefact }, { problems, facts }) => {
-    const read = await readDocument({ artefact, file: 'shards.json', schema: shards, problems });
+    const read = await ownDocument({ artefact, file: 'shards.json', schema: shards, problems });
     requireInput({ artefact, kind: 'dataset', problems });
     if (read?.splits.train !== undefined) facts.learnedTokens = read.splits.train.learnedTokens;
   },
 
   run: async ({ store, artefact }, { problems, facts, bases }) => {
-    const read = await readDocument({ artefact, file: 'run.json', schema: run, problems });
+    const read = await ownDocument({ artefact, file: 'run.json', schema: run, problems });
     if (read === undefined) return;
     facts.planHash = read.planHash;
     bases.push({ folder: read.base, fingerprint: read.baseFingerprint });
@@ -96,7 +97,7 @@ const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Pro
   },
 
   model: async ({ store, artefact }, { problems, facts, bases }) => {
-    const read = await readDocument({ artefact, file: 'model.json', schema: model, problems });
+    const read = await ownDocument({ artefact, file: 'model.json', schema: model, problems });
     if (read === undefined) return;
     Object.assign(facts, { checkpoint: read.checkpoint, formats: read.formats });
     bases.push({ folder: read.base, fingerprint: read.baseFingerprint });
@@ -115,7 +116,7 @@ const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Pro
 
   deployment: async ({ store, artefact, capture }, findings) => {
     const { problems, facts, bases } = findings;
-    const read = await readDocument({ artefact, file: 'deployment.json', schema: deployment, problems });
+    const read = await ownDocument({ artefact, file: 'deployment.json', schema: deployment, problems });
     if (read === undefined) return;
     facts.engine = read.engine;
     for (const entry of read.models) {
@@ -137,7 +138,7 @@ const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Pro
   },
 
   report: async ({ artefact }, { problems, facts }) => {
-    const read = await readDocument({ artefact, file: 'report.json', schema: report, problems });
+    const read = await ownDocument({ artefact, file: 'report.json', schema: report, problems });
     if (read !== undefined) facts.tasks = read.tasks;
   },
 
@@ -195,16 +196,20 @@ async function checkpointOf(request: { readonly store: Store; readonly run: stri
 }
 
 /** The document of an artefact; what is wrong with it goes to `problems`. */
-async function readDocument<T extends z.ZodType>(request: {
+async function ownDocument<T extends z.ZodType>(request: {
   readonly artefact: Artefact;
   readonly file: string;
   readonly schema: T;
   readonly problems: string[];
 }): Promise<z.output<T> | undefined> {
   const { artefact, file, schema, problems } = request;
-  const read = await readFileAs(join(artefact.folder, file), schema);
-  if (read === undefined) problems.push(`${file} is missing or no such document`);
-  return read;
+  try {
+    return await readDocument(join(artefact.folder, file), schema);
+  } catch (error) {
+    if (!MartletError.is(error) && !hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES')) throw error;
+    problems.push(MartletError.is(error) ? error.message : `${file} is missing or cannot be read`);
+    return undefined;
+  }
 }
 
 /** The document of another artefact; undefined when it cannot be read, which the visit of that artefact reports. */

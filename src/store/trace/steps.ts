@@ -3,10 +3,10 @@ import { MartletError } from '../../core/error.ts';
 import { run as runDocument } from '../../schema/checkpoint.ts';
 import type { RunEvent } from '../../schema/event.ts';
 import { artefactSubject } from '../open-store.ts';
+import { readDocument } from '../read-document.ts';
 import { readEvents } from '../run-events.ts';
 import { openShards } from '../shard-reader.ts';
 import { rowsOfStep } from '../shard-steps.ts';
-import { readJson } from '../stage.ts';
 import type { Artefact, Store } from '../store.ts';
 import { type CheckRowsOptions, checkDatasetRows, type TracedRow } from './rows.ts';
 
@@ -46,7 +46,7 @@ export interface TraceStepRequest extends Pick<CheckRowsOptions, 'madeRows'> {
  */
 export async function traceStep(store: Store, { run: address, step, madeRows }: TraceStepRequest): Promise<TracedStep> {
   const run = await store.open('run', address);
-  const { shards: shardsAddress } = runDocument.parse(await readJson(join(run.folder, 'run.json')));
+  const { shards: shardsAddress } = await readDocument(join(run.folder, 'run.json'), runDocument);
   const shards = await store.open('shards', shardsAddress);
   const dataset = await store.open('dataset', addressOf(shards, 'dataset'));
   using reader = await openShards(shards.folder);

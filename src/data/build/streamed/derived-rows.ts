@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import { type DatasetPiece, datasetPiece, type LedgerEntry, streamedDataset } from '../../../schema/dataset.ts';
@@ -7,6 +6,7 @@ import type { Sample } from '../../../schema/sample.ts';
 import { type DatasetRows, gathered, keptRows, type LinePlace } from '../../../store/dataset-rows.ts';
 import { readJsonLines } from '../../../store/files.ts';
 import { readRawRows } from '../../../store/raw-rows.ts';
+import { parseDocument, readDocument } from '../../../store/read-document.ts';
 import { sourceRows } from '../../source-rows.ts';
 import { type OpenSourcesRequest, openSources } from '../../sources.ts';
 import { openSteps } from '../../steps/open-steps.ts';
@@ -155,12 +155,14 @@ function changed(folder: string): MartletError {
 }
 
 async function readStreamed(folder: string) {
-  return streamedDataset.parse(JSON.parse(await readFile(join(folder, streamedFile), 'utf8')));
+  return readDocument(join(folder, streamedFile), streamedDataset);
 }
 
 async function readPieces(folder: string): Promise<readonly DatasetPiece[]> {
   const pieces: DatasetPiece[] = [];
-  for await (const { value } of readJsonLines(join(folder, piecesFile))) pieces.push(datasetPiece.parse(value));
+  const file = join(folder, piecesFile);
+  for await (const { value } of readJsonLines(file))
+    pieces.push(await parseDocument(value, { file, schema: datasetPiece }));
   return pieces;
 }
 
