@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -59,7 +59,7 @@ test('a dataset that holds other rows than its sources give is an error, source 
   );
   const { exit, err } = await martlet(cwd, 'data', 'build', 'recipe.yaml');
   expect(exit).toBe(1);
-  expect(err).toMatch(/dataset a@1 is not what its sources give/);
+  expect(err).toMatch(/^error dataset a@1: not what its sources give/m);
   expect(err).toMatch(/^ {2}\S*b\.jsonl: 3 rows to train on, where 2 were counted \[forecast-differs\]$/m);
   expect(err).not.toContain('a.jsonl: ');
   // A name of its own takes nothing from what was built before.
@@ -76,7 +76,31 @@ test('shards that hold other tokens than their sources give are an error', async
   });
   const { exit, err } = await martlet(cwd, 'shard', 'recipe.yaml');
   expect(exit).toBe(1);
-  expect(err).toMatch(/shards a@1 is not what its sources give/);
+  expect(err).toMatch(/^error shards a@1: not what its sources give/m);
   expect(err).toMatch(/a\.jsonl: \d+ tokens, where \d+ were counted\n.*a\.jsonl: \d+ learned tokens, where \d+/);
   expect(err).not.toContain('rows to train on');
+});
+
+test.each([
+  [
+    'datasets',
+    'new dataset',
+    { drop: { fate: 'filtered', code: 'gone', reason: 'gone' } },
+    /a\.jsonl: 7 rows to train on, where 8/,
+  ],
+  ['shards', 'new shards', null, /a\.jsonl: \d+ tokens, where \d+ were counted\n.* learned tokens, where/],
+])('what differs when it is made becomes no version: %s', async (kind, made, done, told) => {
+  const cwd = await folder();
+  let looks = 0;
+  setFickle((sample) => {
+    const [question, answer] = sample.messages;
+    // Rows are counted first, then tokens.
+    if (question?.content !== 'q 5' || ++looks <= 2) return null;
+    return done ?? { sample: { ...sample, messages: [question, { ...answer, content: 'a longer answer' }] } };
+  });
+  const { exit, err } = await martlet(cwd, 'shard', 'recipe.yaml');
+  expect(exit).toBe(1);
+  expect(err).toContain(`error ${made}: not what its sources give, read just now:`);
+  expect(err).toMatch(told);
+  expect((await readdir(join(cwd, 'store', kind))).filter((name) => name.includes('@'))).toEqual([]);
 });

@@ -22,7 +22,7 @@ export function totalOf<Name extends string>(counts: BySource<Name>, name: Name)
 }
 
 interface Compared<Name extends string> {
-  /** Such as `dataset market-brief@2`. */
+  /** Such as `dataset market-brief@2`, or `new dataset` before it is one. */
   readonly made: string;
   readonly names: Readonly<Record<Name, string>>;
   readonly forecast: BySource<Name>;
@@ -48,7 +48,7 @@ export function forecastDiffers<Name extends string>(compared: Compared<Name>): 
   );
   return new MartletError(
     'forecast-differs',
-    `${made} is not what its sources give, read just now:\n${lines.join('\n')}`,
+    `${made}: not what its sources give, read just now:\n${lines.join('\n')}`,
     {
       hint:
         otherCode === undefined

@@ -2,20 +2,19 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import { type Forecast, forecastDiffers, totalOf } from '../core/forecast.ts';
+import type { Forecast } from '../core/forecast.ts';
 import { formatBytes, formatCounted } from '../core/units.ts';
 import { streamedDataset } from '../schema/dataset.ts';
 import type { LineageInput } from '../schema/lineage.ts';
 import type { Plan } from '../schema/plan.ts';
 import { diskBudget, type FetchedBytes, readingWithin } from '../store/disk-budget.ts';
 import { feedbackRows } from '../store/feedback-rows.ts';
-import { otherCode } from '../store/made-by.ts';
 import { make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { inWorkFolder, type WorkRequest } from '../store/work-folder.ts';
-import { datasetRows, ledgerOf, type SourceAccess } from './build/streamed/derived-rows.ts';
+import { datasetRows, type SourceAccess } from './build/streamed/derived-rows.ts';
 import { buildDataset } from './build-dataset.ts';
-import { readDataset } from './ledger.ts';
+import { holdToForecast } from './hold-to-forecast.ts';
 import { fetchedBytes, sourceInputs } from './sources.ts';
 import { codeFingerprint, stepInputs, stepKeys } from './steps/open-steps.ts';
 import { unusedParts } from './unused-parts.ts';
@@ -58,6 +57,8 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
   // A row under embargo makes the same sources another dataset from the day it ends.
   const changesOn = known?.lineage.facts.changesOn;
   const since = typeof changesOn === 'string' && changesOn <= today ? changesOn : null;
+  const held = forecast?.day === today ? { forecast: forecast.rows, access } : undefined;
+  let isBuilt = false;
   const dataset = await make(
     deps,
     { kind: 'dataset', name, of: { values, since, ...(streamed && { streamed: streamedFormat }) }, inputs },
@@ -72,6 +73,9 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
       const built = streamed
         ? await inWorkFolder(await streamedWork(), build).catch(tellKept)
         : await build(cacheFolder);
+      // What is wrong becomes no version.
+      isBuilt = true;
+      if (held) await holdToForecast({ ...held, folder });
       if (built.reuse) deps.onReuse?.(built.reuse);
       const samples = datasetRows(folder, access).samples();
       const unused = await unusedParts({ samples, method: plan.values.method.name });
@@ -79,7 +83,7 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
       return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
     },
   );
-  if (forecast?.day === today) await holdToForecast(dataset, { forecast: forecast.rows, access });
+  if (held && !isBuilt) await holdToForecast({ ...held, folder: dataset.folder, found: dataset });
   return dataset;
 
   function tellKept(error: unknown): never {
@@ -101,29 +105,6 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
     });
     return { parent: join(deps.store.root, 'work'), key, purpose: `dataset ${name}`, keepAfter };
   }
-}
-
-const sides = ['train', 'heldout'] as const;
-
-/** Sources are told apart only where their sums differ: it takes a reading of the ledger. */
-async function holdToForecast(
-  { address, folder, lineage }: Artefact,
-  { forecast, access }: { readonly forecast: Forecast['rows']; readonly access: SourceAccess },
-): Promise<void> {
-  const { fates } = await readDataset(folder);
-  if (sides.every((side) => fates[side] === totalOf(forecast, side))) return;
-  const found: Record<string, { train: number; heldout: number }> = {};
-  for await (const { source, fate } of ledgerOf(folder, access)) {
-    if (fate !== 'train' && fate !== 'heldout') continue;
-    found[source] ??= { train: 0, heldout: 0 };
-    found[source][fate]++;
-  }
-  const names = { train: 'rows to train on', heldout: 'rows held out' };
-  throw forecastDiffers({
-    ...{ names, forecast, found },
-    made: `dataset ${address}`,
-    otherCode: await otherCode(lineage),
-  });
 }
 
 /** Addresses of what stands where it stood, and says something else. */

@@ -8,7 +8,10 @@ import { openShards } from '../store/shard-reader.ts';
 import type { Artefact } from '../store/store.ts';
 
 interface HeldShards {
-  readonly shards: Artefact;
+  /** With their files, whether they are an artefact yet or not. */
+  readonly folder: string;
+  /** The artefact; absent while they are made. */
+  readonly found?: Artefact;
   readonly forecast: Forecast | undefined;
   readonly rows: DatasetRows;
 }
@@ -21,9 +24,9 @@ type Counts = Record<keyof typeof names, number>;
  * the rows.
  * @throws MartletError `forecast-differs`
  */
-export async function holdToForecast({ shards, forecast, rows }: HeldShards): Promise<void> {
+export async function holdToForecast({ folder, found, forecast, rows }: HeldShards): Promise<void> {
   if (!forecast?.tokens) return;
-  const { splits, streamed, day } = await readDocument(join(shards.folder, 'shards.json'), shardsDocument);
+  const { splits, streamed, day } = await readDocument(join(folder, 'shards.json'), shardsDocument);
   const { rows: count = 0, tokens = 0, learnedTokens: learned = 0 } = splits.train;
   const is: Counts = { rows: count, tokens, learned };
   const all: Counts = {
@@ -36,12 +39,12 @@ export async function holdToForecast({ shards, forecast, rows }: HeldShards): Pr
   if (isSame || day !== forecast.day) return;
   const compared = streamed
     ? { forecast: { 'all sources': all }, found: { 'all sources': is } }
-    : { forecast: forecast.tokens, found: await countsBySource(shards, rows) };
-  const made = `shards ${shards.address}`;
-  throw forecastDiffers({ made, names, ...compared, otherCode: await otherCode(shards.lineage) });
+    : { forecast: forecast.tokens, found: await countsBySource(folder, rows) };
+  const made = found ? `shards ${found.address}` : 'new shards';
+  throw forecastDiffers({ made, names, ...compared, otherCode: found && (await otherCode(found.lineage)) });
 }
 
-async function countsBySource({ folder }: Artefact, rows: DatasetRows): Promise<BySource<keyof Counts>> {
+async function countsBySource(folder: string, rows: DatasetRows): Promise<BySource<keyof Counts>> {
   const sources = new Map<string, string>();
   for await (const { id, provenance } of rows.samples({ split: 'train' })) sources.set(id, provenance.source);
   using reader = await openShards(folder);

@@ -64,6 +64,7 @@ export async function shardStage(deps: StageDeps, walk: ShardInputs): Promise<Ar
     streamed,
   };
   const inputs = [artefactInput(dataset), baseInput(base)];
+  let isMade = false;
   const shards = await make(deps, { kind: 'shards', name, of, inputs }, async (folder) => {
     const rules = { layout, render };
     await using pool = await openPool(rows, () => openEncodePool({ encoder: options, ...rules }, threadsOf(plan)));
@@ -97,12 +98,15 @@ export async function shardStage(deps: StageDeps, walk: ShardInputs): Promise<Ar
       for (const name of await readdir(work)) await rename(join(work, name), join(folder, name));
       return made;
     });
+    // What is wrong becomes no version.
+    isMade = true;
+    await holdToForecast({ folder, forecast, rows });
     const { splits, lost, truncated, split } = built;
     const [first] = lost;
     const firstLost = first === undefined ? null : { place: first.place ?? null, fate: first.fate };
     return { splits, lost: lost.length, firstLost, truncated, split };
   });
-  await holdToForecast({ shards, forecast, rows });
+  if (!isMade) await holdToForecast({ folder: shards.folder, found: shards, forecast, rows });
   if (diskGiB !== null) await requireWindows({ diskGiB, dataset, shards });
   return shards;
 }
