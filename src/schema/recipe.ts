@@ -313,7 +313,11 @@ export const recipe = z
           'Steps between checkpoints. When absent, a tenth of the run, but no more often than every 30 seconds and at least every 15 minutes; at most 100 steps where their length is not known.',
           { unit: 'steps', tier: 'expert' },
         ),
-        keepCheckpoints: field(positiveInt.default(2), 'Checkpoints kept; the last one always is.', { tier: 'expert' }),
+        keepCheckpoints: field(
+          positiveInt.default(2),
+          'Checkpoints kept; the last one always is, and those of stops go first.',
+          { tier: 'expert' },
+        ),
         checkRows: field(
           z.number().int().min(0).default(64),
           'Rows whose tokens are checked before the first step (martlet verify render checks them alone); 0 for none.',

@@ -18,12 +18,19 @@ export interface SavedCheckpoint {
   readonly fingerprint: string;
 }
 
+/** Which checkpoints stay. */
+export interface Keep {
+  readonly count: number;
+  /** Steps between those that are made by plan; any other comes of a stop. */
+  readonly every: number;
+}
+
 export interface SaveRequest {
   readonly runFolder: string;
   readonly step: number;
   readonly planHash: string;
   readonly adapter: Checkpoint['adapter'];
-  readonly keep: number;
+  readonly keep: Keep;
   /** Fills an empty folder. */
   readonly write: (folder: string) => Promise<void>;
 }
@@ -60,12 +67,12 @@ export async function saveCheckpoint(request: SaveRequest): Promise<SavedCheckpo
 
 /**
  * Brings the checkpoints of a run that was killed to where they would be had it not been: what was half made or half
- * removed goes, and so do those older than the `keep` that end with the one it resumes from.
+ * removed goes, and so do those that did not stay when the one it resumes from was made.
  */
 export async function tidyCheckpoints(request: {
   readonly runFolder: string;
   readonly resumed: SavedCheckpoint | undefined;
-  readonly keep: number;
+  readonly keep: Keep;
 }): Promise<void> {
   const { runFolder, resumed, keep } = request;
   const parent = join(runFolder, 'checkpoints');
@@ -74,14 +81,18 @@ export async function tidyCheckpoints(request: {
   if (resumed) await removeOlder({ runFolder, step: resumed.step, keep });
 }
 
+/** Those of stops go before those of the plan, so that a run which was stopped ends with the checkpoints of one that was not. */
 async function removeOlder(request: {
   readonly runFolder: string;
   readonly step: number;
-  readonly keep: number;
+  readonly keep: Keep;
 }): Promise<void> {
-  const parent = join(request.runFolder, 'checkpoints');
-  const older = (await listSteps(parent)).filter((each) => each < request.step);
-  for (const step of older.slice(0, Math.max(0, older.length - (request.keep - 1))))
+  const { runFolder, keep } = request;
+  const parent = join(runFolder, 'checkpoints');
+  const older = (await listSteps(parent)).filter((step) => step < request.step);
+  const planned = (step: number): boolean => step % keep.every === 0;
+  const leaving = [...older.filter((step) => !planned(step)), ...older.filter(planned)];
+  for (const step of leaving.slice(0, Math.max(0, older.length - (keep.count - 1))))
     await removeCheckpoint(parent, step);
 }
 

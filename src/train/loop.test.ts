@@ -212,6 +212,7 @@ describe('what a killed process leaves behind', () => {
         ({ reason } = await trainIn({ run, request: { signal: controller.signal, onEvent } }));
       }
       expect(await finalState(run)).toBe(await finalState('undisturbed'));
+      expect(await checkpointsOf(run)).toEqual(await checkpointsOf('undisturbed'));
       expect(lossCurve(await eventsOf(run))).toEqual(lossCurve(await eventsOf('undisturbed')));
     }
   });

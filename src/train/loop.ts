@@ -5,7 +5,7 @@ import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { StepWindow, TrainEngine, TrainSession } from '../spec/train-engine.ts';
 import { learnedUntil } from '../store/run-events.ts';
-import { newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
+import { type Keep, newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
 import { type EventBody, type EventLogOptions, openEventLog } from './event-log.ts';
 import { runFailure } from './run-failure.ts';
 import { learningRateAt } from './schedule.ts';
@@ -55,11 +55,16 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
     clock,
     ...(openLogFile && { openFile: openLogFile }),
   });
+  const { checkpointEvery, keepCheckpoints } = plan.execution;
+  const keep = {
+    count: keepCheckpoints,
+    every: checkpointEvery === 'unknown' ? tenthOfRun(request.steps) : checkpointEvery,
+  };
   let step = 0;
   try {
     const resumed = await newestCheckpoint(runFolder, plan.hash);
     step = resumed?.step ?? 0;
-    await tidyCheckpoints({ runFolder, resumed, keep: plan.execution.keepCheckpoints });
+    await tidyCheckpoints({ runFolder, resumed, keep });
     await using session = await request.engine.start({});
     return await course({
       request,
@@ -70,6 +75,7 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
         request.onEvent?.(written);
       },
       resumed,
+      keep,
       at: (reached) => {
         step = reached;
       },
@@ -95,11 +101,12 @@ interface Course {
   readonly note: (event: EventBody) => Promise<void>;
   readonly learnedBefore: number;
   readonly resumed: SavedCheckpoint | undefined;
+  readonly keep: Keep;
   /** Told how far the run is, so that a failure can say so. */
   readonly at: (step: number) => void;
 }
 
-async function course({ request, session, note, learnedBefore, resumed, at }: Course): Promise<TrainOutcome> {
+async function course({ request, session, note, learnedBefore, resumed, keep, at }: Course): Promise<TrainOutcome> {
   const { plan, runFolder, steps, signal } = request;
   const { train: values, adapter } = plan.values;
   const loaded = await session.load({
@@ -137,12 +144,11 @@ async function course({ request, session, note, learnedBefore, resumed, at }: Co
       step: done,
       planHash: plan.hash,
       adapter: adapter.kind,
-      keep: plan.execution.keepCheckpoints,
+      keep,
       write: (folder) => session.save({ folder }),
     });
     await note({ type: 'checkpoint-saved', step: done, checkpoint: saved.path, fingerprint: saved.fingerprint });
   };
-  const every = plan.execution.checkpointEvery === 'unknown' ? tenthOfRun(steps) : plan.execution.checkpointEvery;
 
   while (done < steps && !signal?.aborted) {
     const learningRate = learningRateAt(done, steps, values);
@@ -158,7 +164,7 @@ async function course({ request, session, note, learnedBefore, resumed, at }: Co
       refuseNotFinite({ values: { 'held-out loss': loss }, step: done, learningRate });
       await note({ type: 'eval-end', step: done, loss, learnedTokens, seconds });
     }
-    if (done % every === 0 && done < steps) await save();
+    if (done % keep.every === 0 && done < steps) await save();
   }
   await save();
   const reason = done >= steps ? 'complete' : 'stopped';
