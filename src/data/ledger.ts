@@ -50,8 +50,9 @@ export async function storiesOf(
   folder: string,
   ...[place, access]: [RowPlace, SourceAccess]
 ): Promise<readonly RowStory[]> {
+  const at = { line: place.line, isMeant: (name: string) => isSource(name, place.source) };
   const entries: LedgerEntry[] = [];
-  for await (const entry of ledgerOf(folder, access, place.line))
+  for await (const entry of ledgerOf(folder, access, at))
     if (
       entry.line === place.line &&
       [entry.source, entry.file].some((name) => name !== undefined && isSource(name, place.source))
@@ -61,7 +62,7 @@ export async function storiesOf(
   const keyOf = (id: string | null, entry: LedgerEntry): string => `${id} ${placeOf(entry)}`;
   const kept = new Map<string, Sample>();
   if (entries.some(({ fate }) => isKept(fate)))
-    for await (const sample of datasetRows(folder, access).samples({ line: place.line })) {
+    for await (const sample of datasetRows(folder, access).samples({ at })) {
       const { source, file, line } = sample.provenance;
       const found = entries.find(
         (entry) =>

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
+import type { DatasetPiece } from '../schema/dataset.ts';
+import type { Sample } from '../schema/sample.ts';
 import { datasetRows, ledgerOf } from './build/streamed/derived-rows.ts';
 import { type BuildDatasetRequest, buildDataset } from './build-dataset.ts';
+import { storiesOf } from './ledger.ts';
 import type { DataValues } from './opened-source.ts';
 import { piecesIn, piecesOfKept } from './test-pieces.ts';
 import { chat, collect, dataValues, request, source, testFolder } from './test-rows.ts';
@@ -121,6 +124,51 @@ test('what was read before a build was killed is not read anew, and files that w
   writeFileSync(second, readFileSync(second, 'utf8').replace('answer x', 'answer y'));
   const resumed = await build(values, more);
   expect(readFileSync(join(resumed, 'pieces.jsonl'), 'utf8')).toBe(readFileSync(join(whole, 'pieces.jsonl'), 'utf8'));
+});
+
+test('files with nothing that is wanted in them are not opened', async () => {
+  const parts = [1, 2, 3, 4].map((part) => files.write(`wanted/part-${part}.jsonl`, mixedRows(40 + part, 90)));
+  const values = dataValues([source(join(files.folder, 'wanted'))], { budget, split });
+  const streamed = await build(values, { streamed: true });
+  const ranges = readFileSync(join(streamed, 'pieces.jsonl'), 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => (JSON.parse(line) as DatasetPiece).ranges);
+  expect(ranges.flat().reduce((sum, { rows }) => sum + rows, 0)).toBe(4 * 90);
+  const [second, fourth] = [parts[1] ?? '', parts[3] ?? ''];
+  const kept = await build(values, { streamed: false });
+  const meant = [second, fourth];
+  const told = async (folder: string) =>
+    (await Promise.all(meant.map((file) => storiesOf(folder, { source: file, line: 45 }, {})))).flat();
+  const wanted = await told(kept);
+  expect(wanted.map(({ entry }) => entry.line)).toEqual([45, 45]);
+  // Whoever opened these would find other rows.
+  for (const other of [parts[0], parts[2]]) writeFileSync(other ?? '', '{"broken": true}\n');
+  expect(await told(streamed)).toEqual(wanted);
+
+  // Lines of both files, in one reading.
+  const text = readFileSync(join(kept, 'rows.jsonl'), 'utf8');
+  const lines = text.split('\n').slice(0, -1);
+  const starts = lines.map((_, index) =>
+    Buffer.byteLength(
+      lines
+        .slice(0, index)
+        .map((line) => `${line}\n`)
+        .join(''),
+    ),
+  );
+  const places = lines.flatMap((line, index) => {
+    const { file, line: at } = (JSON.parse(line) as Sample).provenance;
+    return meant.includes(file) && at > 40 && at < 50
+      ? [{ start: starts[index] ?? 0, length: Buffer.byteLength(line), line }]
+      : [];
+  });
+  expect(new Set(places.map(({ line }) => (JSON.parse(line) as Sample).provenance.file)).size).toBe(2);
+  const given = await collect(datasetRows(streamed, {}).linesAt(places));
+  expect(Buffer.concat(given.map(({ bytes }) => bytes)).toString()).toBe(
+    places.map(({ line }) => `${line}\n`).join(''),
+  );
+  await expect(collect(datasetRows(streamed, {}).blocks())).rejects.toMatchObject({ code: 'source-changed' });
 });
 
 test('lines, blocks and samples are those of kept rows', async () => {

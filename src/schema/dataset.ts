@@ -117,6 +117,7 @@ export const datasetPiece = z
           file: z.string().optional().describe('Its file, where the source has several.'),
           first: z.number().int().describe('The lowest line.'),
           last: z.number().int().describe('The highest.'),
+          rows: z.number().int().default(0).describe('How many there are; 0 where an earlier writer did not say.'),
         }),
       )
       .describe('Where its rows stand.'),

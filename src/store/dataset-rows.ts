@@ -17,10 +17,17 @@ export interface BlocksOptions {
   readonly skip?: number;
 }
 
+/** A line of the sources, or files of them, that somebody means. */
+export interface PlaceMeant {
+  readonly line: number;
+  /** Whether a source is meant by its address, or a file of it. */
+  isMeant(name: string): boolean;
+}
+
 export interface SamplesOptions {
   readonly split?: Sample['split'];
-  /** Rows that began at other lines of their files may be left out. */
-  readonly line?: number;
+  /** Rows that began elsewhere may be left out. */
+  readonly at?: PlaceMeant | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

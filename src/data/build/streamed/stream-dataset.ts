@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import type { DatasetPiece, StreamedDataset } from '../../../schema/dataset.ts';
 import { createFileWriter } from '../../../store/file-writer.ts';
-import type { SourcePlace } from '../../opened-source.ts';
 import { openPlaces, rowAccounts } from '../../row-accounts.ts';
 import { canBeginAfter, sourceRows } from '../../source-rows.ts';
 import { fetchedBytes } from '../../sources.ts';
@@ -19,7 +18,7 @@ import { openWorkerPool } from '../worker-pool.ts';
 import { holdYoungMemory } from '../young-memory.ts';
 import { type DerivedBatch, deriveBatches } from './derive-batches.ts';
 import { openJournal } from './journal.ts';
-import { pieceOf, piecesFile, streamedFile } from './pieces.ts';
+import { type PieceEnd, pieceOf, piecesFile, placeAfter, streamedFile } from './pieces.ts';
 
 export interface StreamDatasetRequest extends RunStepsRequest {
   /** An empty folder. */
@@ -30,8 +29,7 @@ export interface StreamDatasetRequest extends RunStepsRequest {
 interface PieceState {
   readonly key: string;
   readonly sources: Uint16Array;
-  /** Its last file, where the source of that has several, and how many of its last rows stand in it. */
-  readonly end: Omit<SourcePlace, 'source'>;
+  readonly end: PieceEnd;
   readonly dead: Uint8Array;
   readonly decided: (Buffer | null)[];
   /** Where its rows stand, as numbers of `places`. */
@@ -112,7 +110,8 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
     });
     if (isWhole) return;
     const known = count;
-    const after = known > 0 && canBeginAfter(sources, values) ? placeAfter(pieces.slice(0, known)) : undefined;
+    const after =
+      known > 0 && canBeginAfter(sources, values) ? placeAfter(known, (index) => pieces[index]?.end) : undefined;
     const batches = batchesOf(sourceRows(sources, { values, signal, after }), sources, {
       ...{ ...size, context: '', first: after ? known : 0 },
       wanted: (index) => index >= known,
@@ -195,24 +194,11 @@ export async function streamDataset(request: StreamDatasetRequest): Promise<Data
 }
 
 /** Where the rows of a batch end. */
-function endOf(sources: Uint16Array, files: DerivedBatch['files']): PieceState['end'] {
+function endOf(sources: Uint16Array, files: DerivedBatch['files']): PieceEnd {
   const file = files.at(-1);
-  const source = sources.at(-1);
+  const source = sources.at(-1) ?? 0;
   const before = sources.findLastIndex((each, row) => each !== source || files[row] !== file);
-  return { file, rows: sources.length - 1 - before };
-}
-
-/** How far they reach, one after the other. */
-function placeAfter(pieces: readonly PieceState[]): SourcePlace {
-  const source = pieces.at(-1)?.sources.at(-1) ?? 0;
-  const file = pieces.at(-1)?.end.file;
-  let rows = 0;
-  for (const piece of pieces.toReversed()) {
-    if (piece.end.file !== file || piece.sources.at(-1) !== source) break;
-    rows += piece.end.rows;
-    if (piece.end.rows < piece.sources.length) break;
-  }
-  return { source, file, rows };
+  return { source, file, rows: sources.length - 1 - before, isAll: before === -1 };
 }
 
 /** Most bytes of a row that a step over all rows may want to look at: they are held in memory. */
