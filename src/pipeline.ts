@@ -13,7 +13,7 @@ import { exportStage } from './export/index.ts';
 import type { Plan } from './schema/plan.ts';
 import { servedPrompts } from './serve/index.ts';
 import { shardStage, streamShards } from './shard/index.ts';
-import type { DatasetRows } from './store/dataset-rows.ts';
+import type { DatasetRows } from './store/dataset/dataset-rows.ts';
 import { type Base, baseInput, make, type StageDeps, writeJson } from './store/stage.ts';
 import type { Artefact } from './store/store.ts';
 import { trainStage } from './train/index.ts';
@@ -43,7 +43,7 @@ export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';
 export { countTokens, type Document, documentsOf, type RowDocuments, recipePart } from './shard/index.ts';
-export { readSamples } from './store/read-samples.ts';
+export { readSamples } from './store/dataset/read-samples.ts';
 export type { StageDeps } from './store/stage.ts';
 
 /**

@@ -99,7 +99,7 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
           import('../pipeline.ts'),
           import('../models/encoder.ts'),
           import('../methods/index.ts'),
-          import('../store/shard-layout.ts'),
+          import('../store/shards/shard-layout.ts'),
         ]);
       const { render, data, method } = values;
       const encoder = await openEncoder({ folder: model, render, now: noonOf(reading.today) });

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import { hasCode } from '../store/files.ts';
+import { hasCode } from '../store/files/files.ts';
 import type { CliContext } from './context.ts';
 
 /**

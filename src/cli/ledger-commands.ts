@@ -27,7 +27,7 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       ]);
       const { address, folder } = await datasetNamed(context, name);
       const dataset = await readDataset(folder);
-      const { shardsAccount, shardsOfDataset } = await import('../store/shard-story.ts');
+      const { shardsAccount, shardsOfDataset } = await import('../store/shards/shard-story.ts');
       const made = await shardsOfDataset(await storeOf(context), address);
       const shards = made && { address: made.artefact.address, account: shardsAccount(made.manifest) };
       if (html !== undefined) {
@@ -56,7 +56,7 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
         import('./print/ledger.ts'),
       ]);
       const [{ shardStory }, { sourceReading }] = await Promise.all([
-        import('../store/shard-story.ts'),
+        import('../store/shards/shard-story.ts'),
         import('./source-reading.ts'),
       ]);
       const store = await storeOf(context);

@@ -5,7 +5,7 @@ import { type Facts, flopsPerToken, savesActivations } from '../recipe/index.ts'
 import { run as runSchema } from '../schema/checkpoint.ts';
 import { runEvent } from '../schema/event.ts';
 import { plan as planSchema } from '../schema/plan.ts';
-import { readJsonLines } from '../store/files.ts';
+import { readJsonLines } from '../store/files/files.ts';
 import { readDocument } from '../store/read-document.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import { modelFacts } from './plan-facts.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readTextIfThere, writeFileAtomic } from '../store/files.ts';
+import { readTextIfThere, writeFileAtomic } from '../store/files/files.ts';
 
 export interface RememberedRequest<T> {
   readonly folder: string;

@@ -1,6 +1,6 @@
 import { martletHome } from '../envs/home.ts';
 import { datasetFetcher } from '../models/dataset-fetcher.ts';
-import { readingWithin } from '../store/disk-budget.ts';
+import { readingWithin } from '../store/dataset/disk-budget.ts';
 import type { CliContext } from './context.ts';
 import { storeRoot } from './store-root.ts';
 
@@ -25,7 +25,7 @@ export function sourceReading(context: CliContext, { offline = false, diskGiB = 
     resolveFeedback: async (address: string): Promise<string> => {
       const [{ openStore }, { feedbackRows }] = await Promise.all([
         import('../store/open-store.ts'),
-        import('../store/feedback-rows.ts'),
+        import('../store/dataset/feedback-rows.ts'),
       ]);
       return feedbackRows(await openStore({ root, clock: context.now, who: '' }), address);
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { randomStream } from '../core/random.ts';
-import { createFileWriter } from '../store/file-writer.ts';
+import { createFileWriter } from '../store/files/file-writer.ts';
 import { dataValues, request, source, testFolder } from './test-rows.ts';
 
 const files = testFolder();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dataset as datasetSchema, ledgerEntry } from '../schema/dataset.ts';
 import { sample } from '../schema/sample.ts';
-import { readSamples } from '../store/read-samples.ts';
+import { readSamples } from '../store/dataset/read-samples.ts';
 import { buildDataset, workersFor } from './build-dataset.ts';
 import { countRows } from './count-rows.ts';
 import type { DataValues } from './opened-source.ts';

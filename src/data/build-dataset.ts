@@ -6,7 +6,7 @@ import { formatIssue } from '../core/issue.ts';
 import { isWithinBudget, tellLost } from '../core/lost-rows.ts';
 import { formatCount, formatPercent, shareAbove } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
-import { createFileWriter } from '../store/file-writer.ts';
+import { createFileWriter } from '../store/files/file-writer.ts';
 import type { StepReuse } from '../store/stage.ts';
 import type { DatasetAccounts } from './build/dataset-accounts.ts';
 import { trimCache } from './build/kept/cache.ts';

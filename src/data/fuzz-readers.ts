@@ -5,7 +5,7 @@ import { MartletError } from '../core/error.ts';
 import { type RandomStream, randomStream, streamKey } from '../core/random.ts';
 import type { Json } from '../schema/common.ts';
 import { sample } from '../schema/sample.ts';
-import { arraySplitter, lineSplitter, type RawRow, type RowSplitter } from '../store/raw-rows.ts';
+import { arraySplitter, lineSplitter, type RawRow, type RowSplitter } from '../store/rows/raw-rows.ts';
 import { readSources } from './read-sources.ts';
 import { collect, dataValues, request, source } from './test-rows.ts';
 

@@ -1,7 +1,7 @@
 import { escapeHtml, htmlPage } from '../core/html-page.ts';
 import { formatCount } from '../core/units.ts';
 import type { Dataset, StepAccount } from '../schema/dataset.ts';
-import type { ShardsAccount } from '../store/shard-story.ts';
+import type { ShardsAccount } from '../store/shards/shard-story.ts';
 import { stepLabels } from './ledger.ts';
 
 /** The ledger of a dataset as one HTML page that needs nothing else: no scripts, no network. What rows say is escaped. */

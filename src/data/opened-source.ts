@@ -1,5 +1,5 @@
 import type { PlanValues } from '../schema/plan.ts';
-import type { RawRow } from '../store/raw-rows.ts';
+import type { RawRow } from '../store/rows/raw-rows.ts';
 import type { RowFormat } from './formats.ts';
 
 export type DataValues = PlanValues['data'];

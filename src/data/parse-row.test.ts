@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lineSplitter } from '../store/raw-rows.ts';
+import { lineSplitter } from '../store/rows/raw-rows.ts';
 import { parseRow } from './parse-row.ts';
 import { rowNotes } from './row-notes.ts';
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { byteOrderMarkLength, type RawRow } from '../store/raw-rows.ts';
+import { byteOrderMarkLength, type RawRow } from '../store/rows/raw-rows.ts';
 import { type RowNotes, shown } from './row-notes.ts';
 import { isObject, type JsonObject, readStrictJson } from './strict-json.ts';
 

@@ -1,7 +1,7 @@
 import type { Issue } from '../core/issue.ts';
 import type { Fate } from '../schema/dataset.ts';
 import type { Provenance, Sample } from '../schema/sample.ts';
-import type { RawRow } from '../store/raw-rows.ts';
+import type { RawRow } from '../store/rows/raw-rows.ts';
 import { contentId } from './content-id.ts';
 import type { DataValues, OpenedSource } from './opened-source.ts';
 import { parseRow } from './parse-row.ts';

@@ -1,6 +1,6 @@
 import { randomStream, streamKey } from '../core/random.ts';
-import type { RawRow } from '../store/raw-rows.ts';
 import type { RowPart } from '../store/rows/open-parts.ts';
+import type { RawRow } from '../store/rows/raw-rows.ts';
 import type { DataValues, OpenedSource, RowsOptions, SourcePlace } from './opened-source.ts';
 
 /** A row of a source before anyone looked inside. */

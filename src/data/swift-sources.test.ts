@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readRecipe, resolvePlan } from '../recipe/index.ts';
-import { readSamples } from '../store/read-samples.ts';
+import { readSamples } from '../store/dataset/read-samples.ts';
 import { buildDataset } from './build-dataset.ts';
 import { chat, collect, outcomes, request, testFolder } from './test-rows.ts';
 

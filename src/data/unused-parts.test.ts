@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readSamples } from '../store/read-samples.ts';
+import { readSamples } from '../store/dataset/read-samples.ts';
 import { buildDataset } from './build-dataset.ts';
 import { chat, dataValues, request, source, testFolder } from './test-rows.ts';
 import { unusedParts } from './unused-parts.ts';

@@ -20,7 +20,7 @@ import type {
   TrainSession,
 } from '../spec/train-engine.ts';
 import { readDocument } from '../store/read-document.ts';
-import { openShards, type Pack, type ShardReader } from '../store/shard-reader.ts';
+import { openShards, type Pack, type ShardReader } from '../store/shards/shard-reader.ts';
 import { threadsOf } from '../store/stage.ts';
 import { warmActivations } from './activations.ts';
 import { type BufferPool, bufferPool } from './buffer-pool.ts';

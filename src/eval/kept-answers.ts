@@ -1,5 +1,5 @@
 import type { EvalSample } from '../schema/report.ts';
-import { appendLineDurable, hasCode, readJsonLines } from '../store/files.ts';
+import { appendLineDurable, hasCode, readJsonLines } from '../store/files/files.ts';
 
 /** Answers of an evaluation that was stopped on its way, batch by batch: equal work goes on behind them. */
 export interface KeptAnswers {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Plan } from '../schema/plan.ts';
 import { artefactInput } from '../store/open-store.ts';
-import { heldOutDocuments, openShards, type ShardReader } from '../store/shard-reader.ts';
+import { heldOutDocuments, openShards, type ShardReader } from '../store/shards/shard-reader.ts';
 import { type Base, baseInput, lastCheckpoint, make, type StageDeps, threadsOf } from '../store/stage.ts';
 import type { Artefact } from '../store/store.ts';
 import { type ExportRequest, exportModel } from './export-model.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { lendingShare } from '../store/disk-budget.ts';
+import { lendingShare } from '../store/dataset/disk-budget.ts';
 import type { FetchDataset } from '../store/rows/open-parts.ts';
 import type { HubDatasetRequest } from './fetch-hub-dataset.ts';
 import type { LendingRoom } from './lending-room.ts';

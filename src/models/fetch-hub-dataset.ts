@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { fingerprintText } from '../core/fingerprint.ts';
-import { hasCode, hashFile, readTextIfThere, writeFileAtomic } from '../store/files.ts';
+import { hasCode, hashFile, readTextIfThere, writeFileAtomic } from '../store/files/files.ts';
 import { type DatasetSelection, selectDatasetFiles } from '../store/rows/dataset-files.ts';
 import type { DatasetFile } from '../store/rows/open-parts.ts';
 import { type DownloadLimits, download } from './download.ts';

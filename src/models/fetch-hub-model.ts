@@ -3,7 +3,7 @@ import { access, copyFile, link, mkdir, readdir, realpath, rm, symlink } from 'n
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprintText } from '../core/fingerprint.ts';
-import { hasCode, readTextIfThere, writeFileAtomic } from '../store/files.ts';
+import { hasCode, readTextIfThere, writeFileAtomic } from '../store/files/files.ts';
 import { readJsonObject } from './config.ts';
 import { type DownloadLimits, download } from './download.ts';
 import type { Fetch } from './http.ts';

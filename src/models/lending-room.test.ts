@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { ownerToken } from '../store/owner.ts';
+import { ownerToken } from '../store/files/owner.ts';
 import type { HubFile } from './hub.ts';
 import { openLendingRoom } from './lending-room.ts';
 

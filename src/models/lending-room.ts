@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { invariant } from '../core/error.ts';
-import { leftoverOwner, ownerState, ownerToken } from '../store/owner.ts';
+import { leftoverOwner, ownerState, ownerToken } from '../store/files/owner.ts';
 import type { HubFile } from './hub.ts';
 
 /** A file on the disk, until it is given back. */

@@ -2,8 +2,8 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fingerprintText } from '../core/fingerprint.ts';
 import { type BaseModel, baseModel } from '../schema/model.ts';
-import { hasCode, listFiles, readTextIfThere, syncFolder, writeFileAtomic } from '../store/files.ts';
-import { leftoverOwner, ownerState, ownerToken } from '../store/owner.ts';
+import { hasCode, listFiles, readTextIfThere, syncFolder, writeFileAtomic } from '../store/files/files.ts';
+import { leftoverOwner, ownerState, ownerToken } from '../store/files/owner.ts';
 import { recordFile, recordOf } from './model-record.ts';
 import { withPatientLock } from './patient-lock.ts';
 

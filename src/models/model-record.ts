@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import type { BaseModel } from '../schema/model.ts';
-import { hashFolder } from '../store/files.ts';
+import { hashFolder } from '../store/files/files.ts';
 import { readJsonObject } from './config.ts';
 import { openSafetensors } from './safetensors.ts';
 

@@ -1,7 +1,7 @@
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import { withLock } from '../store/lock.ts';
+import { withLock } from '../store/files/lock.ts';
 
 /** A waiter that waits longer than this says so. */
 const quietMs = 500;

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { nearestName } from '../core/nearest.ts';
-import { ownerToken } from '../store/owner.ts';
+import { ownerToken } from '../store/files/owner.ts';
 import { addressKey, type ModelAddress, parseAddress, requirePath } from './address.ts';
 import type { DownloadLimits } from './download.ts';
 import { fetchHubModel } from './fetch-hub-model.ts';

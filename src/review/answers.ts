@@ -6,8 +6,8 @@ import { type AuditRecord, type Judgement, judgement } from '../schema/audit.ts'
 import type { Json } from '../schema/common.ts';
 import type { Capture } from '../schema/deployment.ts';
 import type { Claim } from '../schema/report.ts';
-import { readAudit } from '../store/audit-log.ts';
-import { findCapture, readCaptures } from '../store/captures.ts';
+import { readAudit } from '../store/audit/audit-log.ts';
+import { findCapture, readCaptures } from '../store/audit/captures.ts';
 
 /** A captured answer as a reviewer needs it. */
 export interface ReviewedAnswer {

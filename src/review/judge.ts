@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { issuesError, MartletError } from '../core/error.ts';
 import type { Issue } from '../core/issue.ts';
 import { type Judgement, judgement } from '../schema/audit.ts';
-import { appendAudit } from '../store/audit-log.ts';
-import { withLock } from '../store/lock.ts';
+import { appendAudit } from '../store/audit/audit-log.ts';
+import { withLock } from '../store/files/lock.ts';
 import type { Store } from '../store/store.ts';
 import { openAnswer, type RecordedJudgement, type ReviewedAnswer, readAnswerRecords } from './answers.ts';
 

@@ -5,7 +5,7 @@ import { onnxRuntimePackage } from '../envs/onnxruntime.ts';
 import { readModelConfig } from '../models/config.ts';
 import { openEncoder } from '../models/encoder.ts';
 import type { Engine } from '../spec/engine.ts';
-import { appendCapture } from '../store/captures.ts';
+import { appendCapture } from '../store/audit/captures.ts';
 import type { Artefact, Store } from '../store/store.ts';
 import type { Backend } from './ask.ts';
 import { deploy, type ServedBase } from './deployment.ts';

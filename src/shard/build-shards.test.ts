@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Sample } from '../schema/sample.ts';
 import { type ShardSplit, shardSplits } from '../schema/shards.ts';
-import { openShards, type ShardReader } from '../store/shard-reader.ts';
+import { openShards, type ShardReader } from '../store/shards/shard-reader.ts';
 import { encodeBlock } from './encode-block.ts';
 import { datasetOf, encodeSpelled, planValues, spelled, spelledId, testShards } from './test-shards.ts';
 

@@ -8,7 +8,7 @@ import type { Dataset } from '../schema/dataset.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Packing } from '../schema/recipe.ts';
 import type { Shards } from '../schema/shards.ts';
-import { requireLittleEndian } from '../store/shard-layout.ts';
+import { requireLittleEndian } from '../store/shards/shard-layout.ts';
 import type { EncodeBlock, LostRow } from './encode-block.ts';
 import { encodeInOrder } from './encode-in-order.ts';
 import { openBuild } from './open-build.ts';

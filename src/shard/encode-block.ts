@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { roomFor } from '../core/room-for.ts';
 import type { Sample } from '../schema/sample.ts';
 import { type ShardSplit, shardSplits } from '../schema/shards.ts';
-import { packShardRow } from '../store/shard-layout.ts';
+import { packShardRow } from '../store/shards/shard-layout.ts';
 import { type DocumentRules, documentsOf, type LostFate, sharedPrompt, type Tokens } from './documents.ts';
 
 /** The rows of one split of a block, as numbers that a thread hands over without copying. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type BySource, type Forecast, forecastDiffers, totalOf } from '../core/forecast.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
-import type { DatasetRows } from '../store/dataset-rows.ts';
+import type { DatasetRows } from '../store/dataset/dataset-rows.ts';
 import { otherCode } from '../store/made-by.ts';
 import { readDocument } from '../store/read-document.ts';
-import { openShards } from '../store/shard-reader.ts';
+import { openShards } from '../store/shards/shard-reader.ts';
 import type { Artefact } from '../store/store.ts';
 
 interface HeldShards {

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ShardSplit, type Shards, shardSplits } from '../schema/shards.ts';
-import { createFileWriter } from '../store/file-writer.ts';
-import { hasCode } from '../store/files.ts';
-import { shardFiles } from '../store/shard-layout.ts';
+import { createFileWriter } from '../store/files/file-writer.ts';
+import { hasCode } from '../store/files/files.ts';
+import { shardFiles } from '../store/shards/shard-layout.ts';
 import type { EncodedBlock, LostRow } from './encode-block.ts';
 import { createSplitWriter, type SplitProgress, type SplitWriter } from './split-writer.ts';
 

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import type { ShardSplit, Shards } from '../schema/shards.ts';
-import { createFileWriter, type FileWriter } from '../store/file-writer.ts';
+import { createFileWriter, type FileWriter } from '../store/files/file-writer.ts';
 import {
   documentNumbers,
   lineNumbers,
@@ -10,7 +10,7 @@ import {
   rowNumbers,
   shardFiles,
   unpackShardRow,
-} from '../store/shard-layout.ts';
+} from '../store/shards/shard-layout.ts';
 import { blockDocumentNumbers, contentOrder, type EncodedRows } from './encode-block.ts';
 import type { ScheduledRows } from './schedule.ts';
 

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { formatBytes } from '../core/units.ts';
 import type { Shards } from '../schema/shards.ts';
 import type { StepWindow } from '../spec/train-engine.ts';
-import { type DatasetRows, type LinePlace, rowsChanged } from '../store/dataset-rows.ts';
-import { budgetFor, diskBudget, type FetchedBytes, fetchedRoom } from '../store/disk-budget.ts';
-import { rowNumbers } from '../store/shard-layout.ts';
-import { openShards, type ShardReader } from '../store/shard-reader.ts';
+import { type DatasetRows, type LinePlace, rowsChanged } from '../store/dataset/dataset-rows.ts';
+import { budgetFor, diskBudget, type FetchedBytes, fetchedRoom } from '../store/dataset/disk-budget.ts';
+import { rowNumbers } from '../store/shards/shard-layout.ts';
+import { openShards, type ShardReader } from '../store/shards/shard-reader.ts';
 import { blockDocumentNumbers, type EncodeBlock, type EncodedRows } from './encode-block.ts';
 import { createSplitWriter } from './split-writer.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fingerprint } from '../core/fingerprint.ts';
 import type { AuditRecord } from '../schema/audit.ts';
-import { readAudit, verifyAudit } from './audit-log.ts';
+import { readAudit, verifyAudit } from './audit/audit-log.ts';
 import { artefactInput, openStore } from './open-store.ts';
 import type { CreateRequest, Store } from './store.ts';
 

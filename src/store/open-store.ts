@@ -6,12 +6,12 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { nearestName } from '../core/nearest.ts';
 import { artefactAddress, artefactName } from '../schema/common.ts';
 import { type ArtefactKind, type Lineage, type LineageInput, lineage } from '../schema/lineage.ts';
-import { appendAudit } from './audit-log.ts';
-import { hasCode, hashFolder, syncFolder, writeFileAtomic } from './files.ts';
-import { withLock } from './lock.ts';
+import { appendAudit } from './audit/audit-log.ts';
+import { hasCode, hashFolder, syncFolder, writeFileAtomic } from './files/files.ts';
+import { withLock } from './files/lock.ts';
+import { ownerToken } from './files/owner.ts';
 import { codeVersion, machineName } from './made-by.ts';
-import { ownerToken } from './owner.ts';
-import { beginRunFolder, unfinishedRunFolder } from './run-folder.ts';
+import { beginRunFolder, unfinishedRunFolder } from './runs/run-folder.ts';
 import type { Artefact, CreateFacts, CreateRequest, Store } from './store.ts';
 import { lineageFile, lineageText, runMarkerFile, verifyArtefact } from './verify-artefact.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fingerprint } from '../core/fingerprint.ts';
 import { type Lineage, lineage } from '../schema/lineage.ts';
-import { hashFile, listFiles, readTextIfThere } from './files.ts';
+import { hashFile, listFiles, readTextIfThere } from './files/files.ts';
 import type { Artefact } from './store.ts';
 
 export const lineageFile = 'lineage.json';

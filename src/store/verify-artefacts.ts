@@ -1,5 +1,5 @@
 import { artefactKinds } from '../schema/lineage.ts';
-import { readAudit } from './audit-log.ts';
+import { readAudit } from './audit/audit-log.ts';
 import { artefactSubject } from './open-store.ts';
 import type { Store } from './store.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { MartletError } from '../core/error.ts';
-import { inWorkFolder } from './work-folder.ts';
+import { inWorkFolder } from './files/work-folder.ts';
 
 const parentFolder = (): string => {
   const parent = mkdtempSync(join(tmpdir(), 'work-'));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { type Checkpoint, checkpoint } from '../schema/checkpoint.ts';
-import { hasCode, hashFolder, syncFolder } from '../store/files.ts';
+import { hasCode, hashFolder, syncFolder } from '../store/files/files.ts';
 import { parseDocument } from '../store/read-document.ts';
 
 const manifestFile = 'checkpoint.json';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type RunEvent, runEvent } from '../schema/event.ts';
-import { parseEvents } from '../store/run-events.ts';
+import { parseEvents } from '../store/runs/run-events.ts';
 
 export type EventBody = RunEvent extends infer Each
   ? Each extends RunEvent

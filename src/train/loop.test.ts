@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MartletError } from '../core/error.ts';
 import { randomStream } from '../core/random.ts';
-import { lossCurve, readEvents } from '../store/run-events.ts';
+import { lossCurve, readEvents } from '../store/runs/run-events.ts';
 import { type FakeTrainEngineOptions, fakeTrainEngine } from '../testing/fake-train-engine.ts';
 import { testPlan } from '../testing/test-plan.ts';
 import { newestCheckpoint } from './checkpoints.ts';

@@ -4,7 +4,7 @@ import { tenthOfRun } from '../recipe/derive.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { StepWindow, TrainEngine, TrainSession } from '../spec/train-engine.ts';
-import { learnedUntil } from '../store/run-events.ts';
+import { learnedUntil } from '../store/runs/run-events.ts';
 import { type Keep, newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
 import { type EventBody, type EventLogOptions, openEventLog } from './event-log.ts';
 import { runFailure } from './run-failure.ts';

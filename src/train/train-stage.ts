@@ -7,7 +7,7 @@ import { drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
-import type { DatasetRows } from '../store/dataset-rows.ts';
+import type { DatasetRows } from '../store/dataset/dataset-rows.ts';
 import { artefactInput } from '../store/open-store.ts';
 import { readDocument } from '../store/read-document.ts';
 import { type Base, baseInput, type StageDeps, writeJson } from '../store/stage.ts';

@@ -9,7 +9,7 @@ import { openSafetensors, writeSafetensors } from '../../src/models/safetensors.
 import { walkTo } from '../../src/pipeline.ts';
 import { deploy } from '../../src/serve/deployment.ts';
 import type { TrainEngine } from '../../src/spec/train-engine.ts';
-import { verifyAudit } from '../../src/store/audit-log.ts';
+import { verifyAudit } from '../../src/store/audit/audit-log.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { chatmlTemplate } from '../../src/testing/tiny-tokenizer.ts';

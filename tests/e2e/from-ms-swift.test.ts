@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { walkRecipe } from '../../src/cli/walk-recipe.ts';
 import { readRecipe, resolvePlan } from '../../src/recipe/index.ts';
 import type { Json } from '../../src/schema/common.ts';
-import { openShards } from '../../src/store/shard-reader.ts';
+import { openShards } from '../../src/store/shards/shard-reader.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { swiftOptions } from '../../tools/generate/swift-options.ts';
 import { scratchContext } from '../support/scratch-recipe.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RunEvent } from '../../src/schema/event.ts';
-import { readEvents } from '../../src/store/run-events.ts';
+import { readEvents } from '../../src/store/runs/run-events.ts';
 import { newestCheckpoint } from '../../src/train/checkpoints.ts';
 import { requireOrSkip } from '../support/skip.ts';
 import { childOf, martletBin, startMartlet, writeTinyRecipe } from '../support/tiny-recipe.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openShards } from '../../src/store/shard-reader.ts';
+import { openShards } from '../../src/store/shards/shard-reader.ts';
 import { shardFilesIn, shardInterrupted, writeManyRows } from '../support/shard-runs.ts';
 import { startMartlet } from '../support/tiny-recipe.ts';
 

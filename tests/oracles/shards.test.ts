@@ -5,7 +5,7 @@ import { packLayout } from '../../src/engine/layout.ts';
 import type { Sample } from '../../src/schema/sample.ts';
 import { shardSplits } from '../../src/schema/shards.ts';
 import { planValues, spelled, testShards } from '../../src/shard/test-shards.ts';
-import { openShards } from '../../src/store/shard-reader.ts';
+import { openShards } from '../../src/store/shards/shard-reader.ts';
 import { describeWithOracles, oracle } from '../support/oracle.ts';
 
 const files = testShards();

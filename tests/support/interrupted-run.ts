@@ -4,8 +4,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { randomStream } from '../../src/core/random.ts';
 import type { RunEvent } from '../../src/schema/event.ts';
-import { hashFolder } from '../../src/store/files.ts';
-import { readEvents } from '../../src/store/run-events.ts';
+import { hashFolder } from '../../src/store/files/files.ts';
+import { readEvents } from '../../src/store/runs/run-events.ts';
 import { watchDisk } from './disk-watch.ts';
 import { childOf, startMartlet } from './tiny-recipe.ts';
 

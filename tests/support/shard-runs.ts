@@ -1,7 +1,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomStream } from '../../src/core/random.ts';
-import { hashFolder } from '../../src/store/files.ts';
+import { hashFolder } from '../../src/store/files/files.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { type KilledStage, killAgainAndAgain } from './killed-stage.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { hashFolder } from '../../src/store/files.ts';
+import { hashFolder } from '../../src/store/files/files.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
 import { type KilledStage, killAgainAndAgain } from './killed-stage.ts';
 import { recipeText, rowsOf } from './streaming.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { randomStream } from '../../src/core/random.ts';
-import { openShards } from '../../src/store/shard-reader.ts';
+import { openShards } from '../../src/store/shards/shard-reader.ts';
 import { startMartlet } from './tiny-recipe.ts';
 
 /** Rows some of which are equal, or become equal by a step, or cannot be read. */

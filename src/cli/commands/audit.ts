@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { formatAuditProblem, verifyAudit } from '../../store/audit-log.ts';
-import { verifyCaptures } from '../../store/captures.ts';
+import { formatAuditProblem, verifyAudit } from '../../store/audit/audit-log.ts';
+import { verifyCaptures } from '../../store/audit/captures.ts';
 import { openStore } from '../../store/open-store.ts';
 import { verifyArtefacts } from '../../store/verify-artefacts.ts';
 import { withCommands } from '../called-as.ts';

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openShards } from '../../store/shard-reader.ts';
+import { openShards } from '../../store/shards/shard-reader.ts';
 import { writeTinyModel } from '../../testing/tiny-model.ts';
 import { runMartlet } from '../test-context.ts';
 

@@ -2,7 +2,7 @@ import { formatCount } from '../../core/units.ts';
 import { type DatasetDiff, type RowStory, stepLabels } from '../../pipeline.ts';
 import type { Dataset } from '../../schema/dataset.ts';
 import type { Shards } from '../../schema/shards.ts';
-import { type ShardStory, shardsAccount } from '../../store/shard-story.ts';
+import { type ShardStory, shardsAccount } from '../../store/shards/shard-story.ts';
 import { printable } from '../commands/review-print.ts';
 import type { CliContext } from '../context.ts';
 import { palette } from './palette.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { MartletError } from '../../core/error.ts';
 import { optionsOf } from '../../schema/steps.ts';
-import { byteOrderMarkLength } from '../../store/raw-rows.ts';
+import { byteOrderMarkLength } from '../../store/rows/raw-rows.ts';
 import { defineStep } from './step.ts';
 import { comparedWords, textsOf } from './texts.ts';
 

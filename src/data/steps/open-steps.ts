@@ -7,7 +7,7 @@ import { fingerprint } from '../../core/fingerprint.ts';
 import type { Issue } from '../../core/issue.ts';
 import type { LineageInput } from '../../schema/lineage.ts';
 import type { PlanValues } from '../../schema/plan.ts';
-import { hashFile } from '../../store/files.ts';
+import { hashFile } from '../../store/files/files.ts';
 import { importOwnModule } from '../../store/own-module.ts';
 import { fileMeant } from '../../store/rows/file-meant.ts';
 import { steps as known } from './index.ts';

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { MartletError } from '../../core/error.ts';
+import { cellJson } from './cell-json.ts';
 import {
   byteOrderMarkLength,
   defaultMaxRowBytes,
@@ -7,8 +8,7 @@ import {
   type RawRow,
   type RawRowFault,
   type RowSplitter,
-} from '../raw-rows.ts';
-import { cellJson } from './cell-json.ts';
+} from './raw-rows.ts';
 
 const lineFeed = 10;
 const carriageReturn = 13;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { RawRow } from '../raw-rows.ts';
+import type { RawRow } from './raw-rows.ts';
 
 /** A row that had no bytes of its own before: of a query, or of a plug-in. Its hash covers its JSON. */
 export function jsonRow(text: string, line: number, maxRowBytes: number): RawRow {

@@ -3,12 +3,12 @@ import { glob, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import type { Json } from '../../schema/common.ts';
-import { hashFile, listFiles } from '../files.ts';
-import type { RawRow } from '../raw-rows.ts';
+import { hashFile, listFiles } from '../files/files.ts';
 import { byName, dataFiles, otherFiles, selectDatasetFiles } from './dataset-files.ts';
 import { fileMeant, filesIn } from './file-meant.ts';
 import { countPluginRows, isPlugin, readPluginRows } from './plugin-rows.ts';
 import { formatQueryAddress, isQueryAddress, parseQueryAddress, type QueryAddress } from './query-address.ts';
+import type { RawRow } from './raw-rows.ts';
 import { countStatedRows, type ReadRowsOptions, readRows } from './read-rows.ts';
 import { parseSourceAddress, splitLocalPlace } from './source-address.ts';
 

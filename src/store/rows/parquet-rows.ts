@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
 import { MartletError } from '../../core/error.ts';
-import { defaultMaxRowBytes, type RawRow, type RawRowProblem } from '../raw-rows.ts';
 import { NotText, parquetJson, plainElement } from './parquet-json.ts';
 import type { Leaf } from './parquet-pages.ts';
+import { defaultMaxRowBytes, type RawRow, type RawRowProblem } from './raw-rows.ts';
 import { walkThrift } from './thrift-walk.ts';
 
 export interface ParquetRequest {

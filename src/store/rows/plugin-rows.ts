@@ -3,8 +3,8 @@ import { MartletError } from '../../core/error.ts';
 import type { Json } from '../../schema/common.ts';
 import type { Source, SourceContext } from '../../spec/source.ts';
 import { importOwnModule } from '../own-module.ts';
-import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
 import { jsonRow } from './json-row.ts';
+import { defaultMaxRowBytes, type RawRow } from './raw-rows.ts';
 
 export const isPlugin = (file: string): boolean => /\.m?[jt]s$/.test(file);
 

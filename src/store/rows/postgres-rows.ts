@@ -1,8 +1,8 @@
 import { MartletError } from '../../core/error.ts';
-import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
 import { cellJson } from './cell-json.ts';
 import { jsonRow } from './json-row.ts';
 import { mendQuery, placeInQuery, type QueryAddress } from './query-address.ts';
+import { defaultMaxRowBytes, type RawRow } from './raw-rows.ts';
 import type { QueryRequest } from './sqlite-rows.ts';
 
 /** Rows fetched at once. */

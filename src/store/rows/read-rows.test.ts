@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { RawRow } from '../raw-rows.ts';
+import type { RawRow } from './raw-rows.ts';
 import { type ReadRowsOptions, readRows } from './read-rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-rows-'));

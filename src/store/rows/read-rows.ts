@@ -1,5 +1,7 @@
 import { extname } from 'node:path';
 import { MartletError } from '../../core/error.ts';
+import { byteChunks } from './byte-chunks.ts';
+import { csvSplitter } from './csv-rows.ts';
 import {
   arraySplitter,
   byteOrderMarkLength,
@@ -8,9 +10,7 @@ import {
   openRowFile,
   type RawRow,
   type RowSplitter,
-} from '../raw-rows.ts';
-import { byteChunks } from './byte-chunks.ts';
-import { csvSplitter } from './csv-rows.ts';
+} from './raw-rows.ts';
 import { type TextRows, textSplitter } from './text-rows.ts';
 
 export interface ReadRowsOptions {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { MartletError } from '../../core/error.ts';
-import { defaultMaxRowBytes, type RawRow } from '../raw-rows.ts';
 import { bytesJson, cellJson, floatJson } from './cell-json.ts';
 import { jsonRow } from './json-row.ts';
 import { mendQuery, placeInQuery, type QueryAddress } from './query-address.ts';
+import { defaultMaxRowBytes, type RawRow } from './raw-rows.ts';
 
 export interface QueryRequest {
   readonly address: QueryAddress;

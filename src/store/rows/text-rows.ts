@@ -7,7 +7,7 @@ import {
   pendingRow,
   type RawRow,
   type RowSplitter,
-} from '../raw-rows.ts';
+} from './raw-rows.ts';
 
 /** What is one row of a text: all of it, what stands between blank lines, or a line. */
 export type TextRows = (typeof textRowKinds)[number];

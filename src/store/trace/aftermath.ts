@@ -4,7 +4,7 @@ import { MartletError } from '../../core/error.ts';
 import { type AuditRecord, judgement } from '../../schema/audit.ts';
 import type { Json } from '../../schema/common.ts';
 import type { ArtefactKind } from '../../schema/lineage.ts';
-import { readJsonLines } from '../files.ts';
+import { readJsonLines } from '../files/files.ts';
 import { artefactSubject } from '../open-store.ts';
 import type { Artefact } from '../store.ts';
 import { visitArtefact } from './artefacts.ts';

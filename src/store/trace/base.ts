@@ -3,7 +3,7 @@ import { MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import type { Json } from '../../schema/common.ts';
 import { type BaseModel, baseModel } from '../../schema/model.ts';
-import { hasCode, hashFile, hashFolder, readTextIfThere } from '../files.ts';
+import { hasCode, hashFile, hashFolder, readTextIfThere } from '../files/files.ts';
 
 export interface CheckedBase {
   /** As it was asked for, when its record says so. */

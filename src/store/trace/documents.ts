@@ -11,7 +11,7 @@ import type { ArtefactKind, LineageInput } from '../../schema/lineage.ts';
 import { model } from '../../schema/model.ts';
 import { report } from '../../schema/report.ts';
 import { shards } from '../../schema/shards.ts';
-import { hasCode, readTextIfThere } from '../files.ts';
+import { hasCode, readTextIfThere } from '../files/files.ts';
 import { artefactSubject } from '../open-store.ts';
 import { readDocument } from '../read-document.ts';
 import type { Artefact, Store } from '../store.ts';

@@ -14,10 +14,10 @@ import type { Plan } from '../../schema/plan.ts';
 import type { Report } from '../../schema/report.ts';
 import type { Sample } from '../../schema/sample.ts';
 import type { ShardSplit, Shards } from '../../schema/shards.ts';
-import { appendCapture } from '../captures.ts';
-import { hashFile, hashFolder } from '../files.ts';
+import { appendCapture } from '../audit/captures.ts';
+import { hashFile, hashFolder } from '../files/files.ts';
 import { artefactInput, openStore } from '../open-store.ts';
-import { packShardRow } from '../shard-layout.ts';
+import { packShardRow } from '../shards/shard-layout.ts';
 import type { Artefact, Store } from '../store.ts';
 
 /** A small chain in which every link is real but the weights: for tests of what walks it. */

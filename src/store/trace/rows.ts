@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../../core/error.ts';
 import { message, provenance } from '../../schema/sample.ts';
-import type { DatasetRows, LinePlace } from '../dataset-rows.ts';
-import { hasCode, readJsonLines } from '../files.ts';
+import type { DatasetRows, LinePlace } from '../dataset/dataset-rows.ts';
+import { hasCode, readJsonLines } from '../files/files.ts';
 import { type RowPlace, sourceLookup } from './source-lookup.ts';
 
 /** A row the model learned from, and where it stands. */

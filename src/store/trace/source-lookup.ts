@@ -1,7 +1,7 @@
 import { MartletError } from '../../core/error.ts';
 import { textRowKinds } from '../../schema/recipe.ts';
-import type { RawRow } from '../raw-rows.ts';
 import { reopenPart } from '../rows/open-parts.ts';
+import type { RawRow } from '../rows/raw-rows.ts';
 import { fileKind } from '../rows/read-rows.ts';
 
 /** Where a row is said to stand, and the hash of its bytes there. */

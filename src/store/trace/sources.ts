@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import type { LineageInput } from '../../schema/lineage.ts';
-import { hasCode, hashFile } from '../files.ts';
+import { hasCode, hashFile } from '../files/files.ts';
 import { reopenPart } from '../rows/open-parts.ts';
 import { verifyBase } from './base.ts';
 import { addHop, type Walk } from './walk.ts';

@@ -4,9 +4,9 @@ import { run as runDocument } from '../../schema/checkpoint.ts';
 import type { RunEvent } from '../../schema/event.ts';
 import { artefactSubject } from '../open-store.ts';
 import { readDocument } from '../read-document.ts';
-import { readEvents } from '../run-events.ts';
-import { openShards } from '../shard-reader.ts';
-import { rowsOfStep } from '../shard-steps.ts';
+import { readEvents } from '../runs/run-events.ts';
+import { openShards } from '../shards/shard-reader.ts';
+import { rowsOfStep } from '../shards/shard-steps.ts';
 import type { Artefact, Store } from '../store.ts';
 import { type CheckRowsOptions, checkDatasetRows, type TracedRow } from './rows.ts';
 

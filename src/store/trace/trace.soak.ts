@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { randomStream } from '../../core/random.ts';
-import { listFiles } from '../files.ts';
+import { listFiles } from '../files/files.ts';
 import { writeChain } from './fixture.ts';
 import { traceAnswer } from './trace.ts';
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { randomStream } from '../../core/random.ts';
-import { listFiles } from '../files.ts';
+import { listFiles } from '../files/files.ts';
 import { checkDocuments } from './documents.ts';
 import { type ChainFixture, writeChain } from './fixture.ts';
 import { type Trace, traceAnswer } from './trace.ts';

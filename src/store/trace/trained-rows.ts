@@ -1,6 +1,6 @@
 import { MartletError } from '../../core/error.ts';
-import { openShards, type ShardReader } from '../shard-reader.ts';
-import { stepsOfRows } from '../shard-steps.ts';
+import { openShards, type ShardReader } from '../shards/shard-reader.ts';
+import { stepsOfRows } from '../shards/shard-steps.ts';
 import {
   type CheckedRow,
   type CheckedRows,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../../../store/files.ts';
+import { hasCode } from '../../../store/files/files.ts';
 
 /** Files by key. What is there is whole (renamed when written), or found out by its own checksum after a power cut. */
 export interface Cache {

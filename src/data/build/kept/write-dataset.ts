@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFileWriter } from '../../../store/file-writer.ts';
+import { createFileWriter } from '../../../store/files/file-writer.ts';
 import { type DoneBatch, statesOf, writeBatch } from '../batch-states.ts';
 import { type DatasetAccounts, openAccounts } from '../dataset-accounts.ts';
 import { decodePart } from '../part-file.ts';

@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import { type DatasetPiece, datasetPiece, type LedgerEntry, streamedDataset } from '../../../schema/dataset.ts';
 import type { Sample } from '../../../schema/sample.ts';
-import { type DatasetRows, gathered, keptRows, type LinePlace, type PlaceMeant } from '../../../store/dataset-rows.ts';
-import { readJsonLines } from '../../../store/files.ts';
-import { readRawRows } from '../../../store/raw-rows.ts';
+import {
+  type DatasetRows,
+  gathered,
+  keptRows,
+  type LinePlace,
+  type PlaceMeant,
+} from '../../../store/dataset/dataset-rows.ts';
+import { readJsonLines } from '../../../store/files/files.ts';
 import { parseDocument, readDocument } from '../../../store/read-document.ts';
+import { readRawRows } from '../../../store/rows/raw-rows.ts';
 import type { SourcePlace } from '../../opened-source.ts';
 import { canBeginAfter, sourceRows } from '../../source-rows.ts';
 import { type OpenSourcesRequest, openSources } from '../../sources.ts';

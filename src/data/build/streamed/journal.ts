@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { createFileWriter } from '../../../store/file-writer.ts';
-import { hasCode } from '../../../store/files.ts';
+import { createFileWriter } from '../../../store/files/file-writer.ts';
+import { hasCode } from '../../../store/files/files.ts';
 
 /** What a piece of work has come to know, record by record: whoever does it again after a kill goes on from there. */
 export interface Journal<T> extends AsyncDisposable {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MartletError } from '../../../core/error.ts';
 import type { DatasetPiece, StreamedDataset } from '../../../schema/dataset.ts';
-import { createFileWriter } from '../../../store/file-writer.ts';
+import { createFileWriter } from '../../../store/files/file-writer.ts';
 import { openPlaces, rowAccounts } from '../../row-accounts.ts';
 import { canBeginAfter, sourceRows } from '../../source-rows.ts';
 import { fetchedBytes } from '../../sources.ts';

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalJson } from '../core/canonical-json.ts';
-import { MartletError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
-import { type AuditHead, type AuditKind, type AuditRecord, auditHead, auditRecord } from '../schema/audit.ts';
-import type { Json } from '../schema/common.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import { MartletError } from '../../core/error.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
+import { type AuditHead, type AuditKind, type AuditRecord, auditHead, auditRecord } from '../../schema/audit.ts';
+import type { Json } from '../../schema/common.ts';
+import { hasCode, readLines, readTail, readTextIfThere, writeFileAtomic } from '../files/files.ts';
+import { withLock } from '../files/lock.ts';
 import { headIsSigned, loadAuditKey, publicKeyText, signHead } from './audit-key.ts';
-import { hasCode, readLines, readTail, readTextIfThere, writeFileAtomic } from './files.ts';
-import { withLock } from './lock.ts';
 
 const zeros = '0'.repeat(64);
 

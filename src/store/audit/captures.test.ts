@@ -2,8 +2,8 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fingerprint } from '../core/fingerprint.ts';
-import type { Capture } from '../schema/deployment.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
+import type { Capture } from '../../schema/deployment.ts';
 import { verifyAudit } from './audit-log.ts';
 import { appendCapture, captureFile, findCapture, readCaptures, verifyCaptures } from './captures.ts';
 

@@ -1,14 +1,14 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { canonicalJson } from '../core/canonical-json.ts';
-import { MartletError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
-import { nearestName } from '../core/nearest.ts';
-import { type Capture, capture as captureSchema } from '../schema/deployment.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import { MartletError } from '../../core/error.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
+import { nearestName } from '../../core/nearest.ts';
+import { type Capture, capture as captureSchema } from '../../schema/deployment.ts';
+import { appendLineDurable, hasCode, readJsonLines, readLines } from '../files/files.ts';
+import { withLock } from '../files/lock.ts';
 import { appendAudit, readAudit } from './audit-log.ts';
-import { appendLineDurable, hasCode, readJsonLines, readLines } from './files.ts';
-import { withLock } from './lock.ts';
 
 /** A capture and where it stands. */
 export interface CapturePlace {

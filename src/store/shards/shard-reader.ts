@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { invariant, MartletError } from '../core/error.ts';
-import { type ShardSplit, type Shards, shardSplits, shards } from '../schema/shards.ts';
-import { readDocument } from './read-document.ts';
+import { invariant, MartletError } from '../../core/error.ts';
+import { type ShardSplit, type Shards, shardSplits, shards } from '../../schema/shards.ts';
+import { readDocument } from '../read-document.ts';
 import {
   documentNumbers,
   lineNumbers,

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { MartletError } from '../core/error.ts';
+import { MartletError } from '../../core/error.ts';
 import { hasCode } from './files.ts';
 import { leftoverOwner, ownerName, ownerState, ownerToken } from './owner.ts';
 

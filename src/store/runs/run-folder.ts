@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { MartletError } from '../core/error.ts';
-import { readTextIfThere, syncFolder, writeFileAtomic } from './files.ts';
-import { leftoverOwner, ownerName, ownerState, ownerToken } from './owner.ts';
-import { lineageFile, runMarkerFile } from './verify-artefact.ts';
+import { MartletError } from '../../core/error.ts';
+import { readTextIfThere, syncFolder, writeFileAtomic } from '../files/files.ts';
+import { leftoverOwner, ownerName, ownerState, ownerToken } from '../files/owner.ts';
+import { lineageFile, runMarkerFile } from '../verify-artefact.ts';
 
 const runMarker = z.strictObject({ key: z.string(), owner: z.string() });
 

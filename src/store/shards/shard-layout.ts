@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
-import { invariant, MartletError } from '../core/error.ts';
-import type { ShardSplit } from '../schema/shards.ts';
+import { invariant, MartletError } from '../../core/error.ts';
+import type { ShardSplit } from '../../schema/shards.ts';
 
 /** The files of one split of a shards folder; what they hold is said in `schema/shards.ts`. */
 export const shardFiles = (split: ShardSplit) => ({

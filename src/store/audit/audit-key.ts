@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { join } from 'node:path';
-import { canonicalJson } from '../core/canonical-json.ts';
-import { MartletError } from '../core/error.ts';
-import type { AuditHead } from '../schema/audit.ts';
-import { readTextIfThere, writeFileAtomic } from './files.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import { MartletError } from '../../core/error.ts';
+import type { AuditHead } from '../../schema/audit.ts';
+import { readTextIfThere, writeFileAtomic } from '../files/files.ts';
 
 /** The Ed25519 key (RFC 8032) that signs the head of the audit log; made on first use, readable by its owner alone. */
 export async function loadAuditKey(folder: string, options: { readonly mayMake: boolean }): Promise<KeyObject> {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canonicalJson } from '../core/canonical-json.ts';
-import { fingerprint } from '../core/fingerprint.ts';
-import { randomStream } from '../core/random.ts';
-import { type AuditRecord, auditRecord } from '../schema/audit.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
+import { randomStream } from '../../core/random.ts';
+import { type AuditRecord, auditRecord } from '../../schema/audit.ts';
 import { appendAudit, readAudit, verifyAudit } from './audit-log.ts';
 
 const at = new Date('2026-01-02T03:04:05Z');
@@ -285,7 +285,7 @@ describe('several processes', () => {
 
 describe('the separate program', () => {
   const run = async (root: string, ...more: string[]): Promise<{ code: number; out: string }> => {
-    const program = join(import.meta.dirname, 'verify-audit', 'verify-audit.ts');
+    const program = join(import.meta.dirname, 'verify-audit.ts');
     try {
       const { stdout } = await promisify(execFile)(process.execPath, [program, join(root, 'audit'), ...more]);
       return { code: 0, out: stdout };

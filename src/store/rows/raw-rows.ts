@@ -1,7 +1,7 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { MartletError } from '../core/error.ts';
+import { MartletError } from '../../core/error.ts';
 
 /**
  * One row as it stands in its file. The bytes of a row, which its hash covers, are a line without its end (line feed, or

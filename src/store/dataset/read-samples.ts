@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import type { Sample } from '../schema/sample.ts';
-import { readRawRows } from './raw-rows.ts';
+import { MartletError } from '../../core/error.ts';
+import type { Sample } from '../../schema/sample.ts';
+import { readRawRows } from '../rows/raw-rows.ts';
 
 /**
  * The samples of a dataset in their order. They are taken as they stand: the schema held when they were written, and

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import { parseFeedbackAddress } from '../core/feedback-address.ts';
-import { nearestName } from '../core/nearest.ts';
-import type { Store } from './store.ts';
+import { MartletError } from '../../core/error.ts';
+import { parseFeedbackAddress } from '../../core/feedback-address.ts';
+import { nearestName } from '../../core/nearest.ts';
+import type { Store } from '../store.ts';
 
 /**
  * The file with the rows of `feedback/<name>@<n>`. A version is wanted: without one, the same plan would mean other rows

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Shards } from '../schema/shards.ts';
+import type { Shards } from '../../schema/shards.ts';
 import type { ShardRow } from './shard-layout.ts';
 import { openShards } from './shard-reader.ts';
 

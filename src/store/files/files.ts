@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
+import { MartletError } from '../../core/error.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
 import { ownerToken } from './owner.ts';
 
 const readBytes = 1 << 20;

@@ -1,5 +1,5 @@
-import { MartletError } from '../core/error.ts';
-import { formatBytes, gibAbove } from '../core/units.ts';
+import { MartletError } from '../../core/error.ts';
+import { formatBytes, gibAbove } from '../../core/units.ts';
 
 /** How sources are read within `execution.diskGiB`: files of hubs are lent. Null: the corpus is kept whole. */
 export const readingWithin = (diskGiB: number | null): { readonly lendWithin?: number } =>

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { formatCount } from '../core/units.ts';
-import { type ShardSplit, type Shards, shardSplits, shards as shardsDocument } from '../schema/shards.ts';
+import { formatCount } from '../../core/units.ts';
+import { type ShardSplit, type Shards, shardSplits, shards as shardsDocument } from '../../schema/shards.ts';
+import { readJson } from '../stage.ts';
+import type { Artefact, Store } from '../store.ts';
 import { openShards, type ShardReader } from './shard-reader.ts';
 import { stepsOfRows } from './shard-steps.ts';
-import { readJson } from './stage.ts';
-import type { Artefact, Store } from './store.ts';
 
 /** What became of a row of a dataset when it was turned into tokens. */
 export interface ShardStory {

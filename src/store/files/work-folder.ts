@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
+import { MartletError } from '../../core/error.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
 import { hasCode } from './files.ts';
 import { ownerState, ownerToken } from './owner.ts';
 

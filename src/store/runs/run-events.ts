@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { MartletError } from '../core/error.ts';
-import { type RunEvent, runEvent } from '../schema/event.ts';
+import { MartletError } from '../../core/error.ts';
+import { type RunEvent, runEvent } from '../../schema/event.ts';
 
 /** All whole events of a run; empty when it has none yet. */
 export async function readEvents(file: string): Promise<readonly RunEvent[]> {

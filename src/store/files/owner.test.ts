@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { requireOrSkip } from '../../tests/support/skip.ts';
+import { requireOrSkip } from '../../../tests/support/skip.ts';
 import { ownerState, ownerToken } from './owner.ts';
 
 const tokenOf = (pid: number): string => ownerToken().replace(/^\d+\.[^.]+/, `${pid}.x`);

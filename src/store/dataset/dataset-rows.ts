@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
-import type { Sample } from '../schema/sample.ts';
+import { MartletError } from '../../core/error.ts';
+import type { Sample } from '../../schema/sample.ts';
 import { readSampleBlocks } from './read-blocks.ts';
 import { readSamples } from './read-samples.ts';
 
