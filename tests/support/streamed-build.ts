@@ -1,9 +1,9 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { hashFolder } from '../../src/store/files/files.ts';
 import { writeTinyModel } from '../../src/testing/tiny-model.ts';
-import { type KilledStage, killAgainAndAgain } from './killed-stage.ts';
+import { type KilledStage, killAgainAndAgain, workBytes } from './killed-stage.ts';
 import { recipeText, rowsOf } from './streaming.ts';
 import { startMartlet } from './tiny-recipe.ts';
 
@@ -32,17 +32,10 @@ export async function streamedBuildInterrupted(
   const command = ['data', 'build', recipe, '--set', 'execution.diskGiB=1'];
   let withJournal = 0;
   const onKilled = async (): Promise<void> => {
-    if ((await journalBytes(request.store)) > 0) withJournal++;
+    if ((await workBytes(request.store)) > 0) withJournal++;
   };
   const killed = await killAgainAndAgain({ ...request, command, onKilled });
   return { killed, withJournal };
-}
-
-async function journalBytes(store: string): Promise<number> {
-  const work = join(store, 'work');
-  const files = await readdir(work, { recursive: true }).catch(() => []);
-  const sizes = await Promise.all(files.filter((name) => name.includes('pass-')).map((name) => stat(join(work, name))));
-  return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The same, undisturbed. @returns how long it took */
