@@ -87,10 +87,9 @@ export class TextBuilder {
 
   private pushRuns(value: Text, start: number, end: number): void {
     const { runs, text } = value;
-    for (let i = 0; i < runs.length; i += 3) {
+    for (let i = Math.max(0, runAt(runs, start)); i < runs.length; i += 3) {
       const runStart = runs[i] as number;
       const runEnd = i + 3 < runs.length ? (runs[i + 3] as number) : text.length;
-      if (runEnd <= start) continue;
       if (runStart >= end) break;
       const from = Math.max(runStart, start);
       const offset = runs[i + 2] as number;
@@ -163,10 +162,20 @@ export function sliceText(value: Str, start: number, end: number): Str {
 /** Where the character at a UTF-16 position came from. */
 export function sourceAt(value: Str, position: number): number {
   if (typeof value === 'string') return TEMPLATE;
-  const { runs } = value;
-  let source = TEMPLATE;
-  for (let i = 0; i < runs.length && (runs[i] as number) <= position; i += 3) source = runs[i + 1] as number;
-  return source;
+  const run = runAt(value.runs, position);
+  return run < 0 ? TEMPLATE : (value.runs[run + 1] as number);
+}
+
+/** Index in `runs` of the run that holds a position (the last one where the text ends before it); negative where there is none. */
+function runAt(runs: readonly number[], position: number): number {
+  let low = 0;
+  let high = runs.length / 3;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((runs[middle * 3] as number) <= position) low = middle + 1;
+    else high = middle;
+  }
+  return (low - 1) * 3;
 }
 
 /** Rewrites a string as a whole; runs that come out as they went in keep their offsets, others only their source. */
