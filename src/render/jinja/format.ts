@@ -1,7 +1,7 @@
 import { chargeText } from './budget.ts';
 import { typeError, valueError } from './error.ts';
 import { escapeHtml } from './html.ts';
-import { asDouble, floatRepr, floatToInt, intToText, signedExponent, toFixed } from './number.ts';
+import { asDouble, exponential, floatRepr, floatToInt, intToText, toFixed } from './number.ts';
 import { readFloat, readInt } from './read-number.ts';
 import { ascii, repr, str } from './repr.ts';
 import {
@@ -157,11 +157,16 @@ function withPrefix(digits: string, prefix: string): string {
   return digits.startsWith('-') ? `-${prefix}${digits.slice(1)}` : prefix + digits;
 }
 
+interface RealSpec {
+  readonly type: string;
+  readonly precision: number | undefined;
+  readonly alternate: boolean;
+  /** As `str` writes floats: a digit behind the point takes one of the precision. */
+  readonly dotted?: boolean;
+}
+
 /** e, f, g and % of both formatting languages. */
-function realText(
-  number: number,
-  { type, precision = 6, alternate }: { type: string; precision: number | undefined; alternate: boolean },
-): string {
+function realText(number: number, { type, precision = 6, alternate, dotted = false }: RealSpec): string {
   if (!Number.isFinite(number)) {
     const text = floatRepr(number);
     return type === type.toUpperCase() && type !== '%' ? text.toUpperCase() : text;
@@ -174,16 +179,17 @@ function realText(
     const digits = precision === 0 ? 1 : precision;
     const exponent = number === 0 ? 0 : Number(exponential(number, digits - 1).split('e')[1]);
     text =
-      exponent < -4 || exponent >= digits ? exponential(number, digits - 1) : toFixed(number, digits - 1 - exponent);
+      exponent < -4 || exponent >= digits - (dotted ? 1 : 0)
+        ? exponential(number, digits - 1)
+        : toFixed(number, digits - 1 - exponent);
     if (!alternate && text.includes('.')) text = text.replace(/\.?0+(?=e|$)/, '');
   }
+  if (alternate) text = withPoint(text);
   return type === lower ? text : text.toUpperCase();
 }
 
-function exponential(number: number, digits: number): string {
-  const [mantissa = '', exponent = '0'] = number.toExponential(Math.min(digits, 100)).split('e');
-  return `${Object.is(number, -0) ? '-' : ''}${mantissa}e${signedExponent(Number(exponent))}`;
-}
+/** `#` keeps the point where no digit follows it. */
+const withPoint = (text: string): string => (text.includes('.') ? text : text.replace(/(?=e)|$/, '.'));
 
 const specPattern = /^(?:(.)?([<>=^]))?([+\- ])?(z)?(#)?(0)?(\p{Nd}+)?([,_])?(?:\.(\p{Nd}+))?([a-zA-Z%])?$/su;
 
@@ -192,7 +198,7 @@ export function formatValue(value: Value, spec: string): Str {
   if (spec === '') return str(value);
   const match = specPattern.exec(spec);
   if (!match) throw valueError(`Invalid format specifier '${spec}'`);
-  const [, fillText, alignText, sign, , hash, zero, widthDigits, grouping, precisionDigits, type] = match;
+  const [, fillText, alignText, sign, unsigned, hash, zero, widthDigits, grouping, precisionDigits, type] = match;
   const widthText = widthDigits && asciiDigits(widthDigits);
   const precisionText = precisionDigits && asciiDigits(precisionDigits);
   const precision = precisionText === undefined ? undefined : Number(precisionText);
@@ -202,17 +208,20 @@ export function formatValue(value: Value, spec: string): Str {
   const fill = fillText ?? (zero ? '0' : ' ');
   let body: Str;
   if (isStr(value)) {
-    if ((type !== undefined && type !== 's') || sign || grouping || alignText === '=')
+    if ((type !== undefined && type !== 's') || sign || unsigned || hash || grouping || alignText === '=')
       throw valueError(`Invalid format specifier '${spec}' for a string`);
     body = precision === undefined ? value : sliceText(value, 0, positionOf(textOf(value), precision));
     if (align === '=') return padTo(body, { width: Number(widthText ?? 0), align: '<', fill });
   } else {
-    const text = numberText(value as Int | boolean | Float, { type, precision, hash: hash !== undefined, grouping });
+    const text = numberText(value as Int | boolean | Float, {
+      ...{ type, precision, grouping, sign },
+      ...{ hash: hash !== undefined, unsigned: unsigned !== undefined },
+    });
     const signed = text.startsWith('-') ? text : sign === '+' || sign === ' ' ? sign + text : text;
     body = signed;
     if (align === '=') {
       const head = /^[+\- ]?(0[xXob])?/.exec(signed)?.[0] ?? '';
-      if (zero && fill === '0' && grouping)
+      if (fill === '0' && grouping)
         return groupedZeros(signed.slice(head.length), {
           head,
           width: Number(widthText ?? 0),
@@ -236,14 +245,25 @@ function padTo(text: Str, { width, align, fill }: { width: number; align: string
   return concat(concat(fill.repeat(before), text), fill.repeat(missing - before));
 }
 
-function numberText(
-  value: Int | boolean | Float,
-  options: { type: string | undefined; precision: number | undefined; hash: boolean; grouping: string | undefined },
-): string {
-  const { type, precision, hash, grouping } = options;
+interface NumberSpec {
+  readonly type: string | undefined;
+  readonly precision: number | undefined;
+  readonly grouping: string | undefined;
+  readonly sign: string | undefined;
+  readonly hash: boolean;
+  /** `z`: what is rounded to zero has no sign. */
+  readonly unsigned: boolean;
+}
+
+function numberText(value: Int | boolean | Float, spec: NumberSpec): string {
+  const { type, precision, grouping, hash, unsigned } = spec;
   const int = asInt(value);
+  if (grouping && type === 'n') throw valueError(`Cannot specify '${grouping}' with 'n'.`);
   if (int !== undefined && (type === undefined || 'bcdnoxX'.includes(type))) {
     if (precision !== undefined) throw valueError('Precision not allowed in integer format specifier');
+    if (unsigned) throw valueError('Negative zero coercion (z) not allowed in integer format specifier');
+    if (type === 'c' && (spec.sign || hash || grouping)) throw valueError("A character ('c') is written as it stands");
+    if (grouping === ',' && /^[boxX]$/.test(type ?? '')) throw valueError(`Cannot specify ',' with '${type}'.`);
     if (type === undefined && typeof value === 'boolean' && !grouping) return intToText(int);
     if (type === 'c') return String.fromCodePoint(Number(int));
     const base = type === 'b' ? 2 : type === 'o' ? 8 : type === 'x' || type === 'X' ? 16 : 10;
@@ -251,19 +271,20 @@ function numberText(
     const text = group(type === 'X' ? digits.toUpperCase() : digits, { grouping, every: base === 10 ? 3 : 4 });
     return hash && base !== 10 ? withPrefix(text, `0${type}`) : text;
   }
-  const number = Number(value instanceof Float ? value.value : int);
+  const text = floatText(Number(value instanceof Float ? value.value : int), spec);
+  return group(unsigned ? text.replace(/^-(?=[0.]+(?:e[+-]\d+)?%?$)/i, '') : text, { grouping, every: 3 });
+}
+
+function floatText(number: number, { type, precision, hash: alternate }: NumberSpec): string {
   if (type === undefined) {
-    if (precision === undefined) return group(floatRepr(number), { grouping, every: 3 });
-    const text = realText(number, { type: 'g', precision, alternate: false });
-    return group(/[.en]/.test(text) ? text : `${text}.0`, { grouping, every: 3 });
+    const text =
+      precision === undefined ? floatRepr(number) : realText(number, { type: 'g', precision, alternate, dotted: true });
+    if (alternate) return /[in]/.test(text) ? text : withPoint(text);
+    return precision === undefined || /[.en]/.test(text) ? text : `${text}.0`;
   }
-  if (type === '%')
-    return `${group(realText(number * 100, { type: 'f', precision, alternate: hash }), { grouping, every: 3 })}%`;
+  if (type === '%') return `${realText(number * 100, { type: 'f', precision, alternate })}%`;
   if (!/^[eEfFgGn]$/.test(type)) throw valueError(`Unknown format code '${type}' for object of type 'float'`);
-  return group(realText(number, { type: type === 'n' ? 'g' : type, precision, alternate: hash }), {
-    grouping,
-    every: 3,
-  });
+  return realText(number, { type: type === 'n' ? 'g' : type, precision, alternate });
 }
 
 function group(text: string, { grouping, every }: { grouping: string | undefined; every: number }): string {
@@ -306,6 +327,7 @@ export function braceFormat(
     const [, first = '', rest = ''] = /^([^.[]*)(.*)$/s.exec(name) ?? [];
     let value: Value | undefined;
     if (first === '') {
+      if (rest !== '') throw valueError("the format names '', which was not given");
       if (automatic === undefined)
         throw valueError('cannot switch from manual field specification to automatic field numbering');
       value = args[automatic++];

@@ -40,6 +40,19 @@ export function toFixed(value: number, digits: number): string {
   return digits > places ? text + '0'.repeat(digits - places) : text;
 }
 
+/** One digit, so many behind the point, and an exponent; exact halves to even here too. */
+export function exponential(value: number, digits: number): string {
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  const places = Math.min(digits, 100);
+  const [exact = '', exactExponent = ''] = Math.abs(value).toExponential(100).split('e');
+  const all = exact.replace('.', '');
+  const isEvenHalf = /^50*$/.test(all.slice(places + 1)) && Number(all[places]) % 2 === 0;
+  const [mantissa = '', exponent = ''] = isEvenHalf
+    ? [`${all[0]}${places > 0 ? `.${all.slice(1, places + 1)}` : ''}`, exactExponent]
+    : Math.abs(value).toExponential(places).split('e');
+  return `${sign}${mantissa}${'0'.repeat(digits - places)}e${signedExponent(Number(exponent))}`;
+}
+
 /** Python's `round(value, digits)`, for floats and ints. */
 export function round(value: Value, digits: number | undefined): Value {
   const int = asInt(value);
