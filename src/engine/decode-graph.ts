@@ -4,7 +4,8 @@ import { Graph, type Value } from './graph.ts';
 import { buildBlock, type LinearName } from './llama.ts';
 import { blockName, embeddingName, headName, normName } from './model.ts';
 import type { OnnxWeight } from './onnx.ts';
-import { gatherRows, matmul, reshape, rmsNorm } from './operators.ts';
+import { gatherRows, reshape, rmsNorm } from './operators.ts';
+import { matmul } from './products.ts';
 
 /**
  * The whole model with a KV cache, for answering: a prompt, one token for each of many sequences, or a few tokens for one.

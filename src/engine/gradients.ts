@@ -1,5 +1,5 @@
 import type { Graph, Node, Value } from './graph.ts';
-import { accumulate } from './operators.ts';
+import { accumulate } from './products.ts';
 
 /**
  * Reverse-mode differentiation. Adds to the graph the gradient of sum(output * seed) over all `outputs` with respect to

@@ -1,19 +1,8 @@
 import { gradients } from './gradients.ts';
 import type { Emitted } from './graph.ts';
 import { Graph } from './graph.ts';
-import {
-  accumulate,
-  gatherRows,
-  highest,
-  log,
-  matmul,
-  mul,
-  pick,
-  reshape,
-  rmsNorm,
-  softmax,
-  sub,
-} from './operators.ts';
+import { gatherRows, highest, log, mul, pick, reshape, rmsNorm, softmax, sub } from './operators.ts';
+import { accumulate, matmul } from './products.ts';
 
 export interface HeadGraphs {
   /** `h` [M, hidden], `norm`, `head` [V, hidden], `labels` [M] -> `logProbability` [M, 1], `slope` [M, hidden]. */

@@ -2,21 +2,8 @@ import type { ModelConfig } from '../spec/train-engine.ts';
 import { gradients } from './gradients.ts';
 import { type Dimension, type Emitted, Graph, type Value } from './graph.ts';
 import { fromRows, type LayoutInputs, layoutInputs, toRows } from './layout.ts';
-import {
-  accumulate,
-  add,
-  at,
-  gemm,
-  matmul,
-  mul,
-  reshape,
-  rmsNorm,
-  rotary,
-  silu,
-  softmax,
-  split,
-  transpose,
-} from './operators.ts';
+import { add, at, mul, reshape, rmsNorm, rotary, silu, softmax, split, transpose } from './operators.ts';
+import { accumulate, gemm, matmul } from './products.ts';
 
 /** The linear layers of a block, by their names in the checkpoint. */
 export const linearNames = {
