@@ -74,3 +74,22 @@ export const chat = (question: string, answer = `answer to ${question}`, more: o
   ],
   ...more,
 });
+
+export const user = (content: string) => ({ role: 'user', content });
+export const assistant = (content: string | null, more: object = {}) => ({ role: 'assistant', content, ...more });
+export const call = (name: string, given: unknown, id?: string) => ({
+  ...(id && { id }),
+  type: 'function',
+  function: { name, arguments: given },
+});
+
+/** Reads one row at a time, each in a file of its own. */
+export function oneRowReader(files: Pick<ReturnType<typeof testFolder>, 'write'>) {
+  let count = 0;
+  return async (row: unknown, format: SourceValues['format'] = 'auto'): Promise<RowOutcome> => {
+    const file = files.write(`one-${count++}.jsonl`, [row]);
+    const [outcome] = await outcomes(dataValues([source(file, { format })]));
+    if (!outcome) throw new Error('no outcome');
+    return outcome;
+  };
+}

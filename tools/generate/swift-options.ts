@@ -18,7 +18,7 @@ export const optionParts = ['sources', 'columns', 'from rows to batches', 'token
 
 const test = (file: string, title: string): SwiftOption['test'] => ({ file, title });
 const sources = (title: string) => test('src/data/swift-sources.test.ts', title);
-const rows = (title: string) => test('src/data/read-sources.test.ts', title);
+const format = (title: string) => test('src/data/recognise-format.test.ts', title);
 const shards = (title: string) => test('src/shard/build-shards.test.ts', title);
 const documents = (title: string) => test('src/shard/documents.test.ts', title);
 const learn = (title: string) => test('src/render/learn-rules.test.ts', title);
@@ -61,7 +61,7 @@ export const swiftOptions: readonly SwiftOption[] = [
     theirs: '`dataset_info.json` and the data sets registered in it',
     ours: 'No list of names: a source is an address, and what was registered (columns, subset, split) stands beside it in the recipe.',
     recipe: 'data: { sources: [{ from: hf:org/name:de, columns: { ask: query, tell: response }, licence: mit }] }',
-    test: rows('columns are read under the names the recipe gives them'),
+    test: format('columns are read under the names the recipe gives them'),
   },
   {
     part: 'sources',
@@ -89,7 +89,7 @@ export const swiftOptions: readonly SwiftOption[] = [
     theirs: '`#n` of a stream: the first n rows',
     ours: '`data.sources[].limit: n`',
     recipe: 'data: { sources: [{ from: rows.jsonl, limit: 9 }] }',
-    test: rows('a limit counts rows from the start'),
+    test: test('src/data/read-sources.test.ts', 'a limit counts rows from the start'),
   },
   {
     part: 'sources',
@@ -126,41 +126,41 @@ export const swiftOptions: readonly SwiftOption[] = [
     part: 'columns',
     theirs: 'automatic column mapping',
     ours: 'The same names are read (see query and response); two that could both be meant are an error, not a choice.',
-    test: rows('two columns that both ask'),
+    test: format('two columns that both ask'),
   },
   {
     part: 'columns',
     theirs: '`--columns \'{"a": "query"}\'`',
     ours: '`data.sources[].columns: { a: query }`',
     recipe: 'data: { sources: [{ from: questions.jsonl, columns: { Frage: query, Antwort: response } }] }',
-    test: rows('columns are read under the names the recipe gives them'),
+    test: format('columns are read under the names the recipe gives them'),
   },
   {
     part: 'columns',
     theirs: '`--disable_auto_column_mapping`',
     ours: '`data.sources[].format`: the format is not guessed; `columns`: of two names that could both be meant, the one that is named.',
     recipe: 'data: { sources: [{ from: rows.jsonl, format: messages }] }',
-    test: rows('decides, when the recipe says it'),
+    test: format('decides, when the recipe says it'),
   },
   {
     part: 'columns',
     theirs: 'AutoPreprocessor: the first match wins',
     ours: 'Two readings that differ are an error that shows both; `data.sources[].format` decides.',
     recipe: 'data: { sources: [{ from: both.jsonl, format: alpaca }] }',
-    test: rows('is not guessed when a row has two readings'),
+    test: format('is not guessed when a row has two readings'),
   },
   {
     part: 'columns',
     theirs: '`--remove_unused_columns`',
     ours: 'Columns that are not read are kept in `extra`, where scorers find them; `martlet data inspect` names them.',
-    test: rows('other columns go where they belong'),
+    test: test('src/data/read-row.test.ts', 'other columns go where they belong'),
   },
   {
     part: 'columns',
     theirs: '`ROOT_IMAGE_DIR`',
     ours: '`data.sources[].media`; the folder of the file of the row when absent.',
     recipe: 'data: { sources: [{ from: rows.jsonl, media: folder }] }',
-    test: rows('media are looked for in the folder the recipe names'),
+    test: format('media are looked for in the folder the recipe names'),
   },
   {
     part: 'from rows to batches',
