@@ -61,6 +61,18 @@ describe('the format', () => {
     expect(await fail([{ question: 'q', output: 'o', answer: 'a' }])).toMatchObject({
       issues: [{ fix: expect.stringMatching(/answer: response \} or \{ question: query, output: response/) }],
     });
+    expect(await fail([{ instruction: 'i', input: 'x', output: 'o', response: 'r' }])).toMatchObject({
+      issues: [
+        {
+          message: expect.stringMatching(
+            /as alpaca .*: user "i\\nx" → assistant "o"; as query .*: user "i" → assistant "r"/,
+          ),
+          fix: 'Set data.sources[0].format: alpaca or query.',
+        },
+      ],
+    });
+    for (const response of ['o', '', null])
+      expect(await fail([{ instruction: 'i', input: 'x', output: 'o', response }])).toMatchObject([{ fate: 'train' }]);
   });
 
   test('a row that is ambiguous where the first rows were not says how to decide', async () => {

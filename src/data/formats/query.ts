@@ -1,7 +1,7 @@
 import type { Message } from '../../schema/sample.ts';
 import { hasAnswers, isRanked } from '../answers.ts';
 import type { RowNotes } from '../row-notes.ts';
-import type { JsonObject } from '../strict-json.ts';
+import { isNothing, type JsonObject } from '../strict-json.ts';
 import { readTranscript } from '../transcript.ts';
 import { isAlpaca, readHistory } from './conversations.ts';
 import { hasDocuments } from './embedding.ts';
@@ -26,6 +26,11 @@ export const query: RowFormat = {
     if (hasDocuments(row)) return [];
     const names = columnNames(row);
     const asked = candidates(questions, names, { row, decided: 'query' });
+    // An answer beside alpaca's own: which of the two is meant, a person must say.
+    if (asked.length === 0 && isAlpaca(row))
+      return candidates(answers, names, { row, decided: 'response' })
+        .filter((answer) => !isNothing(row[answer]) && row[answer] !== row.output)
+        .map((answer) => reading(row, { question: 'instruction', answer, weak: false }));
     return asked.flatMap((question) => {
       const isList = Array.isArray(row[question]) || isTurnsText(row[question]);
       const known = isList ? answers.slice(0, 2) : answers;
