@@ -235,3 +235,10 @@ test('the id is the fingerprint of the content, the hash that of the bytes', asy
   expect(outcome?.sample?.provenance.sha256).toBe(hash('sha256', line));
   expect(outcome?.id).toBe(fingerprint({ messages: [user('q'), assistant('a')], label: 1 }));
 });
+
+test('arguments that are no JSON stay as they are, and the row says so', async () => {
+  const calls = [call('f', '{bad'), call('g', '{"x": 1}'), call('h', '')];
+  const { sample: read, changes } = await readOne({ messages: [user('q'), assistant(null, { tool_calls: calls })] });
+  expect(read?.messages[1]?.tool_calls).toEqual(calls);
+  expect(changes).toEqual(['messages[1].tool_calls[0]: the arguments of f are no JSON, and stay as they are']);
+});

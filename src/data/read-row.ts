@@ -81,7 +81,7 @@ function reportForeignRow(row: JsonObject, format: RowFormat, notes: RowNotes): 
   const near = Object.keys(row).flatMap((column) => nearestName(column, format.columns) ?? []);
   notes.problem({
     code: 'format-mismatch',
-    message: `the row has the columns ${Object.keys(row).join(', ')}; its source is read as ${format.name}.`,
+    message: `the row has ${Object.keys(row).length === 0 ? 'no columns' : `the columns ${Object.keys(row).join(', ')}`}; its source is read as ${format.name}.`,
     expected: format.needs,
     fix: others[0]
       ? `It could be read as ${others.join(' or ')}: put such rows into a source of their own.`

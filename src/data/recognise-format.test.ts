@@ -155,6 +155,8 @@ describe('the format', () => {
       fate: 'invalid',
       issues: [{ code: 'format-mismatch', fix: expect.stringMatching(/alpaca/) }],
     });
+    const empty = (await outcomes(dataValues([source(files.write('empty.jsonl', [chat('q'), {}]))]))).at(-1);
+    expect(empty?.issues).toMatchObject([{ message: expect.stringMatching(/^the row has no columns; /) }]);
   });
 
   test('a table without a known column is asked for the meaning of its two; a broken one is told no word of JSON', async () => {

@@ -1,5 +1,7 @@
+import { formatPath } from '../core/issue.ts';
 import type { Json } from '../schema/common.ts';
 import type { ToolCall } from '../schema/sample.ts';
+import { isJson } from '../store/rows/cell-json.ts';
 import { type RowNotes, type RowPath, shown } from './row-notes.ts';
 import { isObject, type JsonObject, readStrictJson } from './strict-json.ts';
 
@@ -45,6 +47,8 @@ function readCall(call: Json, path: RowPath, notes: RowNotes): ToolCall | null {
     });
     return null;
   }
+  if (typeof given === 'string' && given.trim() !== '' && !isJson(given))
+    notes.changes.push(`${formatPath(path)}: the arguments of ${body.name} are no JSON, and stay as they are`);
   const id = isObject(call) && typeof call.id === 'string' ? call.id : undefined;
   return { ...(id !== undefined && { id }), type: 'function', function: { name: body.name, arguments: given } };
 }
