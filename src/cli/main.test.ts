@@ -120,7 +120,7 @@ test('an interruption is no failure', async () => {
   });
   expect(await run('train', [waiting], { signal: controller.signal })).toMatchObject({
     exit: 130,
-    err: 'stop  interrupted; what was finished is kept [stopped]\nnext  Give the same command again.\n',
+    err: 'stop  interrupted [stopped]\nnext  Give the same command again.\n',
   });
 });
 

@@ -36,5 +36,5 @@ export function printFailure(failure: unknown, context: CliContext): number {
 /** Nothing went wrong; where whoever was stopped does not say what is kept, nothing was begun that needs a word. */
 function asStopped(cause: unknown): MartletError {
   if (MartletError.is(cause) && cause.code === 'stopped') return cause;
-  return stoppedError('interrupted; what was finished is kept', { next: 'Give the same command again.', cause });
+  return stoppedError('interrupted', { next: 'Give the same command again.', cause });
 }
