@@ -196,8 +196,9 @@ function holds<Name extends keyof Read>(walk: Walk, names: readonly Name[]): wal
 
 /** The plan is pure and known by now; here it becomes an artefact, so that what is made of it can be traced to it. */
 async function planStage(deps: StageDeps, { plan, base }: Start & Pick<Read, 'base'>): Promise<Artefact> {
-  const of = { hash: plan.hash, execution: plan.execution };
-  return make(deps, { kind: 'plan', name: plan.values.name, of, inputs: [baseInput(base)] }, async (folder) => {
+  const { values, loss, execution } = plan;
+  const of = { values, loss, execution };
+  return make(deps, { kind: 'plan', name: values.name, of, inputs: [baseInput(base)] }, async (folder) => {
     await writeJson(join(folder, 'plan.json'), plan);
     return { hash: plan.hash };
   });

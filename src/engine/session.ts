@@ -1,5 +1,5 @@
 import { MartletError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
+import { planHash } from '../core/plan-hash.ts';
 import { randomStream, streamKey } from '../core/random.ts';
 import type { Expression } from '../methods/expression.ts';
 import { savesActivations } from '../recipe/memory.ts';
@@ -201,7 +201,7 @@ async function load(runtimeWith: (threads: number) => Runtime, request: LoadRequ
 
 async function readPlan(file: string): Promise<Plan> {
   const plan = await readDocument(file, planDocument);
-  return { ...plan, hash: fingerprint({ values: plan.values, loss: plan.loss }) };
+  return { ...plan, hash: planHash(plan) };
 }
 
 function splitOf(loaded: Loaded): ShardReader {

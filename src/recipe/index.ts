@@ -8,4 +8,4 @@ export { peakBytes, savesActivations, trainableParameters } from './memory.ts';
 export { type Origins, type Path, type Place, type Places, placeOf } from './places.ts';
 export { countSteps, flopsPerToken } from './predict.ts';
 export { type ReadRequest, readRecipe } from './read-recipe.ts';
-export { planHash, type ResolveRequest, resolvePlan } from './resolve-plan.ts';
+export { type ResolveRequest, resolvePlan } from './resolve-plan.ts';

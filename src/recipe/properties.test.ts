@@ -55,7 +55,7 @@ test('the hash depends on no order of keys', () => {
   }
 });
 
-test('the hash depends on nothing that only decides where and how fast', () => {
+test('the hash depends on nothing that decides where, how fast, or what is done with the result', () => {
   const elsewhere: Facts = {
     ...exampleFacts,
     machine: { cores: 64, memoryGiB: 512, platform: 'linux-arm64', accelerator: 'an accelerator' },
@@ -71,6 +71,10 @@ test('the hash depends on nothing that only decides where and how fast', () => {
     'train.checkpointEvery=7',
     'train.keepCheckpoints=9',
     'notes=other',
+    // How the result is measured, and how it leaves.
+    'eval.rows=3',
+    'eval.maxTokens=9',
+    'export.tolerance=0.5',
   ];
   for (const { recipe, plan } of soundRecipes) {
     const moved = planOf(recipe, { facts: elsewhere });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { formatIssue, type Issue } from '../core/issue.ts';
+import { planHash } from '../core/plan-hash.ts';
 import { sft } from '../methods/sft.ts';
 import type { Plan } from '../schema/plan.ts';
 import { deriveCheckpointEvery } from './derive.ts';
 import type { Facts } from './facts.ts';
 import { readRecipe } from './read-recipe.ts';
-import { planHash, resolvePlan } from './resolve-plan.ts';
+import { resolvePlan } from './resolve-plan.ts';
 import { exampleFacts, smallModel } from './testing/example-facts.ts';
 
 const plain = 'name: a\nbase: hf:org/model\ndata: {sources: [{from: rows.jsonl}]}\n';

@@ -1,5 +1,5 @@
-import { fingerprint } from '../core/fingerprint.ts';
 import { type Checked, formatIssue, formatPath, type Issue } from '../core/issue.ts';
+import { planHash } from '../core/plan-hash.ts';
 import { methodNamed } from '../methods/index.ts';
 import type { Json } from '../schema/common.ts';
 import type { Plan, PlanExecution, PlanPredictions, PlanValues } from '../schema/plan.ts';
@@ -44,7 +44,7 @@ export function resolvePlan(request: ResolveRequest): Checked<Plan> {
   if (issues.some(({ severity }) => severity === 'error')) return { ok: false, issues };
   const loss = lossOf(values.method);
   const plan: Plan = {
-    schema: 'plan/1',
+    schema: 'plan/2',
     hash: planHash({ values, loss }),
     ...draft,
     loss,
@@ -59,11 +59,6 @@ export function resolvePlan(request: ResolveRequest): Checked<Plan> {
 function writtenAt(places: Places, path: Path): Pick<Issue, 'place'> {
   const isWritten = path.some((_, index) => places.keys.has(formatPath(path.slice(0, index + 1))));
   return isWritten || path.length === 0 ? placed(places, path, 'value') : {};
-}
-
-/** What an engine recomputes from the plan it was given: values and loss decide the result, nothing else does. */
-export function planHash({ values, loss }: Pick<Plan, 'values' | 'loss'>): string {
-  return fingerprint({ values, loss });
 }
 
 function lossOf({ name, parameters }: PlanValues['method']): Json {

@@ -187,8 +187,10 @@ export const planPredictions = z
 /** The recipe fully resolved: a pure function of recipe and facts. */
 export const plan = z
   .strictObject({
-    schema: z.literal('plan/1').describe('Document kind and version.'),
-    hash: sha256Hex.describe('Fingerprint of `values` and `loss`: equal hashes, equal results.'),
+    schema: z.literal('plan/2').describe('Document kind and version.'),
+    hash: sha256Hex.describe(
+      'Fingerprint of `loss`, and of `values` but `eval` and `export`: equal hashes, equal weights.',
+    ),
     values: planValues,
     loss: json.describe("The method's loss as an expression, so that every engine computes the same one."),
     execution: planExecution,

@@ -62,7 +62,7 @@ const required: Readonly<Record<string, string>> = {
   ledgerEntry: '848183c51dcb',
   'lineage/1': '2087ea775be2',
   'model/1': 'e5f433e8ba0d',
-  'plan/1': '46f4bd47cca7',
+  'plan/2': '46f4bd47cca7',
   'report/1': 'a363b367f88b',
   'run/1': '1f0af50c00eb',
   runEvent: 'cb242bd91507',

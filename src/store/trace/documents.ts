@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
+import { planHash } from '../../core/plan-hash.ts';
 import { checkpoint, run } from '../../schema/checkpoint.ts';
 import { type Json, json, sha256Hex } from '../../schema/common.ts';
 import { dataset } from '../../schema/dataset.ts';
@@ -56,8 +57,9 @@ export async function checkDocuments(request: Request): Promise<DocumentFindings
   return { ...findings, problems: findings.problems.map((problem) => `${subject}/${problem}`) };
 }
 
-/** A plan may be of a version with other recipes: its hash is over whatever values stand in it. */
+/** A plan may be of a version with other recipes: its hash is over whatever values stand in it. In the first, over all. */
 const tracedPlan = z.looseObject({
+  schema: z.string(),
   hash: sha256Hex,
   values: z.looseObject({ method: z.looseObject({ name: z.string() }) }),
   loss: json,
@@ -69,7 +71,8 @@ const checks: Record<ArtefactKind, (request: Request, findings: Findings) => Pro
     if (read === undefined) return;
     facts.planHash = read.hash;
     facts.method = read.values.method.name;
-    if (fingerprint({ values: read.values, loss: read.loss }) !== read.hash)
+    const { schema, values, loss } = read;
+    if ((schema === 'plan/1' ? fingerprint({ values, loss }) : planHash({ values, loss })) !== read.hash)
       problems.push('plan.json states a hash that is not the one of its values and loss');
   },
 

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
+import { planHash } from '../../core/plan-hash.ts';
 import { randomStream } from '../../core/random.ts';
 import { listFiles } from '../files/files.ts';
 import { checkDocuments } from './documents.ts';
@@ -62,12 +63,14 @@ describe('an untouched chain', () => {
     const before = await readFile(file);
     const plan = JSON.parse(before.toString());
     plan.values.data.dialect = 'of another version';
-    const problems = async (hash: string): Promise<readonly string[]> => {
-      await writeFile(file, JSON.stringify({ ...plan, hash }));
+    const problems = async (hash: string, schema = plan.schema): Promise<readonly string[]> => {
+      await writeFile(file, JSON.stringify({ ...plan, hash, schema }));
       return (await checkDocuments({ store: chain.store, artefact })).problems;
     };
     try {
-      expect(await problems(fingerprint({ values: plan.values, loss: plan.loss }))).toEqual([]);
+      expect(await problems(planHash(plan))).toEqual([]);
+      // In the first version it was over all values.
+      expect(await problems(fingerprint({ values: plan.values, loss: plan.loss }), 'plan/1')).toEqual([]);
       expect(await problems(plan.hash)).toEqual([expect.stringContaining('not the one of its values and loss')]);
     } finally {
       await writeFile(file, before);
