@@ -66,12 +66,15 @@ test('throughput is the work of the steady steps over their time', async () => {
   );
 });
 
-test('a run that another version of Martlet planned says nothing, and is no failure', async () => {
+test('of a plan of another version only what is weighed must be known, and what is not is no failure', async () => {
   const steady = { tokens: 400, seconds: 2 };
   const { store } = await storeWithRun([steady, steady, steady, steady]);
   const file = join(store.folder('plan', 'a@1'), 'plan.json');
   const plan = JSON.parse(await readFile(file, 'utf8'));
-  await writeFile(file, JSON.stringify({ ...plan, values: { ...plan.values, of: 'another version' } }));
+  const written = (values: object) => writeFile(file, JSON.stringify({ ...plan, schema: 'plan/9', values }));
+  await written({ ...plan.values, of: 'another version' });
+  expect(await measuredThroughput(store, 'here')).toMatchObject({ from: 'run a@1' });
+  await written({ ...plan.values, adapter: { kind: 'of another version' } });
   expect(await measuredThroughput(store, 'here')).toBeUndefined();
 });
 

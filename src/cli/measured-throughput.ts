@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { MartletError } from '../core/error.ts';
 import { type Facts, flopsPerToken, savesActivations } from '../recipe/index.ts';
 import { run as runSchema } from '../schema/checkpoint.ts';
 import { runEvent } from '../schema/event.ts';
-import { plan as planSchema } from '../schema/plan.ts';
+import { planExecution, planValues } from '../schema/plan.ts';
 import { readJsonLines } from '../store/files/files.ts';
 import { readDocument } from '../store/read-document.ts';
 import type { Artefact, Store } from '../store/store.ts';
@@ -24,7 +25,7 @@ export async function measuredThroughput(store: Store, machine: string): Promise
     const steps = await stepsOf(run);
     if (steps.length < fewestSteps) continue;
     const known = await planOf(store, run);
-    // A base that was removed can no longer be weighed, nor can what another version of Martlet planned.
+    // A base that was removed can no longer be weighed, nor what is not known of a plan of another version.
     if (!known || !existsSync(known.base)) continue;
     const { base } = known;
     const { values, execution } = known.plan;
@@ -40,11 +41,17 @@ export async function measuredThroughput(store: Store, machine: string): Promise
   return undefined;
 }
 
+/** All that is weighed of a plan: what else stands in it may be of another version. */
+const weighedPlan = z.object({
+  values: z.object({ adapter: planValues.shape.adapter }),
+  execution: z.object({ packTokens: planExecution.shape.packTokens, memoryGiB: planExecution.shape.memoryGiB }),
+});
+
 async function planOf(store: Store, run: Artefact) {
   try {
     const { base, plan: address } = await readDocument(join(run.folder, 'run.json'), runSchema);
     const { folder } = await store.open('plan', address);
-    return { base, plan: await readDocument(join(folder, 'plan.json'), planSchema) };
+    return { base, plan: await readDocument(join(folder, 'plan.json'), weighedPlan) };
   } catch (error) {
     if (MartletError.is(error) && error.code === 'document-unreadable') return undefined;
     throw error;
