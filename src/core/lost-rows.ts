@@ -1,4 +1,4 @@
-import { type Fate, takenFates } from '../schema/dataset.ts';
+import { type Fate, takenFates } from '../schema/fates.ts';
 import { formatIssue, type Issue } from './issue.ts';
 import { formatCount, formatPercent, shareAbove } from './units.ts';
 

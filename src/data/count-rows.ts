@@ -1,7 +1,7 @@
 import type { BySource } from '../core/forecast.ts';
 import type { Issue } from '../core/issue.ts';
 import type { LostRows } from '../core/lost-rows.ts';
-import type { Fate } from '../schema/dataset.ts';
+import type { Fate } from '../schema/fates.ts';
 import { lostRows } from './lost-rows.ts';
 import type { OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';

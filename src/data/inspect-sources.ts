@@ -1,6 +1,6 @@
 import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
-import type { Fate } from '../schema/dataset.ts';
+import type { Fate } from '../schema/fates.ts';
 import type { Sample } from '../schema/sample.ts';
 import { filesPassedOver } from '../store/rows/open-parts.ts';
 import { answerColumns } from './answers.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MartletError } from '../core/error.ts';
-import { type Dataset, dataset, type Fate, fates, type LedgerEntry } from '../schema/dataset.ts';
+import { type Dataset, dataset, type LedgerEntry } from '../schema/dataset.ts';
+import { type Fate, fates } from '../schema/fates.ts';
 import type { Sample } from '../schema/sample.ts';
 import { readDocument } from '../store/read-document.ts';
 import { datasetRows, ledgerOf, type SourceAccess } from './build/streamed/derived-rows.ts';

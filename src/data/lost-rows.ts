@@ -1,7 +1,7 @@
 import type { Issue } from '../core/issue.ts';
 import { type LostRows, lackingSplit } from '../core/lost-rows.ts';
 import { formatCounted } from '../core/units.ts';
-import type { Fate } from '../schema/dataset.ts';
+import type { Fate } from '../schema/fates.ts';
 import type { DataValues } from './opened-source.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 

@@ -1,5 +1,5 @@
 import type { Issue } from '../core/issue.ts';
-import type { Fate } from '../schema/dataset.ts';
+import type { Fate } from '../schema/fates.ts';
 import type { Provenance, Sample } from '../schema/sample.ts';
 import type { RawRow } from '../store/rows/raw-rows.ts';
 import { contentId } from './content-id.ts';

@@ -1,21 +1,7 @@
 import { z } from 'zod';
 import { sha256Hex } from './common.ts';
+import { fates } from './fates.ts';
 import { planValues } from './plan.ts';
-
-/** What became of a row. Rows in = the sum of rows out by fate. */
-export const fates = [
-  'train',
-  'heldout',
-  'filtered',
-  'duplicate',
-  'contaminated',
-  'limited',
-  'invalid',
-  'embargoed',
-] as const;
-
-/** Fates of rows that a recipe takes: what `data.budget.dropped` is a share of. The others are left out as it asks. */
-export const takenFates = ['train', 'heldout', 'duplicate', 'embargoed', 'invalid'] as const;
 
 /** One line of `ledger.jsonl`: the story of one row of a source. */
 export const ledgerEntry = z
@@ -127,6 +113,5 @@ export const datasetPiece = z
 export type StreamedDataset = z.infer<typeof streamedDataset>;
 export type DatasetPiece = z.infer<typeof datasetPiece>;
 export type StepAccount = z.infer<typeof stepAccount>;
-export type Fate = (typeof fates)[number];
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
 export type Dataset = z.infer<typeof dataset>;

@@ -5,6 +5,7 @@ export * from './common.ts';
 export * from './dataset.ts';
 export * from './deployment.ts';
 export * from './event.ts';
+export * from './fates.ts';
 export * from './lineage.ts';
 export * from './model.ts';
 export * from './plan.ts';

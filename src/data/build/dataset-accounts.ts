@@ -1,5 +1,6 @@
 import type { Issue } from '../../core/issue.ts';
-import { type Fate, fates, type LedgerEntry, type StepAccount } from '../../schema/dataset.ts';
+import type { LedgerEntry, StepAccount } from '../../schema/dataset.ts';
+import { type Fate, fates } from '../../schema/fates.ts';
 import { stepIssue } from '../row-notes.ts';
 import { type LackingColumn, type LackingTotals, lackingColumns } from '../steps/lacking-columns.ts';
 import type { OddRow } from './part-file.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Fate } from '../../schema/dataset.ts';
+import type { Fate } from '../../schema/fates.ts';
 import type { Sample } from '../../schema/sample.ts';
 import type { Lacks } from './lacking-columns.ts';
 
