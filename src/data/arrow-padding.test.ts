@@ -79,8 +79,12 @@ test('a call keeps the nulls it may have been given: those the tool has a parame
   expect(text?.sample?.messages[1]?.tool_calls?.[0]?.function.arguments).toBe('{"query": "x", "n": 1.0}');
 });
 
-test('without a definition nothing says which null is none', async () => {
+test('without a definition nothing says which null is none: it is kept and remarked on', async () => {
   const outcome = await readOne('unknown.jsonl', { messages: talk({ city: null }), tools: [] });
   expect(outcome?.sample?.messages[1]?.tool_calls?.[0]?.function.arguments).toEqual({ city: null });
-  expect(outcome?.changes).toEqual([]);
+  expect(outcome?.changes).toEqual([
+    "messages[1].tool_calls[0]: null for city is kept: nothing says which parameters search has, and it may be a table's padding",
+  ]);
+  const none = await readOne('given.jsonl', { messages: talk({ city: 'Oslo' }) });
+  expect(none?.changes).toEqual([]);
 });

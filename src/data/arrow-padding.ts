@@ -40,32 +40,42 @@ export function withoutPadding(tool: ToolDefinition, index: number, notes: RowNo
   return (typeof tool === 'string' ? plainOrText(stripped) : stripped) as ToolDefinition;
 }
 
-/** Messages whose calls leave out each null argument that the tool has no parameter for; what goes is noted. */
+/**
+ * Messages whose calls leave out each null argument that the tool has no parameter for; what goes is noted, and what may
+ * have to.
+ */
 export function withoutPaddedArguments(
   messages: Message[],
   tools: readonly ToolDefinition[] | undefined,
   notes: RowNotes,
 ): Message[] {
-  if (!tools || !messages.some(({ tool_calls }) => tool_calls)) return messages;
-  const parameters = new Map(tools.map(parametersOf));
+  if (!messages.some(({ tool_calls }) => tool_calls)) return messages;
+  const parameters = new Map(tools?.map(parametersOf));
   return messages.map((message, index) => {
     if (!message.tool_calls) return message;
     const calls = message.tool_calls.map((call, at) => {
       const { name } = call.function;
-      const { kept, left } = withoutUnknownNulls(call, parameters.get(name));
+      const known = parameters.get(name);
+      const { kept, left } = withoutUnknownNulls(call, known ?? {});
       if (left.length === 0) return call;
-      const place = formatPath(['messages', index, 'tool_calls', at]);
-      notes.changes.push(`${place}: null for ${left.join(', ')} left out, which ${name} has no parameter for`);
+      const place = `${formatPath(['messages', index, 'tool_calls', at])}: null for ${left.join(', ')}`;
+      if (known === undefined) {
+        notes.changes.push(
+          `${place} is kept: nothing says which parameters ${name} has, and it may be a table's padding`,
+        );
+        return call;
+      }
+      notes.changes.push(`${place} left out, which ${name} has no parameter for`);
       return { ...call, function: { name, arguments: kept } };
     });
     return { ...message, tool_calls: calls };
   });
 }
 
-/** @param known the parameters of the tool; undefined where nothing says which there are */
+/** @param known the parameters of the tool */
 function withoutUnknownNulls({ function: { arguments: given } }: ToolCall, known: TemplateData) {
   const value = typeof given === 'string' ? jsonIn(given) : (given as TemplateData);
-  if (known === undefined || !isFields(value)) return { kept: given, left: [] };
+  if (!isFields(value)) return { kept: given, left: [] };
   const members = entriesOf(value);
   const kept = members.filter(([key, member]) => member !== null || memberOf(known, key) !== undefined);
   const left = members.filter((member) => !kept.includes(member)).map(([key]) => key);
