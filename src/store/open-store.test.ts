@@ -183,6 +183,10 @@ describe('runs', () => {
     expect(await readdir(sealed.folder)).toEqual(['events.jsonl', 'lineage.json']);
     expect(await store.verify(sealed)).toEqual([]);
     expect(await store.open('run', 'brief@1')).toEqual(sealed);
+    // As a process leaves it that is killed when the lineage stands.
+    await writeFile(join(begun.folder, '.run.json'), '{}');
+    expect(await store.find({ kind: 'run', name: 'brief', key })).toEqual(sealed);
+    expect(await readdir(sealed.folder)).toEqual(['events.jsonl', 'lineage.json']);
     expect(await store.beginRun({ name: 'brief', key })).toMatchObject({ address: 'brief@3', resumed: false });
     await expect(store.sealRun('brief@1', request({ kind: 'run', key }), {})).rejects.toMatchObject({
       code: 'run-sealed',

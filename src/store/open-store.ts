@@ -125,8 +125,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     async find({ kind, name, key }) {
       for await (const artefact of versions(kind, name)) {
         if (artefact.lineage.key !== key) continue;
-        if (Object.keys(artefact.lineage.files).every((file) => existsSync(join(artefact.folder, file))))
-          return artefact;
+        if (!Object.keys(artefact.lineage.files).every((file) => existsSync(join(artefact.folder, file)))) continue;
+        // Left by a process that was killed just after it had sealed the run.
+        if (kind === 'run') await rm(join(artefact.folder, runMarkerFile), { force: true });
+        return artefact;
       }
       return undefined;
     },
