@@ -89,3 +89,31 @@ test('whoever traces a dataset is told what shows its rows', async () => {
   expect(err).toMatch(/\(a@1 names dataset\) \[answer-missing\]\nfix .*martlet data ledger a@1/);
   expect((await martlet('trace', 'a@1', '--step', '1')).err).toMatch(/there is no run a@1 .*\(a@1 names dataset\)/);
 });
+
+test('the rows of a fate are listed, each with its reason', async () => {
+  const { cwd, martlet, build } = await folder();
+  await writeFile(join(cwd, 'rows.jsonl'), [row(1), '{"query": 1', row(3), row(1)].join('\n'));
+  const refused = await martlet('data', 'build', 'recipe.yaml');
+  expect(refused).toMatchObject({ exit: 2, err: expect.stringContaining('1 of 4 rows cannot be used') });
+  await writeFile(
+    join(cwd, 'recipe.yaml'),
+    'name: a\nbase: hf:org/model\ndata: {sources: [{from: rows.jsonl}], split: {share: 0}, budget: {dropped: 0.5}}\n',
+  );
+  await build([]);
+  const invalid = await martlet('data', 'ledger', 'a', '--rows', 'invalid');
+  expect(invalid.out).toMatch(/^\S*rows\.jsonl:2 {2}invalid at read \(not-json\) {2}.*\n$/);
+  const all = await martlet('data', 'ledger', 'a', '--rows', 'all', '--json');
+  const entries = all.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(entries.map(({ line, fate }) => [line, fate])).toEqual([
+    [1, 'train'],
+    [2, 'invalid'],
+    [3, 'train'],
+    [4, 'duplicate'],
+  ]);
+  const wrong = await martlet('data', 'ledger', 'a', '--rows', 'invalit');
+  expect(wrong.exit).toBe(2);
+  expect(wrong.err).toContain('invalid');
+});

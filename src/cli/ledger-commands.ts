@@ -1,13 +1,15 @@
 import { basename } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { MartletError } from '../core/error.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { RowPlace } from '../pipeline.ts';
+import { type Fate, fates } from '../schema/fates.ts';
 import type { CliContext } from './context.ts';
 import { writePage } from './given-file.ts';
 import { loadPlan } from './load-plan.ts';
 
 interface LedgerFlags {
+  readonly rows?: Fate | 'all';
   readonly html?: string;
   readonly json?: true;
 }
@@ -18,9 +20,13 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
     .command('ledger')
     .description('show what became of the rows of a dataset, step by step')
     .argument('<dataset>', 'a dataset: name@n, or a name or a recipe for its newest version')
+    .addOption(
+      new Option('--rows <fate>', 'list the rows of a fate, a line each, with the reason').choices([...fates, 'all']),
+    )
     .option('--html <file>', 'write it as one page that needs nothing else')
-    .option('--json', 'print the accounts as JSON')
-    .action(async (name: string, { html, json }: LedgerFlags) => {
+    .option('--json', 'print the accounts as JSON; with --rows one line a row')
+    .action(async (name: string, { rows, html, json }: LedgerFlags) => {
+      if (rows !== undefined) return listRows(context, { name, fate: rows === 'all' ? undefined : rows, json });
       const [{ readDataset, ledgerPage }, { printLedger, printShards }] = await Promise.all([
         import('../pipeline.ts'),
         import('./print/ledger.ts'),
@@ -93,6 +99,22 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       const diff = await diffDatasets(first.folder, second.folder, sourceReading(context));
       context.out(json ? `${JSON.stringify(diff)}\n` : printDiff([first.address, second.address], diff, context));
     });
+}
+
+async function listRows(
+  context: CliContext,
+  { name, fate, json }: { readonly name: string; readonly fate: Fate | undefined; readonly json: true | undefined },
+): Promise<void> {
+  const [{ ledgerRows }, { printRow }, { sourceReading }] = await Promise.all([
+    import('../pipeline.ts'),
+    import('./print/ledger.ts'),
+    import('./source-reading.ts'),
+  ]);
+  const { folder } = await datasetNamed(context, name);
+  for await (const entry of ledgerRows(folder, sourceReading(context), fate)) {
+    context.out(json ? `${JSON.stringify(entry)}\n` : printRow(entry, context));
+    await context.drained?.();
+  }
 }
 
 async function storeOf(context: CliContext) {

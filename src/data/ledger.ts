@@ -20,6 +20,14 @@ export function stepLabels(steps: Dataset['steps']): readonly string[] {
   });
 }
 
+/** What became of each row, in the order of reading; of one fate where one is given. */
+export async function* ledgerRows(
+  folder: string,
+  ...[access, fate]: [SourceAccess, Fate | undefined]
+): AsyncGenerator<LedgerEntry> {
+  for await (const entry of ledgerOf(folder, access)) if (fate === undefined || entry.fate === fate) yield entry;
+}
+
 export interface RowPlace {
   readonly source: string;
   readonly line: number;
@@ -165,4 +173,4 @@ function whyOther(was: Known, now: LedgerEntry): string | undefined {
 }
 
 /** Where a row stands: its file where its source has several. */
-const placeOf = ({ source, file, line }: LedgerEntry): string => `${file ?? source}:${line}`;
+export const placeOf = ({ source, file, line }: LedgerEntry): string => `${file ?? source}:${line}`;

@@ -1,6 +1,6 @@
 import { formatCount } from '../../core/units.ts';
-import { type DatasetDiff, type RowStory, stepLabels } from '../../pipeline.ts';
-import type { Dataset } from '../../schema/dataset.ts';
+import { type DatasetDiff, placeOf, type RowStory, stepLabels } from '../../pipeline.ts';
+import type { Dataset, LedgerEntry } from '../../schema/dataset.ts';
 import type { Shards } from '../../schema/shards.ts';
 import { type ShardStory, shardsAccount } from '../../store/shards/shard-story.ts';
 import { printable } from '../commands/review-print.ts';
@@ -77,7 +77,7 @@ export function printStory(
       )
     : colours.red(`${entry.fate} at ${entry.step}${entry.code === entry.fate ? '' : ` (${entry.code})`}`);
   const lines = [
-    `${colours.bold(printable(`${entry.file ?? entry.source}:${entry.line}`))} in ${address}`,
+    `${colours.bold(printable(placeOf(entry)))} in ${address}`,
     `  raw row   ${entry.sha256}`,
     ...(entry.id === null ? [] : [`  content   ${entry.id}`]),
     ...entry.changes.map((change) => `  ${printable(change)}`),
@@ -90,6 +90,15 @@ export function printStory(
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** One row of a ledger in one line: where it stands, what became of it, and why. */
+export function printRow(entry: LedgerEntry, look: Look): string {
+  const colours = palette(look);
+  const { fate, step, code, reason } = entry;
+  const at = step === null ? fate : `${fate} at ${step}${code === fate ? '' : ` (${code})`}`;
+  const place = colours.bold(printable(placeOf(entry)));
+  return `${place}  ${at}${reason === null ? '' : `  ${colours.dim(printable(reason))}`}\n`;
 }
 
 const shownSteps = 6;
