@@ -13,8 +13,9 @@ test('a row ends at the place it states its facts came from, in one line', () =>
     steps: [],
   };
   const rows = [{ ...row, origin: { file: 'prices.csv', line: 7 } }, row];
-  const trace: Trace = { answer: 'x', complete: true, hops: [], rows, rowCount: 2 };
+  const trace: Trace = { answer: 'x', complete: true, hops: [], rows, rowCount: 2, shardRowCount: 3 };
   const lines = formatTrace(trace, { colour: false }).split('\n');
+  expect(lines[1]).toBe('It learned from 2 of 3 rows; the first 2:');
   expect(lines.slice(2, 7)).toEqual([
     '✓ rows.jsonl:2 ffffffffffff',
     '    IBM rose.',

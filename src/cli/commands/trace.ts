@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { MartletError } from '../../core/error.ts';
+import { formatCount, formatCounted } from '../../core/units.ts';
 import { artefactAddress, type Json } from '../../schema/common.ts';
 import { artefactKinds } from '../../schema/lineage.ts';
 import { openStore } from '../../store/open-store.ts';
@@ -91,7 +92,7 @@ export function formatTrace(trace: Trace, context: Pick<CliContext, 'colour'>): 
   if (trace.rowCount > 0) {
     lines.push(
       '',
-      `It learned from ${trace.rowCount} row${trace.rowCount === 1 ? '' : 's'}; the first ${trace.rows.length}:`,
+      `It learned from ${learnedRows(trace.rowCount, trace.shardRowCount)}; the first ${trace.rows.length}:`,
     );
     for (const row of trace.rows) lines.push(...rowLines(row, colours, stepsOf(row)));
   }
@@ -101,6 +102,10 @@ export function formatTrace(trace: Trace, context: Pick<CliContext, 'colour'>): 
   else lines.push(colours.red(`not complete: ${damaged} of ${trace.hops.length} links do not hold`));
   return `${lines.join('\n')}\n`;
 }
+
+/** `48 of 113 rows`, where not all rows of the shards were computed; else `113 rows`. */
+const learnedRows = (computed: number, all: number): string =>
+  computed === all ? formatCounted(all, 'row') : `${formatCount(computed)} of ${formatCounted(all, 'row')}`;
 
 /** A row, with what is said behind its place. */
 function rowLines(row: Omit<TracedRow, 'steps'>, ...[colours, note]: [Palette, string]): string[] {
@@ -171,7 +176,7 @@ function factsOf({ kind, facts }: Hop): string {
     case 'plan':
       return `plan ${text('planHash').slice(0, 12)}`;
     case 'shards':
-      return `${text('trainedRows')} rows`;
+      return learnedRows(Number(facts.trainedRows ?? 0), Number(facts.rows ?? 0));
     case 'dataset':
       return `${text('rows')} of ${text('rowsIn')} rows kept`;
     case 'feedback':

@@ -20,6 +20,8 @@ export interface Visit {
   readonly capture?: Capture;
   /** The folder of the shards that were made of this dataset. */
   readonly shardsFolder?: string;
+  /** Steps that the model was computed in, which this was made for. */
+  readonly steps?: number;
   /** Whether what it was made from is left out: for what came after the answer. */
   readonly alone?: boolean;
 }
@@ -63,51 +65,62 @@ export async function visitArtefact(walk: Walk, visit: Visit): Promise<void> {
   if (visit.alone === true) return;
   for (const base of found.bases) walk.bases.set(base.fingerprint, base.folder);
   const shardsFolder = kind === 'shards' ? artefact.folder : undefined;
-  for (const input of found.follow) await visitInput(walk, { input, parent: index, shardsFolder });
+  // Of a model that learned from another's answers, the steps are its own.
+  const steps = kind === 'model' ? stepOf(hop) : visit.steps;
+  for (const input of found.follow) await visitInput(walk, { input, parent: index, shardsFolder, steps });
   for (const base of found.bases) await visitBase(walk, { ...base, parent: index });
   if (kind === 'dataset') {
-    const rows = await checkRows(walk, { datasetFolder: artefact.folder, shardsFolder: visit.shardsFolder });
+    const { shardsFolder } = visit;
+    const rows = await checkRows(walk, { datasetFolder: artefact.folder, shardsFolder, steps });
     hop.problems.push(...rows.problems.map((problem) => `${subject}/${problem}`));
     hop.facts.rows = rows.count;
     walk.datasets.add(artefact.folder);
   }
-  if (kind === 'shards') await visitShardRows(walk, { artefact, hop });
+  if (kind === 'shards') await visitShardRows(walk, { artefact, hop, steps });
 }
 
 /** The rows of a dataset; with shards, what they hold of them is kept for these. */
 async function checkRows(
   walk: Walk,
-  request: { readonly datasetFolder: string; readonly shardsFolder: string | undefined },
+  request: {
+    readonly datasetFolder: string;
+    readonly shardsFolder: string | undefined;
+    readonly steps: number | undefined;
+  },
 ): Promise<Pick<CheckedRows, 'count' | 'problems'>> {
-  const { datasetFolder, shardsFolder } = request;
+  const { datasetFolder, shardsFolder, steps } = request;
   const { madeRows, shownRows: shown } = walk;
   if (shardsFolder === undefined) return checkDatasetRows(datasetFolder, { madeRows });
-  const trained = await checkTrainedRows({ datasetFolder, shardsFolder, shown, madeRows });
+  const trained = await checkTrainedRows({ datasetFolder, shardsFolder, steps, shown, madeRows });
   walk.trained.set(shardsFolder, trained);
   return trained.dataset;
 }
 
 async function visitShardRows(
   walk: Walk,
-  request: { readonly artefact: Artefact; readonly hop: OpenHop },
+  request: { readonly artefact: Artefact; readonly hop: OpenHop; readonly steps: number | undefined },
 ): Promise<void> {
-  const { artefact, hop } = request;
+  const { artefact, hop, steps } = request;
   const dataset = artefact.lineage.inputs.find((input) => input.kind === 'dataset');
   const datasetFolder = dataset && walk.store.folder('dataset', dataset.address);
   // That the dataset is missing has been said where it was looked for.
   if (datasetFolder === undefined || !walk.datasets.has(datasetFolder)) return;
   // Other shards may have led to the dataset before.
-  if (!walk.trained.has(artefact.folder)) await checkRows(walk, { datasetFolder, shardsFolder: artefact.folder });
+  if (!walk.trained.has(artefact.folder))
+    await checkRows(walk, { datasetFolder, shardsFolder: artefact.folder, steps });
   const checked = walk.trained.get(artefact.folder);
   if (!checked) return;
   const subject = artefactSubject(artefact.kind, artefact.address);
   hop.problems.push(...checked.problems.map((problem) => `${subject}/${problem}`));
-  hop.facts.trainedRows = checked.count;
+  Object.assign(hop.facts, { rows: checked.count, trainedRows: checked.computed });
   // The first shards reached are those of the answering model; later ones belong to models it learned from.
-  if (walk.rowCount > 0) return;
+  if (walk.shardRowCount > 0) return;
   walk.rows = checked.rows;
-  walk.rowCount = checked.count;
+  walk.rowCount = checked.computed;
+  walk.shardRowCount = checked.count;
 }
+
+const stepOf = ({ facts }: OpenHop): number | undefined => (typeof facts.step === 'number' ? facts.step : undefined);
 
 async function visitInput(
   walk: Walk,
@@ -115,9 +128,10 @@ async function visitInput(
     readonly input: LineageInput;
     readonly parent: number;
     readonly shardsFolder: string | undefined;
+    readonly steps: number | undefined;
   },
 ): Promise<void> {
-  const { input, parent, shardsFolder } = request;
+  const { input, parent, shardsFolder, steps } = request;
   if (input.kind === 'file') return visitFile(walk, request);
   if (input.kind === 'query' || input.kind === 'plugin') return visitRows(walk, request);
   if (input.kind === 'base') {
@@ -131,5 +145,6 @@ async function visitInput(
     expected: input.fingerprint,
     parent,
     ...(shardsFolder !== undefined && { shardsFolder }),
+    ...(steps !== undefined && { steps }),
   });
 }

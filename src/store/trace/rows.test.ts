@@ -25,8 +25,8 @@ test('a row that states where its facts came from is traced there, and what is n
   });
   await writeFile(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   expect(await checkDatasetRows(folder)).toMatchObject({ count: 3, rows: new Map(), problems: [] });
-  const check = (shown: number) =>
-    checkTrainedRows({ datasetFolder: folder, shardsFolder: folder, shown, madeRows: undefined });
+  const check = (shown: number, steps?: number) =>
+    checkTrainedRows({ datasetFolder: folder, shardsFolder: folder, steps, shown, madeRows: undefined });
 
   await writeShards(
     folder,
@@ -40,6 +40,15 @@ test('a row that states where its facts came from is traced there, and what is n
     [1, 2, 3].map((line) => [line, true, [4 - line]]),
   );
 
+  // Of the schedule's three steps, two were computed: the first row, which comes last, taught nothing.
+  const begun = await check(5, 2);
+  expect(begun).toMatchObject({ computed: 2, count: 3, problems: [] });
+  expect(begun.rows.map(({ line, steps }) => [line, steps])).toEqual([
+    [2, [2]],
+    [3, [1]],
+  ]);
+  expect((await check(1, 2)).rows.map(({ line }) => line)).toEqual([2]);
+
   const stranger = fingerprintText('row 7');
   await writeShards(folder, [rows[0]?.id ?? '', stranger]);
   expect(await check(5)).toMatchObject({ count: 1, problems: [expect.stringContaining(stranger)] });
@@ -48,6 +57,9 @@ test('a row that states where its facts came from is traced there, and what is n
   const mixed = await check(2);
   expect(mixed).toMatchObject({ count: 3, problems: [expect.stringContaining(stranger)] });
   expect(mixed.rows.map(({ line }) => line)).toEqual([3, 1]);
+  const partly = await check(5, 2);
+  expect(partly).toMatchObject({ computed: 2, count: 3, problems: [expect.stringContaining(stranger)] });
+  expect(partly.rows.map(({ line }) => line)).toEqual([1, 2]);
 });
 
 test('rows are looked up in whatever order they come, a few at a time', async () => {

@@ -17,10 +17,12 @@ export interface Trace {
   /** Every link is there and every hash on the way, recomputed just now, is what it was. */
   readonly complete: boolean;
   readonly hops: readonly Hop[];
-  /** Rows the answering model learned from, the first of them in the order of the shards. */
+  /** Rows of steps that the answering model was computed in, the first of them in the order of the shards. */
   readonly rows: readonly TracedRow[];
   /** How many there are in all. */
   readonly rowCount: number;
+  /** How many its shards hold to train on: more where the run, or the checkpoint taken from it, ends before it comes to all. */
+  readonly shardRowCount: number;
 }
 
 export interface TraceOptions {
@@ -59,6 +61,7 @@ export async function traceAnswer(store: Store, answerId: string, options: Trace
     shownRows: options.rows ?? 5,
     rows: [],
     rowCount: 0,
+    shardRowCount: 0,
   };
   await visitAnswer(walk, answerId);
   for (const record of records) addJudgement(walk, record);
@@ -72,6 +75,7 @@ export async function traceAnswer(store: Store, answerId: string, options: Trace
     hops,
     rows: walk.rows,
     rowCount: walk.rowCount,
+    shardRowCount: walk.shardRowCount,
   };
 }
 

@@ -47,6 +47,7 @@ export interface Walk {
   readonly shownRows: number;
   rows: readonly TracedRow[];
   rowCount: number;
+  shardRowCount: number;
 }
 
 export function addHop(walk: Walk, hop: Pick<OpenHop, 'kind' | 'address' | 'parent'> & Partial<OpenHop>): OpenHop {
