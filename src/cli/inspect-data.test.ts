@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, test } from 'vitest';
 import { runMartlet } from './test-context.ts';
 
@@ -35,4 +36,15 @@ test('a source alone: what is not clear is asked, and --set answers', async () =
   const [inspection] = JSON.parse(out) as { format: string; samples: { messages: unknown[] }[] }[];
   expect(inspection?.format).toBe('query');
   expect(inspection?.samples).toMatchObject([{ messages: [{ content: 'Sky?' }, { content: 'blue' }] }]);
+});
+
+test('a database: the command to try keeps its query', async () => {
+  const database = new DatabaseSync(join(scratch, 'news.db'));
+  database.exec("CREATE TABLE t(id, ask, tell); INSERT INTO t VALUES (1, 'Why?', 'Because it''s late.')");
+  database.close();
+  const query = "data.sources[0].query=SELECT * FROM t WHERE ask <> 'x' ORDER BY id";
+  const { err } = await martlet('data', 'inspect', 'sqlite:news.db', '--set', query);
+  expect(err).toContain(
+    `--set '${query.replaceAll("'", "'\\''")}' --set 'data.sources[0].columns={ ask: query, tell: response }'`,
+  );
 });

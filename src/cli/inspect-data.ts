@@ -15,7 +15,7 @@ export async function inspectData(context: CliContext, target: string, flags: In
     ? await ofRecipe(context, target, flags)
     : {
         ...planOfSource(target, { ...context, ...flags }),
-        atPlaces: (error: unknown) => failureOfSource(error, { from: target }),
+        atPlaces: (error: unknown) => failureOfSource(error, { from: target, set: flags.set }),
       };
   const [{ inspectSources }, { sourceReading }] = await Promise.all([
     import('../pipeline.ts'),

@@ -21,10 +21,10 @@ export function planOfSource(
   return plan.value;
 }
 
-/** What reading it threw, without a word of the recipe that nobody wrote. @param flag that named it; an argument if none */
+/** What reading it threw, without a word of the recipe that nobody wrote. @param flag that named it; an argument if none @param set as it was given */
 export function failureOfSource(
   error: unknown,
-  { from, flag }: { readonly from: string; readonly flag?: string },
+  { from, flag, set = [] }: { readonly from: string; readonly flag?: string; readonly set?: readonly string[] },
 ): unknown {
   if (!MartletError.is(error) || error.issues.length === 0) return error;
   const issues = error.issues.map((issue) =>
@@ -33,6 +33,10 @@ export function failureOfSource(
   const refused = issuesError(from, issues);
   const columns = flag === undefined && /\.columns: (\{[^}]*\})/.exec(issues[0]?.fix ?? '')?.[1];
   if (!columns) return refused;
-  const hint = `To try it: martlet data inspect ${from} --set 'data.sources[0].columns=${columns}'`;
+  const kept = set.filter((value) => !value.startsWith('data.sources[0].columns'));
+  const flags = [...kept, `data.sources[0].columns=${columns}`].map((value) => `--set ${inShell(value)}`);
+  const hint = `To try it: martlet data inspect ${from} ${flags.join(' ')}`;
   return new MartletError(refused.code, refused.message, { issues, hint });
 }
+
+const inShell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

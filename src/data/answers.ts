@@ -2,7 +2,7 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import type { Message, RankedAnswer, Sample } from '../schema/sample.ts';
 import { isTurnsText, present, presentIn, readTurnsOf } from './formats/format.ts';
 import { placeMedia, readMedia } from './media.ts';
-import { bestOf, isRanked, rankedColumn, rankedColumns, readRanked } from './ranked.ts';
+import { bestOf, isRanked, rankedColumn, rankedColumns, rankedNames, readRanked } from './ranked.ts';
 import { type RowNotes, shown } from './row-notes.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 import { readTranscript } from './transcript.ts';
@@ -11,6 +11,9 @@ import { readTurns } from './turns.ts';
 export { isRanked };
 
 const rejections = ['rejected', 'rejected_response', 'rejected_messages'] as const;
+
+/** The columns that such answers may stand in. */
+export const answerNames: readonly string[] = ['chosen', ...rejections, ...rankedNames, 'completions', 'labels'];
 
 /** Steps of a solution, each with a verdict of its own. */
 export const hasSteps = (row: JsonObject): boolean =>

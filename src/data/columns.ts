@@ -77,7 +77,9 @@ export function readColumns(
 }
 
 const shared = new Set(sharedColumns);
-const media = new Set(['', 'rejected_', 'positive_', 'negative_'].flatMap((prefix) => mediaColumns(prefix)));
+/** Columns of media, beside any of the conversations of a row. */
+export const mediaNames = ['', 'rejected_', 'positive_', 'negative_'].flatMap((prefix) => mediaColumns(prefix));
+const media = new Set(mediaNames);
 
 /** Tells of a column whether something is read from it, or would be if it said something. */
 export function takenColumns(row: JsonObject, { columns }: Pick<Reading, 'columns'>): (name: string) => boolean {

@@ -76,7 +76,7 @@ describe('an inspection', () => {
       expect.stringContaining('1 row with <image>, <video> or <audio> in the text'),
       expect.stringMatching(/1 row without an answer: .*the first: .*:\d+$/),
       expect.stringContaining('1 row with a rejected answer: sft trains on the chosen one'),
-      expect.stringContaining('not read, only kept: id, context'),
+      expect.stringContaining('not read, only kept in extra: id, context'),
     ]);
   });
 

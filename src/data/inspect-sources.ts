@@ -52,16 +52,12 @@ const rowsLookedAt = 10_000;
  */
 export async function inspectSources(request: InspectRequest): Promise<readonly SourceInspection[]> {
   const inspections: SourceInspection[] = [];
-  for (const [index, source] of (await openSources(request)).entries())
-    inspections.push(await inspect(source, { ...request, index }));
+  for (const source of await openSources(request)) inspections.push(await inspect(source, request));
   return inspections;
 }
 
-async function inspect(
-  opened: OpenedSource,
-  request: InspectRequest & { readonly index: number },
-): Promise<SourceInspection> {
-  const { index, shown, most = rowsLookedAt } = request;
+async function inspect(opened: OpenedSource, request: InspectRequest): Promise<SourceInspection> {
+  const { shown, most = rowsLookedAt } = request;
   const profiler = rowProfiler(opened.format);
   const leftOut = tallies();
   const changes = tallies();
@@ -110,7 +106,7 @@ async function inspect(
     leftOut: leftOut.all(),
     changes: changes.all(),
     warnings: [
-      ...warningsOf(profile, { unanswered, index }),
+      ...warningsOf(profile, { unanswered }),
       ...lackingWarnings(through?.lacking() ?? [], values.steps),
       ...(await passedOver(opened)),
     ],
@@ -151,9 +147,7 @@ function whyOf({ values, format }: OpenedSource, columns: Readonly<Record<string
 }
 
 /** What the counts tell that a person may not have meant. */
-function warningsOf(
-  ...[{ parts, columns }, { unanswered, index }]: [RowProfile, { unanswered: string | null; index: number }]
-): string[] {
+function warningsOf(...[{ parts, columns }, { unanswered }]: [RowProfile, { unanswered: string | null }]): string[] {
   const rows = (part: string): string => `${formatCount(parts[part] ?? 0)} ${parts[part] === 1 ? 'row' : 'rows'}`;
   const unread = columns.filter(({ readAs, types }) => readAs === null && Object.keys(types).length > 0);
   return [
@@ -163,7 +157,6 @@ function warningsOf(
       `${rows('no answer')} without an answer: sft learns nothing from them; the first: ${unanswered}`,
     parts.rejected !== undefined && `${rows('rejected')} with a rejected answer: sft trains on the chosen one alone`,
     parts.ranked !== undefined && `${rows('ranked')} with ranked answers: sft trains on the best one alone`,
-    unread.length > 0 &&
-      `columns that are not read, only kept: ${unread.map(({ name }) => name).join(', ')}; to read one say as what, such as columns: { ${unread[0]?.name}: system } under the source, or here --set 'data.sources[${index}].columns={${unread[0]?.name}: system}'`,
+    unread.length > 0 && `columns that are not read, only kept in extra: ${unread.map(({ name }) => name).join(', ')}`,
   ].filter((warning) => warning !== false);
 }

@@ -156,6 +156,40 @@ describe('a column that a source names', () => {
     });
   });
 
+  describe('to be read as', () => {
+    const file = () => files.write('read-as.jsonl', [{ Frage: 'q', Antwort: 'a', Ort: 'x' }]);
+    const opened = (columns: Record<string, string>, more: Parameters<typeof dataValues>[1] = {}) =>
+      thrown(openSources(request(dataValues([source(file(), { columns })], more))));
+
+    test('what no form of rows has is an error: the other column alone would be plain text', async () => {
+      expect(await opened({ Frage: 'quer', Antwort: 'response' })).toMatchObject({
+        issues: [
+          {
+            code: 'column-target-unknown',
+            path: ['data', 'sources', 0, 'columns', 'Frage'],
+            fix: 'Did you mean query?',
+          },
+        ],
+      });
+      const filter = stepValues({ step: 'filter', keep: 'query_type == 1' });
+      expect(await opened({ Frage: 'query', Antwort: 'response', Ort: 'type' }, { steps: [filter] })).toMatchObject({
+        issues: [{ code: 'column-target-unknown', fix: expect.stringContaining('A question is query') }],
+      });
+    });
+
+    test('what a step or the split uses, or out of the way of another, is none', async () => {
+      const columns = { Frage: 'query', Antwort: 'response', Ort: 'town' };
+      const filter = stepValues({ step: 'filter', keep: "town == 'x'" });
+      await openSources(request(dataValues([source(file(), { columns })], { steps: [filter] })));
+      const split = { by: 'town', heldOut: null, share: 0.5 };
+      await openSources(request(dataValues([source(file(), { columns })], { split })));
+      const both = files.write('out-of-the-way.jsonl', [{ Frage: 'q', query: 'id', response: 'a' }]);
+      const away = { query: 'query_before', Frage: 'query' };
+      const [read] = await outcomes(dataValues([source(both, { columns: away })]));
+      expect(read?.sample?.messages[0]?.content).toBe('q');
+    });
+  });
+
   test.each(['auto', 'query'] as const)('may come late, format %s; rows without it are remarked on', async (format) => {
     const rows = [...Array.from({ length: 200 }, (_, index) => qa(index)), qa(200, { hint: 'Be brief.' })];
     const file = files.write('late.jsonl', rows);

@@ -7,6 +7,8 @@ import { readTurns } from './turns.ts';
 const lists = ['responses', 'completions', 'candidates', 'answers'];
 const scoreColumns = ['scores', 'score', 'rewards', 'ratings'];
 const rankColumns = ['ranks', 'rank', 'ranking'];
+/** All columns that ranked answers may stand in. */
+export const rankedNames: readonly string[] = [...lists, ...scoreColumns, ...rankColumns];
 const textKeys = ['response', 'completion', 'answer', 'text', 'content', 'output'];
 const scoreKeys = ['score', 'reward', 'rating', 'overall_score'];
 

@@ -46,6 +46,28 @@ describe('the format', () => {
     for (const row of same) expect(await fail([row])).toMatchObject([{ fate: expect.stringMatching(/train/) }]);
   });
 
+  test.each([
+    // By name, wherever the columns stand.
+    [
+      { 'Ref No.': '1', 'Redaktion Antwort': 'Ja.', 'Leser-Frage': 'Wie?' },
+      '{ Leser-Frage: query, Redaktion Antwort: response }',
+    ],
+    [{ id: '7', ask: 'Why?', told: 'Because it was late.' }, '{ ask: query, told: response }'],
+    // By the longest texts.
+    [
+      { no: '1', town: 'Ilkley', memo: 'a sentence of words', note: 'and another, longer one' },
+      '{ memo: query, note: response }',
+    ],
+    [{ no: 1, 'on: day': 'a sentence of some words' }, '{ "on: day": text }'],
+    [{ a: 'x', b: 2 }, '{ <the column that asks>: query, <the column that answers>: response }'],
+  ])('that no columns fit comes with what they may mean: %j', async (row, columns) => {
+    expect(await fail([row])).toMatchObject({
+      issues: [
+        { code: 'format-unknown', fix: `Say what the columns are, such as data.sources[0].columns: ${columns}.` },
+      ],
+    });
+  });
+
   test('is not guessed for two columns that both ask, or two that both answer', async () => {
     expect(await fail([{ question: 'q', prompt: 'p', answer: 'a' }])).toMatchObject({
       issues: [

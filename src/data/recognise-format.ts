@@ -4,8 +4,10 @@ import type { Issue } from '../core/issue.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { Message } from '../schema/sample.ts';
 import { fileKind } from '../store/rows/read-rows.ts';
-import { readColumns, sharedColumns } from './columns.ts';
+import { readColumns } from './columns.ts';
+import { columnsMeant, columnsText } from './columns-meant.ts';
 import { type FormatReading, formats, type RowFormat, readingsOf } from './formats.ts';
+import { knownColumns } from './known-columns.ts';
 import { type ColumnNames, renameColumns } from './rename-columns.ts';
 import { formatIssues, rowNotes, shown } from './row-notes.ts';
 import { columnSearch } from './source-columns.ts';
@@ -51,6 +53,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
   const { columns } = search;
   let rows = 0;
   let firstProblem = '';
+  const meant = columnsMeant();
   for await (const { line, row: written, problem } of request.rows) {
     rows++;
     if (written) search.saw(written);
@@ -59,6 +62,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
       if (search.isOver()) break;
     } else if (written) {
       const row = renameColumns(written, request.columns, rowNotes({ file, line }));
+      meant.saw(written);
       const readings = distinctReadings(row, readingsOf(row));
       for (const reading of readings) {
         // Two readings in one format, of one row, are told apart by their columns.
@@ -89,7 +93,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
     return issue(
       'format-unknown',
       unknownFormat(file, columns),
-      `Say what the columns are, such as ${source}.columns: ${columnsMeant([...columns])}.`,
+      `Say what the columns are, such as ${source}.columns: ${meant.proposal()}.`,
     );
   const readings = [...found.values()];
   const [first] = readings;
@@ -127,7 +131,7 @@ export function distinctReadings(row: JsonObject, readings: readonly FormatReadi
       ...given,
       messages,
       how: written === '' ? given.format.name : `${given.format.name} (${written})`,
-      columns: `{ ${names.map(([theirs, ours]) => `${theirs}: ${ours}`).join(', ')} }`,
+      columns: columnsText(Object.fromEntries(names)),
       text: summary(messages) || formatIssues(notes.issues.slice(0, 1)),
     };
   });
@@ -160,9 +164,8 @@ function questionOf(messages: readonly Message[]): string {
 }
 
 function unknownFormat(file: string, columns: ReadonlySet<string>): string {
-  const wanted = [...formats.flatMap((format) => format.columns), ...sharedColumns];
   const slips = [...columns].flatMap((column) => {
-    const near = nearestName(column, wanted);
+    const near = nearestName(column, knownColumns);
     return near && near !== column ? [`is ${column} meant as ${near}?`] : [];
   });
   const needs = formats.map((format) => `${format.name} needs ${format.needs}`).join('; ');
@@ -170,11 +173,6 @@ function unknownFormat(file: string, columns: ReadonlySet<string>): string {
 }
 
 const isJson = (file: string): boolean => ['lines', 'json', undefined].includes(fileKind(file));
-
-/** The first asks and the second answers, as a rule; a column alone is text. */
-function columnsMeant([asks, answers]: readonly string[]): string {
-  return answers === undefined ? `{ ${asks}: text }` : `{ ${asks}: query, ${answers}: response }`;
-}
 
 export function summary(messages: readonly Message[]): string {
   return messages

@@ -8,6 +8,7 @@ import { type FetchDataset, openParts, type RowPart } from '../store/rows/open-p
 import type { RawRow } from '../store/rows/raw-rows.ts';
 import { parseSourceAddress } from '../store/rows/source-address.ts';
 import { formats } from './formats.ts';
+import { targetIssues } from './known-columns.ts';
 import type { DataValues, OpenedSource, SourceValues } from './opened-source.ts';
 import { parseRow } from './parse-row.ts';
 import { type PeekedRow, type Recognition, recogniseFormat } from './recognise-format.ts';
@@ -41,6 +42,7 @@ export async function openSources(request: OpenSourcesRequest): Promise<readonly
       const { file } = source;
       const { columns } = values;
       const trial = { rows: peek(everyRow({ signal: request.signal }), file), file, index, columns, issues };
+      issues.push(...targetIssues(columns, { data: request.values, index }));
       const set = formats.find((known) => known.name === values.format);
       if (set && columns) await findColumns(trial);
       const format = set ?? (await recogniseFormat(trial));
