@@ -5,7 +5,7 @@ import { issuesError, MartletError } from '../core/error.ts';
 import { formatIssue } from '../core/issue.ts';
 import { isWithinBudget, tellLost } from '../core/lost-rows.ts';
 import { formatCount, formatPercent, shareAbove } from '../core/units.ts';
-import type { Dataset } from '../schema/dataset.ts';
+import type { Dataset, StepAccount } from '../schema/dataset.ts';
 import { createFileWriter } from '../store/files/file-writer.ts';
 import type { StepReuse } from '../store/stage.ts';
 import type { DatasetAccounts } from './build/dataset-accounts.ts';
@@ -19,6 +19,7 @@ import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-s
 import { openSources } from './sources.ts';
 import { closedSteps, comparesBy } from './steps/closed-steps.ts';
 import { absentColumns, partlyLacking } from './steps/lacking-columns.ts';
+import type { OpenedStep } from './steps/open-steps.ts';
 
 export interface BuildDatasetRequest extends ReadSourcesRequest {
   /** An empty folder. */
@@ -65,6 +66,7 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
   try {
     await requireCompared(sources, request);
     let rowsRead = 0;
+    let opened: readonly OpenedStep[] = [];
     const work = {
       ...request,
       values,
@@ -76,6 +78,9 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
       onBatch: (rows: number) => {
         rowsRead += rows;
         request.onRows?.(rowsRead);
+      },
+      onSteps: (steps: readonly OpenedStep[]) => {
+        opened = steps;
       },
     };
     const { accounts, reuse } = request.streamed
@@ -89,16 +94,30 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
       schema: 'dataset/1',
       rowsIn: accounts.rowsIn,
       fates: accounts.fates,
-      steps: [...accounts.steps],
+      // Reading is the first of them.
+      steps: accounts.steps.map((account, index) => withNotes(account, opened[index - 1])),
       formats: Object.fromEntries(sources.map((source) => [source.values.from, source.format.name])),
     };
     await using document = await createFileWriter(join(folder, 'dataset.json'));
     await document.write(`${JSON.stringify(dataset, null, 2)}\n`);
-    return { dataset, changesOn: accounts.changesOn, reuse, warnings: warningsOf(accounts, values) };
+    return {
+      dataset,
+      changesOn: accounts.changesOn,
+      reuse,
+      warnings: [...notesOf(opened), ...warningsOf(accounts, values)],
+    };
   } finally {
     if (request.cacheFolder === undefined) await rm(cacheFolder, { recursive: true, force: true });
   }
 }
+
+function withNotes(account: StepAccount, opened: OpenedStep | undefined): StepAccount {
+  const notes = opened?.step.notes;
+  return notes ? { ...account, notes: [...notes] } : account;
+}
+
+const notesOf = (opened: readonly OpenedStep[]): readonly string[] =>
+  opened.flatMap(({ step }, index) => (step.notes ?? []).map((note) => `data.steps[${index}]: ${note}`));
 
 /**
  * Columns that rows are compared by, of which the steps over all rows tell nothing: looks at rows until each was there.

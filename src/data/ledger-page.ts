@@ -70,7 +70,7 @@ function stepItem(step: StepAccount, rowsIn: number): string {
   ].join(', ');
   return `<li class="step"><div class="head"><h3>${escapeHtml(step.step)}</h3><span class="n">${formatCount(step.rowsIn)} in · ${formatCount(step.rowsOut)} out</span></div>
 <div class="funnel" role="img" aria-label="${percent(step.rowsOut, rowsIn)} of all rows go on"><span class="bar kept" style="width:${width(step.rowsOut, rowsIn)}%"></span><span class="bar lost" style="width:${width(step.rowsIn - step.rowsOut, rowsIn)}%"></span></div>
-${notes ? `<p>${notes}</p>` : ''}${step.example ? `<p class="soft">${escapeHtml(step.example)}</p>` : ''}${ended ? `<ul class="ended">${ended}</ul>` : ''}</li>`;
+${(step.notes ?? []).map((note) => `<p>${escapeHtml(note)}</p>`).join('')}${notes ? `<p>${notes}</p>` : ''}${step.example ? `<p class="soft">${escapeHtml(step.example)}</p>` : ''}${ended ? `<ul class="ended">${ended}</ul>` : ''}</li>`;
 }
 
 const width = (part: number, whole: number): string => (whole === 0 ? '0' : ((100 * part) / whole).toFixed(2));

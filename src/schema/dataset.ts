@@ -49,6 +49,7 @@ const stepAccount = z
       )
       .describe('Rows that ended here, by reason; with rowsOut they add up to rowsIn.'),
     example: z.string().nullable().describe('The first change.'),
+    notes: z.array(z.string()).optional().describe('What it was done with, such as the texts rows were compared with.'),
   })
   .describe('What one step did.');
 

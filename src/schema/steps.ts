@@ -105,9 +105,13 @@ export const stepOptions = [
   step('contamination', 'Drops rows that share a passage with evaluation sets.', {
     against: field(
       z.array(z.string().min(1)).min(1),
-      'Files (relative to the recipe) whose texts must not be trained on.',
+      'Files (relative to the recipe) whose texts must not be trained on: any that a source may be; text is read by its lines.',
     ),
-    words: field(positiveInt.max(100).default(13), 'Words in a row that make a passage.', { tier: 'expert' }),
+    words: field(
+      positiveInt.max(100).default(13),
+      'Words in a row that make a passage. A row of the files without one is compared as a whole.',
+      { tier: 'expert' },
+    ),
     action: field(z.enum(['report', 'drop']).default('drop'), 'What happens to such a row.'),
   }),
   step('sample', 'Takes a part of the rows, by weight or temperature of their sources.', {

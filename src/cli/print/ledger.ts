@@ -47,6 +47,9 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
           `  ${colours.dim(clip(example, look.columns - 2))}`,
         ],
   );
+  const told = steps.flatMap(({ notes = [] }, index) =>
+    notes.map((note) => `${colours.bold(labels[index] ?? '')} ${note}`),
+  );
   const reasons = steps.flatMap((step, index) =>
     step.ended.flatMap(({ fate, code, rows, example }) => [
       `${colours.bold(formatCount(rows))} ${fate}${fate === code ? '' : `: ${code}`} ${colours.dim(`at ${labels[index]}`)}`,
@@ -59,7 +62,7 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
     `${colours.bold(address)}: ${formatCount(rowsIn)} rows = ${sums.join(' + ') || 'none'}`,
     '',
     funnel,
-    ...(reasons.length + notes.length > 0 ? [...reasons, ...notes, ''] : []),
+    ...(reasons.length + notes.length + told.length > 0 ? [...told, ...reasons, ...notes, ''] : []),
   ];
   return lines.join('\n');
 }

@@ -63,7 +63,10 @@ export interface WholeVerdict {
   readonly order?: Uint32Array;
 }
 
-export type OpenStep = RowStep | WholeStep;
+export type OpenStep = (RowStep | WholeStep) & {
+  /** What it was opened with, for people, such as what it compares rows with: told once for all rows. */
+  readonly notes?: readonly string[];
+};
 
 export interface StepDefinition<Options = unknown> {
   readonly name: string;

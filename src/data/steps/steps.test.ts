@@ -1,11 +1,9 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../core/random.ts';
-import type { Json } from '../../schema/common.ts';
-import type { Message, Sample } from '../../schema/sample.ts';
-import { languages, stepInput } from '../../schema/steps.ts';
+import type { Sample } from '../../schema/sample.ts';
+import { languages } from '../../schema/steps.ts';
 import { testFolder } from '../test-rows.ts';
+import { chat, openedStep as opened, row, say } from '../test-samples.ts';
 import { cleanText } from './clean.ts';
 import { htmlToText } from './html-text.ts';
 import { mendEncoding } from './mend-encoding.ts';
@@ -17,24 +15,6 @@ import { comparedWords } from './texts.ts';
 
 const files = testFolder();
 afterAll(() => files.remove());
-
-const say = (role: Message['role'], content: string): Message => ({ role, content });
-const row = (messages: readonly Message[], more: Partial<Sample> = {}): Sample => ({
-  id: 'a'.repeat(64),
-  messages: [...messages],
-  split: 'train',
-  provenance: { source: 'rows.jsonl', file: 'rows.jsonl', line: 1, sha256: 'b'.repeat(64) },
-  ...more,
-});
-const chat = (question: string, answer: string, more: Partial<Sample> = {}): Sample =>
-  row([say('user', question), say('assistant', answer)], more);
-
-async function opened(options: { readonly step: string } & Record<string, Json>) {
-  const whole = stepInput.parse(options) as Json;
-  const [step] = await openSteps([{ step: options.step, module: null, options: whole }]);
-  if (step?.step.kind !== 'rows') throw new Error('not a step of rows');
-  return step.step;
-}
 
 describe('map', () => {
   test('sets columns by expression, renames and removes, all from the row as it was', async () => {
@@ -260,20 +240,6 @@ test('self-cognition fills in who the model is, by the language of the row', asy
     step.apply(chat(question, 'I am {{NAME}} by {{AUTHOR}}'))?.sample?.messages[1]?.content;
   expect([answer('who?'), answer('你是谁')]).toEqual(['I am Martin by Ann', 'I am 马丁 by Ann']);
   expect(step.apply(chat('q', 'a'))).toBeNull();
-});
-
-test('contamination names the passage and where it stands', async () => {
-  const against = join(files.folder, 'eval.jsonl');
-  writeFileSync(
-    against,
-    `${JSON.stringify({ q: ['nothing here'] })}\n${JSON.stringify({ q: { text: 'The quick, brown fox jumps over the lazy dog' } })}\n`,
-  );
-  const step = await opened({ step: 'contamination', against: [against], words: 5 });
-  expect(step.apply(chat('q', 'So THE QUICK BROWN fox - jumps!'))?.drop).toMatchObject({
-    fate: 'contaminated',
-    reason: expect.stringContaining(`${against}:2: "the quick brown fox jumps"`),
-  });
-  expect(step.apply(chat('q', 'the quick brown fox walks'))).toBeNull();
 });
 
 describe('near duplicates', () => {

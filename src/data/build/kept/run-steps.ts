@@ -25,6 +25,8 @@ export interface RunStepsRequest extends ReadSourcesRequest {
   readonly workers: number;
   readonly batchBytes?: number | undefined;
   readonly onBatch?: ((rows: number) => void) | undefined;
+  /** Told of the steps when they are open. */
+  readonly onSteps?: ((steps: readonly OpenedStep[]) => void) | undefined;
 }
 
 /** What became of the rows of one batch, as names of files in the cache. */
@@ -56,6 +58,7 @@ export async function runSteps(request: RunStepsRequest): Promise<StepsOutcome> 
   const { sources, values, today, cacheFolder, workers, signal } = request;
   const cache = openCache(cacheFolder);
   const steps = await openSteps(values.steps);
+  request.onSteps?.(steps);
   const keys = await stepKeys(values.steps);
   const settings = { cacheFolder, request: { values, today }, sources: sources.map(plainSource), steps: values.steps };
   using _ = holdYoungMemory(4);

@@ -60,6 +60,7 @@ interface BatchRecord extends Pick<DerivedBatch, 'dropped' | 'feature'> {
 export async function streamDataset(request: StreamDatasetRequest): Promise<DatasetAccounts> {
   const { sources, values, today, folder, cacheFolder, signal } = request;
   const steps = await openSteps(values.steps);
+  request.onSteps?.(steps);
   requireBounded(steps);
   const wholes = [...steps.keys()].filter((index) => steps[index]?.step.kind === 'whole');
   const names = ['read', ...steps.map(({ name }) => name)];
