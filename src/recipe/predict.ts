@@ -16,6 +16,13 @@ export function countSteps(rows: number, { epochs, rowsPerStep, maxSteps }: Step
   return maxSteps === null ? steps : Math.min(steps, maxSteps);
 }
 
+/** Rows of the first pass that the steps come to, where they end before its end. */
+export function partOfPass(rows: number, { epochs, rowsPerStep, maxSteps }: StepOptions): number | undefined {
+  const most = maxSteps === null ? rows : maxSteps * rowsPerStep;
+  const reached = Math.min(most, Math.ceil(Math.round(rows * epochs * 1e6) / 1e6));
+  return reached < rows ? reached : undefined;
+}
+
 export interface StepOptions {
   readonly epochs: number;
   readonly rowsPerStep: number;
@@ -71,16 +78,27 @@ export function predict(request: PredictRequest): Readonly<Record<keyof PlanPred
   const encoded = tokens?.sampledRows
     ? `judged from the first ${formatCount(tokens.sampledRows)} rows`
     : 'every row encoded';
+  const steps = countSteps(trained, train);
+  const part = partOfPass(trained, train);
+  const inSteps = `in ${formatCounted(steps, 'step')}`;
+  const learned = part === undefined ? 'learned' : `of a pass, ${formatCount(part)} of them learned ${inSteps}`;
+  const partOf = (count: number): string =>
+    part === undefined ? '' : `; about ${formatCount(Math.round((count * part) / trained))} of them ${inSteps}`;
   const unmeasured = engine === 'embedded' ? noModel : `the ${engine} engine was never measured`;
   return {
     rows: rows
-      ? { value: trained, reason: `learned, ${formatCount(rows.heldout)} held out; ${countedHow(facts)}` }
+      ? { value: trained, reason: `${learned}, ${formatCount(rows.heldout)} held out; ${countedHow(facts)}` }
       : unknown(noRows),
-    tokens: tokens ? { value: tokens.train, reason: `${encoded}, one pass` } : unknown(noTokens(facts)),
-    learnedTokens: tokens
-      ? { value: tokens.learned, reason: `${percent(tokens.learned / Math.max(1, tokens.train))} of all` }
+    tokens: tokens
+      ? { value: tokens.train, reason: `${encoded}, one pass${partOf(tokens.train)}` }
       : unknown(noTokens(facts)),
-    steps: rows ? { value: countSteps(trained, train), reason: stepsReason(train) } : unknown(noRows),
+    learnedTokens: tokens
+      ? {
+          value: tokens.learned,
+          reason: `${percent(tokens.learned / Math.max(1, tokens.train))} of all${partOf(tokens.learned)}`,
+        }
+      : unknown(noTokens(facts)),
+    steps: rows ? { value: steps, reason: stepsReason(train) } : unknown(noRows),
     trainableParameters: model
       ? { value: trainableParameters({ model, adapter }), reason: `of ${formatCount(model.parameters)}` }
       : unknown(noModel),

@@ -174,7 +174,7 @@ export const planExecution = z
 
 export const planPredictions = z
   .strictObject({
-    rows: prediction.describe('Rows that will be trained on.'),
+    rows: prediction.describe('Rows to train on in one pass.'),
     tokens: prediction.describe('Tokens in one pass.'),
     learnedTokens: prediction.describe('Tokens learned in one pass.'),
     steps: prediction.describe('Optimiser steps.'),

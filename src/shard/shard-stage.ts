@@ -101,10 +101,10 @@ export async function shardStage(deps: StageDeps, walk: ShardInputs): Promise<Ar
     // What is wrong becomes no version.
     isMade = true;
     await holdToForecast({ folder, forecast, rows });
-    const { splits, lost, truncated, split } = built;
+    const { splits, epochs, lost, truncated, split } = built;
     const [first] = lost;
     const firstLost = first === undefined ? null : { place: first.place ?? null, fate: first.fate };
-    return { splits, lost: lost.length, firstLost, truncated, split };
+    return { splits, epochs, lost: lost.length, firstLost, truncated, split };
   });
   if (!isMade) await holdToForecast({ folder: shards.folder, found: shards, forecast, rows });
   if (diskGiB !== null) await requireWindows({ diskGiB, dataset, shards });

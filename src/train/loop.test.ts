@@ -217,3 +217,40 @@ describe('what a killed process leaves behind', () => {
     }
   });
 });
+
+describe('a run whose loss rises', () => {
+  const losses = (...of: number[]): Partial<FakeTrainEngineOptions> => ({
+    step: ({ step }) => ({ loss: of[step] ?? 0 }),
+  });
+  const warnings = async (run: string) => (await eventsOf(run)).filter(({ type }) => type === 'warning');
+
+  test('is told at its end, also when it was resumed; what is lower or only a little higher is not', async () => {
+    await trainIn({ run: 'worse', engine: losses(3, 9, 10, 11, 10, 12) });
+    const [warning, ...more] = await warnings('worse');
+    expect(more).toEqual([]);
+    expect(warning).toMatchObject({ step: 6, code: 'loss-rose' });
+    expect(warning).toMatchObject({
+      message: expect.stringContaining('from 3.0000 in the first step to 11.0000 in the last 3'),
+    });
+    expect((await eventsOf('worse')).at(-1)).toMatchObject({ type: 'run-end' });
+
+    const end = new AbortController();
+    const stop = { signal: end.signal, onEvent: ({ step }: { step: number }) => step === 4 && end.abort() };
+    expect((await trainIn({ run: 'resumed', engine: losses(3, 9, 10, 11), request: stop })).reason).toBe('stopped');
+    expect(await warnings('resumed')).toEqual([]);
+    const gone = await trainIn({ run: 'resumed', engine: losses(0, 0, 0, 0, 10, 12) });
+    expect(await warnings('resumed')).toMatchObject([{ message: expect.stringContaining('from 3.0000') }]);
+    const learned = (await eventsOf('resumed')).map((event) => (event.type === 'step-end' ? event.learnedTokens : 0));
+    expect(gone.learnedTokens).toBe(learned.reduce((sum, tokens) => sum + tokens));
+    expect(gone.learnedTokens).toBeGreaterThan(0);
+
+    for (const [run, ...course] of [
+      ['better', 3, 2, 2, 1, 1, 1],
+      ['little', 0.1, 0.5, 0.9, 0.9, 0.9, 0.9],
+      ['wavering', 3, 3, 2, 9, 1, 1],
+    ] as const) {
+      await trainIn({ run, engine: losses(...course) });
+      expect(await warnings(run), run).toEqual([]);
+    }
+  });
+});

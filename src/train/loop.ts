@@ -4,7 +4,7 @@ import { tenthOfRun } from '../recipe/derive.ts';
 import type { RunEvent } from '../schema/event.ts';
 import type { Plan } from '../schema/plan.ts';
 import type { StepWindow, TrainEngine, TrainSession } from '../spec/train-engine.ts';
-import { learnedUntil } from '../store/runs/run-events.ts';
+import { learnedUntil, lossCurve } from '../store/runs/run-events.ts';
 import { type Keep, newestCheckpoint, type SavedCheckpoint, saveCheckpoint, tidyCheckpoints } from './checkpoints.ts';
 import { type EventBody, type EventLogOptions, openEventLog } from './event-log.ts';
 import { runFailure } from './run-failure.ts';
@@ -40,6 +40,8 @@ export interface TrainOutcome {
   readonly reason: 'complete' | 'stopped';
   readonly step: number;
   readonly checkpoint: SavedCheckpoint | null;
+  /** In all its steps, also in those before it was resumed. */
+  readonly learnedTokens: number;
 }
 
 /**
@@ -70,6 +72,7 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
       request,
       session,
       learnedBefore: learnedUntil(log.earlier, step),
+      lossesBefore: lossCurve(log.earlier).flatMap(([at, loss]) => (at <= step ? [loss] : [])),
       note: async (event) => {
         const written = await log.append(event);
         request.onEvent?.(written);
@@ -100,13 +103,16 @@ interface Course {
   readonly session: TrainSession;
   readonly note: (event: EventBody) => Promise<void>;
   readonly learnedBefore: number;
+  /** Of the steps before, in order. */
+  readonly lossesBefore: readonly number[];
   readonly resumed: SavedCheckpoint | undefined;
   readonly keep: Keep;
   /** Told how far the run is, so that a failure can say so. */
   readonly at: (step: number) => void;
 }
 
-async function course({ request, session, note, learnedBefore, resumed, keep, at }: Course): Promise<TrainOutcome> {
+async function course(way: Course): Promise<TrainOutcome> {
+  const { request, session, note, learnedBefore, lossesBefore, resumed, keep, at } = way;
   const { plan, runFolder, steps, signal } = request;
   const { train: values, adapter } = plan.values;
   const loaded = await session.load({
@@ -137,6 +143,8 @@ async function course({ request, session, note, learnedBefore, resumed, keep, at
 
   let saved: SavedCheckpoint | null = resumed ?? null;
   let done = resumed?.step ?? 0;
+  let learnedTokens = learnedBefore;
+  const losses = [...lossesBefore];
   const save = async (): Promise<void> => {
     if (saved?.step === done) return;
     saved = await saveCheckpoint({
@@ -158,6 +166,8 @@ async function course({ request, session, note, learnedBefore, resumed, keep, at
     refuseNotFinite({ values: { loss: result.loss, gradient: result.gradientNorm }, step: done + 1, learningRate });
     done++;
     at(done);
+    learnedTokens += result.learnedTokens;
+    losses.push(result.loss);
     await note({ type: 'step-end', step: done, learningRate, ...result, memoryGiB: memoryBytes / 2 ** 30 });
     if (plan.execution.evalEvery && request.hasHeldOut && done % plan.execution.evalEvery === 0) {
       const { loss, learnedTokens, seconds } = await session.evaluate({ split: 'heldout' });
@@ -168,8 +178,23 @@ async function course({ request, session, note, learnedBefore, resumed, keep, at
   }
   await save();
   const reason = done >= steps ? 'complete' : 'stopped';
+  const worse = reason === 'complete' ? worsened(losses) : undefined;
+  if (worse !== undefined) await note({ type: 'warning', step: done, code: 'loss-rose', message: worse });
   await note({ type: 'run-end', step: done, reason, checkpoint: saved?.path ?? null });
-  return { reason, step: done, checkpoint: saved };
+  return { reason, step: done, checkpoint: saved, learnedTokens };
+}
+
+/** Steps at the end whose mean counts: the rows of a single step may be hard ones. */
+const lastSteps = 5;
+
+/** What to say of a run that ends far above where it began; the loss of untouched weights is that of its first step. */
+function worsened(losses: readonly number[]): string | undefined {
+  const [first = 0, ...later] = losses;
+  const end = later.slice(-Math.min(lastSteps, Math.ceil(later.length / 2)));
+  const last = end.reduce((sum, loss) => sum + loss, 0) / end.length;
+  // A nat more: each token has become less than half as likely.
+  if (end.length === 0 || last < first + 1 || last < 1.5 * first) return undefined;
+  return `the loss rose from ${first.toFixed(4)} in the first step to ${last.toFixed(4)} in the last ${end.length === 1 ? 'one' : String(end.length)}: the model has become worse; lower train.learningRate`;
 }
 
 /** The engine leaves the weights alone in such a step, so that the checkpoint before it is still good. */

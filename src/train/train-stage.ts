@@ -87,7 +87,11 @@ export async function trainStage(
   const run = await deps.store.sealRun(
     begun.address,
     { kind: 'run', name, key, inputs },
-    { step: outcome.step, checkpoint: outcome.checkpoint?.path ?? null },
+    {
+      step: outcome.step,
+      learnedTokens: outcome.learnedTokens,
+      checkpoint: outcome.checkpoint?.path ?? null,
+    },
   );
   deps.onMade(run, true);
   return run;

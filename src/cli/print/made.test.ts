@@ -32,6 +32,31 @@ test.each<[Artefact, boolean, string]>([
     'shards   a@1               20 tokens, 9 learned, 2 steps, 1 row lost, first rows.jsonl:7 (too-long), 1 row cut',
   ],
   [
+    artefact('shards', {
+      splits: { train: { rows: 113, tokens: 9380, learnedTokens: 3931, steps: 12 }, heldout: {} },
+      epochs: 48 / 113,
+      lost: 0,
+      truncated: 0,
+    }),
+    true,
+    'shards   a@1               9,380 tokens, 3,931 learned a pass, 12 steps with 48 of 113 rows',
+  ],
+  [
+    artefact('shards', {
+      splits: { train: { rows: 2, tokens: 20, learnedTokens: 9, steps: 4 }, heldout: {} },
+      epochs: 2,
+      lost: 0,
+      truncated: 0,
+    }),
+    true,
+    'shards   a@1               20 tokens, 9 learned a pass, 4 steps',
+  ],
+  [
+    artefact('run', { step: 12, learnedTokens: 1699, checkpoint: 'checkpoints/step-000012' }),
+    true,
+    'run      a@1               12 steps, 1,699 tokens learned, checkpoints/step-000012',
+  ],
+  [
     artefact('run', { step: 24, checkpoint: 'checkpoints/step-000024' }),
     false,
     'run      a@1               24 steps, checkpoints/step-000024, made before',

@@ -38,19 +38,23 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
       .filter(([, rows]) => rows !== 0)
       .map(([fate, rows]) => `${count(rows)} ${fate}`)
       .join(', ')}`,
-  shards: ({ splits, lost, firstLost, truncated }) => {
+  shards: ({ splits, epochs, lost, firstLost, truncated }) => {
     const train = Object.fromEntries(entries(Object.fromEntries(entries(splits)).train));
     const first = Object.fromEntries(entries(firstLost));
     const named = first.place ? `, first ${String(first.place)} (${String(first.fate)})` : '';
     const losses = [lost !== 0 && `${rows(lost)} lost${named}`, truncated !== 0 && `${rows(truncated)} cut`];
-    return [
-      `${count(train.tokens)} tokens, ${count(train.learnedTokens)} learned, ${formatCounted(Number(train.steps), 'step')}`,
-      ...losses,
-    ]
+    return [`${count(train.tokens)} tokens, ${count(train.learnedTokens)} learned${passes(train, epochs)}`, ...losses]
       .filter(Boolean)
       .join(', ');
   },
-  run: ({ step, checkpoint }) => `${formatCounted(Number(step), 'step')}, ${String(checkpoint)}`,
+  run: ({ step, learnedTokens, checkpoint }) =>
+    [
+      formatCounted(Number(step), 'step'),
+      learnedTokens !== undefined && `${count(learnedTokens)} tokens learned`,
+      String(checkpoint),
+    ]
+      .filter(Boolean)
+      .join(', '),
   report: ({ checkpoint }) => `base against ${String(checkpoint)}`,
   model: ({ certificates }) =>
     (Array.isArray(certificates) ? certificates : [])
@@ -61,6 +65,14 @@ const summaries: Readonly<Partial<Record<Artefact['kind'], (facts: Facts) => str
       )
       .join(', '),
 };
+
+/** The steps, and what of the rows they come to: tokens are those of one pass. Older shards do not say how many there are. */
+function passes({ steps, rows }: Readonly<Record<string, unknown>>, epochs: unknown): string {
+  const counted = formatCounted(Number(steps), 'step');
+  if (typeof epochs !== 'number' || epochs === 1) return `, ${counted}`;
+  if (epochs > 1) return ` a pass, ${counted}`;
+  return ` a pass, ${counted} with ${count(Math.round(Number(rows) * epochs))} of ${formatCounted(Number(rows), 'row')}`;
+}
 
 const count = (value: unknown): string => formatCount(Number(value));
 const rows = (value: unknown): string => formatCounted(Number(value), 'row');

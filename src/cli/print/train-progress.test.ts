@@ -21,6 +21,13 @@ test('a run that goes on counts what it had learned before', () => {
   );
   expect(said(stepEnd(4))).toBe('step 4/5  loss 2.0000  50 tok/s  160 learned  0.50 GiB  2.0 s left');
   expect(said(stepEnd(5))).toContain('200 learned');
+  const end: RunEvent = { type: 'run-end', sequence: 9, at, step: 5, reason: 'complete', checkpoint: null };
+  expect(said(end)).toBe(
+    'trained on 200 tokens in 4.0 s, from step 4 on; 200 learned in all 5 steps: last loss 2.0000',
+  );
+  const undisturbed = trainProgress({ now });
+  for (const event of [start({ steps: 1 }), stepEnd(1)]) undisturbed(event);
+  expect(undisturbed({ ...end, step: 1 })).toBe('trained on 100 tokens in 2.0 s, 40 learned: last loss 2.0000');
 });
 
 test('one step is one step', () => {

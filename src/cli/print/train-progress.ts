@@ -20,12 +20,19 @@ export function expectation({ execution, predictions, origins }: Plan): string {
 /** One line of text an event, with what is left of the run. */
 export function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEvent) => string | undefined {
   let steps = 0;
+  let resumedAt = 0;
   let first: { at: number; step: number } | undefined;
   const sum = { tokens: 0, learned: 0, seconds: 0, loss: Number.NaN };
+  const ofRun = (step: number): string => {
+    const learned = `${formatCount(sum.learned)} learned`;
+    if (resumedAt === 0) return `, ${learned}`;
+    return `, from step ${resumedAt + 1} on; ${learned} in all ${formatCounted(step, 'step')}`;
+  };
   return (event) => {
     switch (event.type) {
       case 'run-start':
         steps = event.steps;
+        resumedAt = event.step;
         sum.learned = event.learnedBefore;
         return `${event.resumedFrom ? `Resuming from ${event.resumedFrom}` : 'Training'}: ${formatCounted(steps, 'step')}, ${formatCount(event.trainableParameters)} parameters, ${event.engine}`;
       case 'step-end': {
@@ -56,7 +63,7 @@ export function trainProgress(context: Pick<CliContext, 'now'>): (event: RunEven
       case 'run-end':
         return event.reason === 'stopped'
           ? `stopped after ${formatCounted(event.step, 'step')}`
-          : `trained on ${formatCount(sum.tokens)} tokens in ${formatDuration(sum.seconds * 1000)}: last loss ${sum.loss.toFixed(4)}`;
+          : `trained on ${formatCount(sum.tokens)} tokens in ${formatDuration(sum.seconds * 1000)}${ofRun(event.step)}${Number.isNaN(sum.loss) ? '' : `: last loss ${sum.loss.toFixed(4)}`}`;
     }
   };
 }
