@@ -142,6 +142,23 @@ describe('predictions', () => {
     expect(seconds('train.maxSteps=12') / seconds()).toBeCloseTo(0.5, 6);
   });
 
+  test('of steps that end within a pass, it is said how much of the pass they come to', () => {
+    const reasons = (...flags: string[]) => {
+      const { origins, predictions } = planWith(flags, exampleFacts);
+      const { rows, tokens, learnedTokens } = predictions;
+      expect([rows, tokens, learnedTokens]).toEqual([384, 76_800, 25_000]);
+      return (['rows', 'tokens', 'learnedTokens'] as const).map((name) => origins[`predictions.${name}`]?.reason);
+    };
+    for (const flag of ['train.maxSteps=6', 'train.epochs=0.25'])
+      expect(reasons(flag)).toEqual([
+        'of a pass, 96 of them learned in 6 steps, 64 held out; every row read',
+        'every row encoded, one pass; about 19,200 of them in 6 steps',
+        '33 % of all; about 6,250 of them in 6 steps',
+      ]);
+    for (const flag of ['train.maxSteps=24', 'train.maxSteps=30', 'train.epochs=2'])
+      expect(reasons(flag)[0]).toBe('learned, 64 held out; every row read');
+  });
+
   test('memory of an engine that was never measured is unknown', () => {
     expect(planWith(['execution.engine=torch'], exampleFacts).predictions.peakMemoryGiB).toBe('unknown');
   });
@@ -200,6 +217,14 @@ describe('what facts forbid', () => {
     ['more threads than cores', ['execution.threads=9'], exampleFacts, ['warning more-threads-than-cores']],
     ['a pack smaller than a row', ['train.packTokens=100'], exampleFacts, ['warning pack-smaller-than-row']],
     ['measuring after the end', ['train.evalEvery=25'], exampleFacts, ['warning no-effect']],
+    ['a rate no adapter is trained with', ['train.learningRate=2e4'], exampleFacts, ['warning learning-rate-high']],
+    [
+      'a rate for adapters, of all weights',
+      ['adapter.kind=full', 'train.learningRate=1e-3', 'export.formats=["safetensors"]'],
+      exampleFacts,
+      ['warning learning-rate-high'],
+    ],
+    ['a high rate of an adapter', ['train.learningRate=1e-2'], exampleFacts, []],
     ['only warm-up', ['train.warmup=0.99', 'train.maxSteps=3'], exampleFacts, ['warning only-warmup']],
     [
       'an end that a constant schedule never reaches',

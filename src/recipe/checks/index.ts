@@ -25,9 +25,9 @@ import {
 import {
   constantEndsNowhere,
   evalWithinRun,
-  fullLearnsSlowly,
   learningRateFalls,
   packHoldsRow,
+  rateIsUsual,
   stepsHoldRows,
   warmupLeavesSteps,
 } from './train-checks.ts';
@@ -57,7 +57,7 @@ export const checks: readonly Check[] = [
   learningRateFalls,
   constantEndsNowhere,
   warmupLeavesSteps,
-  fullLearnsSlowly,
+  rateIsUsual,
   stepsHoldRows,
   evalWithinRun,
   packHoldsRow,

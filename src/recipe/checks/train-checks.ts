@@ -49,17 +49,23 @@ export const warmupLeavesSteps: Check = ({ values: { train }, predictions: { ste
     : [];
 };
 
-export const fullLearnsSlowly: Check = ({ values: { adapter, train } }) =>
-  adapter.kind === 'full' && train.learningRate > 2e-4
-    ? [
-        warning({
-          code: 'learning-rate-high',
-          path: ['train', 'learningRate'],
-          message: `${train.learningRate} is a rate for adapters; with every weight trained it usually destroys the model.`,
-          expected: 'about 1e-5',
-        }),
-      ]
-    : [];
+/**
+ * Rates above these usually destroy the model. AdamW moves each weight by about the rate a step: full fine-tuning is done with
+ * 1e-6 to 1e-4, adapters with 1e-5 to 1e-3 (LoRA's paper and QLoRA's: 1e-4 to 5e-4), so that each bound leaves room above.
+ */
+const highestRates = { full: 2e-4, lora: 1e-2 } as const;
+
+export const rateIsUsual: Check = ({ values: { adapter, train } }) => {
+  const { learningRate } = train;
+  const { full, lora } = highestRates;
+  if (learningRate <= highestRates[adapter.kind]) return [];
+  const message =
+    learningRate > lora
+      ? `${learningRate} is far above any rate that ${adapter.kind === 'full' ? 'models' : 'adapters'} are trained with: it usually destroys the model.`
+      : `${learningRate} is a rate for adapters; with every weight trained it usually destroys the model.`;
+  const expected = adapter.kind === 'full' ? `about 1e-5, at most ${full}` : `about 2e-4, at most ${lora}`;
+  return [warning({ code: 'learning-rate-high', path: ['train', 'learningRate'], message, expected })];
+};
 
 export const stepsHoldRows: Check = ({ values: { train }, facts, given }) => {
   const rows = trainedRows(facts);
