@@ -1,4 +1,5 @@
 import { canonicalJson } from '../core/canonical-json.ts';
+import { nearestName } from '../core/nearest.ts';
 import type { Message, RankedAnswer, Sample } from '../schema/sample.ts';
 import { isTurnsText, present, presentIn, readTurnsOf } from './formats/format.ts';
 import { placeMedia, readMedia } from './media.ts';
@@ -11,6 +12,9 @@ import { readTurns } from './turns.ts';
 export { isRanked };
 
 const rejections = ['rejected', 'rejected_response', 'rejected_messages'] as const;
+
+/** Whether one of two answers, the better or the worse, stands in a column of that name. */
+export const isAnswerColumn = (name: string): boolean => name === 'chosen' || rejections.some((each) => each === name);
 
 /** The columns that such answers may stand in. */
 export const answerNames: readonly string[] = ['chosen', ...rejections, ...rankedNames, 'completions', 'labels'];
@@ -54,7 +58,10 @@ export function withAnswers(base: readonly Message[], row: JsonObject, place: An
   const messages = placeMedia(chosen === undefined ? base : withChosen(base, chosen, place), media, notes);
   const given = presentIn(row, rejections);
   const [name, second] = given;
-  if (name === undefined) return { messages };
+  if (name === undefined) {
+    if (chosen !== undefined) reportMisspelt(row, notes);
+    return { messages };
+  }
   if (second !== undefined) {
     notes.problem({
       code: 'two-answers',
@@ -71,6 +78,19 @@ export function withAnswers(base: readonly Message[], row: JsonObject, place: An
   const rejected = { ...read, turns: placeMedia(read.turns, rejectedMedia, notes) };
   const start = chosen && !chosen.isWhole ? messages.length - chosen.turns.length : undefined;
   return { messages, ...placeRejected(messages, rejected, { ...place, from: name, start }) };
+}
+
+/** A better answer without a worse one is no mistake in itself; a column that looks like one that was misspelt is. */
+function reportMisspelt(row: JsonObject, notes: RowNotes): void {
+  const meant = Object.keys(row).find((column) => /^rej/i.test(column) && nearestName(column, rejections));
+  if (meant === undefined) return;
+  const near = nearestName(meant, rejections);
+  notes.problem({
+    code: 'rejected-missing',
+    path: [meant],
+    message: 'no answer stands beside chosen that is worse.',
+    fix: `Did you mean ${near}? Then set data.sources[].columns: { ${meant}: ${near} }.`,
+  });
 }
 
 export interface AnswerPlace {

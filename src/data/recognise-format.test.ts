@@ -148,7 +148,21 @@ describe('the format', () => {
     ]);
     const turns = { chosen: [assistant('a')], rejected: [assistant('b')] };
     expect(await fail([turns])).toMatchObject([{ issues: [{ code: 'prompt-missing' }] }]);
-    expect(await fail([{ chosen: 'a', rejected: 'b', id: 'x' }])).toMatchObject([{ sample: { plain: true } }]);
+    expect(await fail([{ chosen: 'a', rejected: 'b', id: 'x' }])).toMatchObject([
+      { fate: 'invalid', issues: [{ code: 'prompt-missing', fix: expect.stringContaining('Write it as prompt') }] },
+    ]);
+  });
+
+  test('takes better and worse answers in any case, and asks for one that was misspelt', async () => {
+    const rows = (await fail([{ prompt: 'q', Chosen: 'a', Rejected: 'b' }])) as { sample: unknown }[];
+    expect(rows).toMatchObject([{ sample: { messages: [user('q'), assistant('a')], rejected: [assistant('b')] } }]);
+    expect(await fail([{ prompt: 'q', Chosen: '', Rejected: 'b' }])).toMatchObject([
+      { issues: [{ code: 'empty-answer', path: ['Chosen'] }] },
+    ]);
+    expect(await fail([{ prompt: 'q', chosen: 'a', rejectd: 'b' }])).toMatchObject([
+      { issues: [{ code: 'rejected-missing', path: ['rejectd'], fix: expect.stringContaining('mean rejected?') }] },
+    ]);
+    expect(await fail([{ prompt: 'q', chosen: 'a', selected: 'b' }])).toMatchObject([{ fate: 'train' }]);
   });
 
   test('names the column that was meant', async () => {

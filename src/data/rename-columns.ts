@@ -1,4 +1,5 @@
 import type { Issue } from '../core/issue.ts';
+import { isAnswerColumn } from './answers.ts';
 import type { RowNotes } from './row-notes.ts';
 import { columnValue } from './split.ts';
 import { isNothing, type JsonObject } from './strict-json.ts';
@@ -8,7 +9,7 @@ export type ColumnNames = Readonly<Record<string, string>>;
 
 /** The row with its columns under the names they are read by; a row that lacks one keeps what it has, and that is noted. */
 export function renameColumns(row: JsonObject, names: ColumnNames | null, notes: RowNotes): JsonObject {
-  if (names === null) return row;
+  if (names === null) return inLowerCase(row);
   const renamed: JsonObject = { ...row };
   // First all are taken out, so that two columns may swap their names.
   for (const theirs of Object.keys(names)) delete renamed[theirs];
@@ -27,7 +28,17 @@ export function renameColumns(row: JsonObject, names: ColumnNames | null, notes:
       });
     else renamed[ours] = value;
   }
-  return renamed;
+  return inLowerCase(renamed);
+}
+
+/** `Chosen` is an answer too, as `Answer` is one beside `Question`. */
+function inLowerCase(row: JsonObject): JsonObject {
+  const others = Object.keys(row).filter((column) => isAnswerColumn(column.toLowerCase()) && !isAnswerColumn(column));
+  const lone = others.filter((column) => !Object.hasOwn(row, column.toLowerCase()));
+  if (lone.length === 0) return row;
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [lone.includes(column) ? column.toLowerCase() : column, value]),
+  );
 }
 
 /** What was found in a column, at the name that the column has in the rows. */
@@ -39,5 +50,8 @@ export function underTheirName(
   const theirs = Object.entries(columns ?? {}).find(
     ([name, ours]) => ours === column && columnValue(written, name) !== undefined,
   );
-  return theirs ? { ...issue, path: [theirs[0], ...inside] } : issue;
+  if (theirs) return { ...issue, path: [theirs[0], ...inside] };
+  if (typeof column !== 'string' || Object.hasOwn(written, column) || !isAnswerColumn(column)) return issue;
+  const spelt = Object.keys(written).find((name) => name.toLowerCase() === column);
+  return spelt === undefined ? issue : { ...issue, path: [spelt, ...inside] };
 }

@@ -314,14 +314,14 @@ export const rowForms: readonly RowForm[] = [
   {
     name: 'prompt, chosen, rejected',
     format: 'query',
-    says: "TRL's, with the prompt beside the answers, as texts or as messages.",
+    says: "TRL's, with the prompt beside the answers, as texts or as messages; `Chosen` and `Rejected` too.",
     row: { prompt: ask, chosen: '42', rejected: '13' },
     reads: { messages: answered, rejected: [assistant('13')] },
   },
   {
     name: 'chosen and rejected alone',
     format: 'preference',
-    says: "TRL's, with the prompt inside both.",
+    says: "TRL's, with the prompt inside both; texts that no question stands beside are an error.",
     row: { chosen: answered, rejected: [user(ask), assistant('13')], margin: 0.5 },
     reads: { messages: answered, rejected: [assistant('13')], margin: 0.5 },
   },

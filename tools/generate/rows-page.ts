@@ -1,4 +1,5 @@
 import { formats } from '../../src/data/formats.ts';
+import { methods } from '../../src/methods/index.ts';
 import { table, upper } from './page-parts.ts';
 import { type RowForm, rowForms } from './row-forms.ts';
 
@@ -18,6 +19,7 @@ export function rowsPage(): string {
       formats.map(({ name, needs }) => [`\`${name}\``, needs]),
     ),
     "## ms-swift's schemas",
+    `What trains today are the [methods](../reference/methods.md): ${methods.map(({ name }) => `\`${name}\``).join(', ')}. Rows of the others (DPO, KTO, GRPO, PRM ...) are read, checked and kept whole for them; until they are there, \`sft\` learns the answer of such a row, the better one of two.`,
     table(
       ['schema', 'how it is written here', 'what it becomes'],
       rowForms

@@ -7,8 +7,8 @@ import { isTurnsText, present, type RowFormat } from './format.ts';
 import { questions } from './query.ts';
 
 /**
- * Two answers and no question beside them: both are whole conversations (lists of messages, or transcripts), or plain texts
- * of which one is better. `answers.ts` reads the two; there is nothing to read before.
+ * Two answers and no question beside them: both are whole conversations, as lists of messages or transcripts. `answers.ts`
+ * reads the two; there is nothing to read before.
  */
 export const preference: RowFormat = {
   name: 'preference',
@@ -22,22 +22,21 @@ export const preference: RowFormat = {
             columns: { chosen: 'chosen', rejected: 'rejected' },
             weak: true,
             read(notes) {
-              const isPlain = isPlainPair(row);
-              reportMissing(row, isPlain, notes);
-              return { messages: [], ...(isPlain && { plain: true as const }) };
+              reportMissing(row, notes);
+              return { messages: [] };
             },
           },
         ]
       : [],
 };
 
-/** Answers without a question; for plain texts only where a column looks like one that was misspelt. */
-function reportMissing(row: JsonObject, isPlain: boolean, notes: RowNotes): void {
-  const meant = Object.keys(row).find((column) => nearestName(column, questions) !== undefined);
-  const { chosen } = row;
+/** Answers without a question: what they are better and worse at, nothing says. */
+function reportMissing(row: JsonObject, notes: RowNotes): void {
+  const { chosen, rejected } = row;
   const turns = Array.isArray(chosen) ? chosen : [chosen];
   const asks = turns.some((turn) => isObject(turn) && ['user', 'human'].includes(String(turn.role ?? turn.from)));
-  if (asks || (isPlain && meant === undefined) || (!isPlain && typeof chosen === 'string')) return;
+  if (asks || (typeof chosen === 'string' && !(isText(chosen) && isText(rejected)))) return;
+  const meant = Object.keys(row).find((column) => nearestName(column, questions) !== undefined);
   notes.problem({
     code: 'prompt-missing',
     path: ['chosen'],
@@ -49,8 +48,6 @@ function reportMissing(row: JsonObject, isPlain: boolean, notes: RowNotes): void
   });
 }
 
-function isPlainPair({ chosen, rejected }: JsonObject): boolean {
-  const isPlain = (value: unknown): boolean =>
-    typeof value === 'string' && !isTurnsText(value) && readTranscript(value) === null;
-  return isPlain(chosen) && isPlain(rejected);
-}
+/** Whether it is neither turns nor a transcript, which may have the question in them. */
+const isText = (value: unknown): boolean =>
+  typeof value === 'string' && !isTurnsText(value) && readTranscript(value) === null;
