@@ -98,9 +98,12 @@ export const stepOptions = [
         .array(z.enum(personalKinds))
         .min(1)
         .default([...personalKinds]),
-      'What is looked for.',
+      'What is looked for. national-id: those of China, Spain, France, Italy and Brazil by their check digits, and US social security numbers by their ranges; phone: numbers with + or 00 and a country code, and North American ones of ten digits with separators.',
     ),
-    action: field(z.enum(['report', 'mask', 'drop']).default('report'), 'What happens to it.'),
+    action: field(
+      z.enum(['report', 'mask', 'drop']).default('report'),
+      'What happens to it, in messages and in the arguments of tool calls.',
+    ),
   }),
   step('contamination', 'Drops rows that share a passage with evaluation sets.', {
     against: field(

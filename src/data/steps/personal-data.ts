@@ -29,7 +29,7 @@ const detectors: readonly Detector[] = [
   {
     kind: 'ip',
     pattern:
-      /(?<![\d.:A-Za-z])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*[0-9a-f])(?![\d:A-Za-z]|\.\d)/gi,
+      /(?<!\b(?:version|release|build|v)[ .:]{0,2})(?<![\d.:A-Za-z])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*[0-9a-f])(?![\d:A-Za-z]|\.\d)/gi,
     isOne: isAddress,
   },
   { kind: 'national-id', pattern: /(?<![\d.,/-])\d{17}[\dX](?![\dA-Za-z])/g, isOne: isChineseId },
@@ -45,6 +45,12 @@ const detectors: readonly Detector[] = [
     isOne: isItalianCode,
   },
   { kind: 'national-id', pattern: /(?<![\w.,-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w])/g, isOne: isBrazilianCpf },
+  {
+    kind: 'national-id',
+    // US social security numbers, in the ranges that are given out.
+    pattern: /(?<![\w.,/-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w]|[.,/-]\d|-)/g,
+    isOne: () => true,
+  },
   {
     kind: 'phone',
     pattern:

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { randomStream } from '../../core/random.ts';
-import type { Sample } from '../../schema/sample.ts';
+import type { Json } from '../../schema/common.ts';
+import type { Message, Sample } from '../../schema/sample.ts';
 import { languages } from '../../schema/steps.ts';
 import { testFolder } from '../test-rows.ts';
 import { chat, openedStep as opened, row, say } from '../test-samples.ts';
@@ -192,6 +193,7 @@ describe('personal data', () => {
     ['call +44 20 7946 0958 or (415) 555-2671', ['phone +44 20 7946 0958', 'phone (415) 555-2671']],
     ['id 11010519491231002X', ['national-id 11010519491231002X']],
     ['DNI 12345678Z', ['national-id 12345678Z']],
+    ['SSN 078-05-1120, host 10.0.19.1', ['national-id 078-05-1120', 'ip 10.0.19.1']],
   ])('finds %s', (text, kinds) => expect(found(text)).toEqual(kinds));
 
   test.each([
@@ -202,6 +204,8 @@ describe('personal data', () => {
     'DNI 12345678A and 110105194912310021',
     'at 10:30:45 on 2024-11-23, ratio 16:9, std::vector',
     'user@localhost @handle',
+    'SSN 666-05-1120, 900-05-1120, 078-00-1120, part 1-078-05-1120-3',
+    'built with version 10.0.19.1, release: 2.4.0.11 and v1.2.3.4',
   ])('leaves alone %s', (text) => expect(found(text)).toEqual([]));
 
   test('one digit changed breaks every checksum', () => {
@@ -232,6 +236,37 @@ describe('personal data', () => {
     const drop = (await opened({ step: 'personal', action: 'drop' })).apply(given);
     expect(JSON.stringify([report, masked?.changes, drop])).not.toMatch(/bob|8\.8/);
   });
+});
+
+test('personal data in calls of tools is masked value by value: names and JSON stay', async () => {
+  const call = (given: Json): Message => ({
+    ...say('assistant', ''),
+    tool_calls: [{ type: 'function', function: { name: 'mail', arguments: given as string } }],
+  });
+  const given = row([
+    say('user', 'Mail it'),
+    call({ to: ['bob@example.org'], 'ann@example.org': 1.5, card: 4111111111111111 }),
+    call('{"to" : "a\\nbob@example.org", "rate": 1.0}'),
+    say('tool', '{"bob@example.org": "\\tbob@example.org", "ok": true}'),
+    call('bob@example.org'),
+  ]);
+  const masked = (await opened({ step: 'personal', action: 'mask' })).apply(given);
+  const messages = masked?.sample?.messages ?? [];
+  expect(messages.map((message) => message.tool_calls?.[0]?.function.arguments ?? message.content)).toEqual([
+    'Mail it',
+    { to: ['[email]'], 'ann@example.org': 1.5, card: '[card]' },
+    '{"to" : "a\\n[email]", "rate": 1.0}',
+    '{"bob@example.org": "\\t[email]", "ok": true}',
+    '[email]',
+  ]);
+  expect(messages[1]?.tool_calls?.[0]?.function.name).toBe('mail');
+  expect(masked?.changes?.slice(0, 3)).toEqual([
+    'messages[1].tool_calls[0].function.arguments.to[0]: email at character 1 masked',
+    'messages[1].tool_calls[0].function.arguments.card: card at character 1 masked',
+    'messages[2].tool_calls[0].function.arguments: value at character 9: email at character 3 masked',
+  ]);
+  const drop = (await opened({ step: 'personal', action: 'drop' })).apply(given);
+  expect(drop?.drop?.reason).toBe('holds personal data: 4 email, 1 card');
 });
 
 test('self-cognition fills in who the model is, by the language of the row', async () => {
