@@ -13,6 +13,7 @@ import { trimCache } from './build/kept/cache.ts';
 import { type RunStepsRequest, runSteps } from './build/kept/run-steps.ts';
 import { writeDataset } from './build/kept/write-dataset.ts';
 import { streamDataset } from './build/streamed/stream-dataset.ts';
+import { folderWarnings } from './folder-warnings.ts';
 import { lostRows } from './lost-rows.ts';
 import type { DataValues, OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
@@ -104,7 +105,11 @@ export async function buildDataset(request: BuildDatasetRequest): Promise<BuiltD
       dataset,
       changesOn: accounts.changesOn,
       reuse,
-      warnings: [...notesOf(opened), ...warningsOf(accounts, values)],
+      warnings: [
+        ...(await Promise.all(values.sources.map(({ from }) => folderWarnings(from)))).flat(),
+        ...notesOf(opened),
+        ...warningsOf(accounts, values),
+      ],
     };
   } finally {
     if (request.cacheFolder === undefined) await rm(cacheFolder, { recursive: true, force: true });

@@ -2,8 +2,8 @@ import { formatIssue } from '../core/issue.ts';
 import { formatCount } from '../core/units.ts';
 import type { Fate } from '../schema/fates.ts';
 import type { Sample } from '../schema/sample.ts';
-import { filesPassedOver } from '../store/rows/open-parts.ts';
 import { answerColumns } from './answers.ts';
+import { folderWarnings } from './folder-warnings.ts';
 import type { OpenedSource } from './opened-source.ts';
 import type { RowSource } from './read-row.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
@@ -108,19 +108,11 @@ async function inspect(opened: OpenedSource, request: InspectRequest): Promise<S
     warnings: [
       ...warningsOf(profile, { unanswered }),
       ...lackingWarnings(through?.lacking() ?? [], values.steps),
-      ...(await passedOver(opened)),
+      ...(await folderWarnings(opened.values.from)),
     ],
     samples,
     ...profile,
   };
-}
-
-async function passedOver({ values }: OpenedSource): Promise<readonly string[]> {
-  const files = await filesPassedOver(values.from);
-  const named = `${files.slice(0, 5).join(', ')}${files.length > 5 ? ' ...' : ''}`;
-  return files.length === 0
-    ? []
-    : [`files of the folder that are not read: ${named}; name one as a source of its own to read it`];
 }
 
 function tallies() {

@@ -30,10 +30,23 @@ export function dataFiles(paths: readonly string[]): readonly string[] {
   return (rows.length > 0 ? rows : known).toSorted(byName);
 }
 
-/** What `dataFiles` leaves out, but for what describes a data set and the media that its rows may show. */
+/**
+ * What `dataFiles` leaves out, but for what describes a data set and the media that its rows may show. Among texts a README
+ * may have been meant as one of them.
+ */
 export function otherFiles(paths: readonly string[]): readonly string[] {
   const taken = new Set(dataFiles(paths));
-  return paths.filter((path) => !taken.has(path) && !described.test(path) && !media.test(path)).toSorted(byName);
+  const isTexts = [...taken].some((path) => fileKind(path) === 'text');
+  const describes = (path: string): boolean =>
+    described.test(path) && !(isTexts && fileKind(path) === 'text' && !/(^|\/)\./.test(path));
+  return paths.filter((path) => !taken.has(path) && !describes(path) && !media.test(path)).toSorted(byName);
+}
+
+/** The splits that names of files say, where they say several. */
+export function splitsIn(paths: readonly string[]): readonly string[] {
+  const files = dataFiles(paths);
+  const splits = Object.keys(splitNames).filter((split) => files.some((path) => splitOf(path) === split));
+  return splits.length > 1 ? splits : [];
 }
 
 const media = /\.(png|jpe?g|gif|webp|bmp|tiff?|svg|heic|avif|mp4|mkv|mov|avi|webm|wav|mp3|flac|ogg|opus|m4a|aac)$/i;
@@ -98,15 +111,25 @@ interface Reading {
 /** Behind the bar, ms-swift writes subsets, `en/de`; a split is written there too, `en/train`. The data set says which. */
 function readParts({ name, parts = [], split }: DatasetFiles, layout: Layout): Reading {
   const subsetsOf = (names: readonly string[]): Reading['subsets'] =>
-    names.length === 0 ? [undefined] : names.join() === 'all' && !layout.has('all') ? layout.every : names;
+    names.length === 0
+      ? [undefined]
+      : names.join() === 'all' && !layout.has('all')
+        ? layout.every
+        : // Hubs call the only subset so.
+          names.map((each) => (each === 'default' && !layout.has(each) ? undefined : each));
   const asSubsets: Reading = { subsets: subsetsOf(parts), split };
   const last = parts.at(-1);
   const before = parts.slice(0, -1);
-  if (last === undefined || before.length === 0 || split !== undefined) return asSubsets;
+  if (last === undefined || split !== undefined) return asSubsets;
+  const isSplitOf = (subset: string | undefined): boolean =>
+    layout.splits(subset).some((known) => sameSplit(known, last));
+  // Alone it is a subset, unless only a split is called so.
+  if (before.length === 0)
+    return !layout.subsets.includes(last) && isSplitOf(undefined) ? { subsets: [undefined], split: last } : asSubsets;
   const asSplit: Reading = { subsets: subsetsOf(before), split: last };
   for (const subset of asSplit.subsets)
     if (subset !== undefined && !layout.has(subset)) throw unknown('subset', name, subset, layout.subsets);
-  const isSplit = asSplit.subsets.every((subset) => layout.splits(subset).some((known) => sameSplit(known, last)));
+  const isSplit = asSplit.subsets.every(isSplitOf);
   if (isSplit && layout.has(last) && layout.subsets.includes(last)) throw ambiguous(name, parts);
   if (isSplit) return asSplit;
   if (layout.has(last)) return asSubsets;
@@ -204,7 +227,10 @@ function unknown(
     `${what}-unknown`,
     given === undefined ? `${name} has several ${what}s and none is named` : `${name} has no ${what} ${given}`,
     {
-      hint: `${near ? `Did you mean ${near}? ` : ''}It has ${list}. Write ${what === 'subset' ? 'hf:org/name:subset' : 'hf:org/name/split'}.`,
+      hint:
+        there.length === 0
+          ? `It has no ${what}s: leave it out.`
+          : `${near ? `Did you mean ${near}? ` : ''}It has ${list}. Write ${name}:${near ?? there[0]}.`,
     },
   );
 }

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, describe, expect, type TestContext, test } from 'vitest';
 import { requireOrSkip } from '../../../tests/support/skip.ts';
 import { selectDatasetFiles } from './dataset-files.ts';
-import { filesPassedOver, type OpenPartsRequest, openParts, reopenPart } from './open-parts.ts';
+import { folderRemarks, type OpenPartsRequest, openParts, reopenPart } from './open-parts.ts';
 import { parseSourceAddress } from './source-address.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-parts-'));
@@ -43,11 +43,27 @@ describe('files of many', () => {
   });
 
   test('what is passed over is known', async () => {
-    expect(await filesPassedOver(place)).toEqual([]);
+    expect(await folderRemarks(place)).toEqual({ passedOver: [], splits: ['train', 'test'] });
     save('../mixed/rows.csv', 'a\n1\n');
     for (const name of ['notes.txt', 'table.xlsx', 'README.md', 'pic.jpeg']) save(`../mixed/${name}`, 'x');
-    expect(await filesPassedOver(join(folder, 'mixed'))).toEqual(['notes.txt', 'table.xlsx']);
-    expect(await filesPassedOver(join(folder, 'mixed', 'rows.csv'))).toEqual([]);
+    expect(await folderRemarks(join(folder, 'mixed'))).toEqual({ passedOver: ['notes.txt', 'table.xlsx'], splits: [] });
+    expect(await folderRemarks(join(folder, 'mixed', 'rows.csv'))).toEqual({ passedOver: [], splits: [] });
+    // Among texts a README may be one of them.
+    for (const name of ['a.md', 'README.md', 'LICENSE', '.hidden.md']) save(`../texts/${name}`, 'x');
+    expect((await folderRemarks(join(folder, 'texts'))).passedOver).toEqual(['README.md']);
+  });
+
+  test('a split alone, or of the default subset, is one of all files', async () => {
+    for (const split of ['train', 'validation', 'test']) save(`../split/${split}.jsonl`, `{"a":"${split}"}\n`);
+    const splits = join(folder, 'split');
+    expect(await names(`${splits}:train`)).toEqual(['train.jsonl']);
+    expect(await names(`${splits}:test`)).toEqual(['test.jsonl']);
+    expect(await names(`${splits}:dev`)).toEqual(['validation.jsonl']);
+    expect(await names(`${splits}:default/test`)).toEqual(['test.jsonl']);
+    await expect(names(`${splits}:fr/test`)).rejects.toMatchObject({
+      code: 'subset-unknown',
+      hint: 'It has no subsets: leave it out.',
+    });
   });
 
   test('a subset is a folder in it, a split what a name says', async () => {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../../core/error.ts';
 import type { Json } from '../../schema/common.ts';
 import { hashFile, listFiles } from '../files/files.ts';
-import { byName, dataFiles, otherFiles, selectDatasetFiles } from './dataset-files.ts';
+import { byName, dataFiles, otherFiles, selectDatasetFiles, splitsIn } from './dataset-files.ts';
 import { fileMeant, filesIn } from './file-meant.ts';
 import { countPluginRows, isPlugin, readPluginRows } from './plugin-rows.ts';
 import { formatQueryAddress, isQueryAddress, parseQueryAddress, type QueryAddress } from './query-address.ts';
@@ -199,12 +199,19 @@ async function filesBelow(place: string, parts: readonly string[] = []): Promise
   });
 }
 
-/** Files of a folder that are not read, though rows might stand in them: texts beside data, and kinds that are unknown. */
-export async function filesPassedOver(from: string): Promise<readonly string[]> {
-  if (isQueryAddress(from)) return [];
+/** What of a folder's files may not be meant. */
+export interface FolderRemarks {
+  /** Files that are not read, though rows might stand in them: texts beside data, and kinds that are unknown. */
+  readonly passedOver: readonly string[];
+  /** Several splits that are read, one behind the other. */
+  readonly splits: readonly string[];
+}
+
+export async function folderRemarks(from: string): Promise<FolderRemarks> {
   const { place } = parseSourceAddress(from);
-  if ((await kindOf(place)) !== 'folder') return [];
-  return otherFiles(await listFiles(place));
+  if (isQueryAddress(from) || (await kindOf(place)) !== 'folder') return { passedOver: [], splits: [] };
+  const paths = await listFiles(place);
+  return { passedOver: otherFiles(paths), splits: splitsIn(paths) };
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
