@@ -114,6 +114,13 @@ test('a file that a step reads, or is, makes another version when it changes', a
   expect(third).toMatch(/own\.mjs changed since a@2 was built/);
   expect(third).toMatch(/^dataset +a@3 /m);
   expect(await built()).toMatch(/^dataset +a@3 .*made before/m);
+  await writeFile(join(cwd, 'own.mjs'), `import './helper.mjs';\n${own('the 2')}`);
+  await writeFile(join(cwd, 'helper.mjs'), '');
+  expect(await built()).toMatch(/^dataset +a@4 /m);
+  await writeFile(join(cwd, 'helper.mjs'), 'export const other = 1;');
+  const fifth = await built();
+  expect(fifth).toMatch(/helper\.mjs changed since a@4 was built/);
+  expect(fifth).toMatch(/^dataset +a@5 /m);
 });
 
 test('what decides how rows are read is never taken from a build that read them otherwise', async () => {

@@ -10,6 +10,9 @@ export async function importOwnModule(file: string): Promise<unknown> {
   return import(pathToFileURL(file).href);
 }
 
+/** What a module of one's own imports of this program. */
+export const oursPattern = /^martlet(?:\/(schema|spec|methods|render|testing))?$/;
+
 let isHooked = false;
 
 function resolveOurs(): void {
@@ -19,7 +22,7 @@ function resolveOurs(): void {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   registerHooks({
     resolve(specifier, context, next) {
-      const ours = /^martlet(?:\/(schema|spec|methods|render|testing))?$/.exec(specifier);
+      const ours = oursPattern.exec(specifier);
       if (ours) {
         const url = new URL(`../${ours[1] ? `${ours[1]}/` : ''}index.${extension}`, import.meta.url).href;
         return { url, shortCircuit: true };

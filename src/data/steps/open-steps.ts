@@ -8,6 +8,7 @@ import type { Issue } from '../../core/issue.ts';
 import type { LineageInput } from '../../schema/lineage.ts';
 import type { PlanValues } from '../../schema/plan.ts';
 import { hashFile } from '../../store/files/files.ts';
+import { moduleFiles } from '../../store/module-files.ts';
 import { importOwnModule } from '../../store/own-module.ts';
 import { fileMeant } from '../../store/rows/file-meant.ts';
 import { steps as known } from './index.ts';
@@ -125,23 +126,23 @@ function optionsOf(definition: StepDefinition<never>, ...[value, index]: [StepVa
 export async function stepKeys(values: readonly StepValues[]): Promise<readonly string[]> {
   const code = await codeFingerprint();
   return await eachStep(values, async (definition, options, value) => {
-    const files = await Promise.all(filesOf(definition, options, value).map(hashOf));
+    const files = await Promise.all((await filesOf(definition, options, value)).map(hashOf));
     return fingerprint({ name: definition.name, version: definition.version, options: value.options, code, files });
   });
 }
 
 /** The files that steps are or read, as inputs of a lineage: a dataset made with others is another one. */
 export async function stepInputs(values: readonly StepValues[]): Promise<readonly LineageInput[]> {
-  const files = new Set((await eachStep(values, async (...step) => filesOf(...step))).flat());
+  const files = new Set((await eachStep(values, filesOf)).flat());
   return await Promise.all(
     [...files].map(async (address) => ({ kind: 'file' as const, address, fingerprint: await hashOf(address) })),
   );
 }
 
-/** What a step reads, and what it is where it is a person's own. */
-function filesOf(...[definition, options, value]: Parameters<Asked<unknown>>): readonly string[] {
+/** What a step reads, and what it is made of where it is a person's own. */
+async function filesOf(...[definition, options, value]: Parameters<Asked<unknown>>): Promise<readonly string[]> {
   const read = definition.reads?.(options) ?? [];
-  return value.module === null ? read : [...read, value.module];
+  return value.module === null ? read : [...read, ...(await moduleFiles(value.module))];
 }
 
 async function hashOf(file: string): Promise<string> {
