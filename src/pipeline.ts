@@ -12,7 +12,7 @@ import { evalStage } from './eval/index.ts';
 import { exportStage } from './export/index.ts';
 import type { Plan } from './schema/plan.ts';
 import { servedPrompts } from './serve/index.ts';
-import { shardStage, streamShards } from './shard/index.ts';
+import { rowDocuments, shardStage, streamShards } from './shard/index.ts';
 import type { DatasetRows } from './store/dataset/dataset-rows.ts';
 import { type Base, baseInput, make, type StageDeps, writeJson } from './store/stage.ts';
 import type { Artefact } from './store/store.ts';
@@ -44,7 +44,15 @@ export {
 export { terminalReport } from './eval/index.ts';
 export * from './review/index.ts';
 export * from './serve/index.ts';
-export { countTokens, type Document, documentsOf, type RowDocuments, recipePart } from './shard/index.ts';
+export {
+  countTokens,
+  type Document,
+  documentsOf,
+  type RowDocuments,
+  recipePart,
+  refuseLosses,
+  rowDocuments,
+} from './shard/index.ts';
 export { readSamples } from './store/dataset/read-samples.ts';
 export type { StageDeps } from './store/stage.ts';
 
@@ -82,7 +90,7 @@ export const stages: readonly Stage[] = [
     run: (deps, walk) => {
       const rows = rowsOf(deps, walk);
       const stream = (folder: string) => streamShards(deps, { ...walk, rows, folder });
-      return trainStage(deps, { ...walk, rows, servedPrompts, stream });
+      return trainStage(deps, { ...walk, rows, rowDocuments, servedPrompts, stream });
     },
     stopped: 'its checkpoints are kept',
   }),

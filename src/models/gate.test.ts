@@ -7,7 +7,7 @@ import type { Sample } from '../schema/sample.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
 import { writeTinyModel } from '../testing/tiny-model.ts';
 import { type Encoder, openEncoder } from './encoder.ts';
-import { drawRows, formatFailure, requireGate, runGate } from './gate.ts';
+import { type DocumentsOfRow, drawRows, formatFailure, requireGate, runGate } from './gate.ts';
 
 let scratch: string;
 let encoder: Encoder;
@@ -39,9 +39,24 @@ const engineOf = (name: string, promptIds: PromptEngine['promptIds']): PromptEng
 const same = (of: Encoder): PromptEngine =>
   engineOf('same', async (body) => of.prompt(body as unknown as Parameters<Encoder['prompt']>[0]));
 
+/** All of a row, as it is where nothing is cut. */
+const whole =
+  (of: Encoder): DocumentsOfRow =>
+  async (row) => {
+    const made = of.row(row);
+    if (!made.ok) return { fate: 'no-supervision', reason: 'nothing is learned' };
+    return { documents: made.documents.map(({ value }) => ({ ...value, whole: value, from: 0 })), cutTokens: 0 };
+  };
+
 test('sound rows pass, and an engine that sees the same prompts agrees', async () => {
   const absent = [{ name: 'vLLM', reason: 'not here' }];
-  const report = await runGate({ encoder, samples: [talk(1), talk(2)], engines: [same(encoder)], absent });
+  const report = await runGate({
+    encoder,
+    documents: whole(encoder),
+    samples: [talk(1), talk(2)],
+    engines: [same(encoder)],
+    absent,
+  });
   expect(report).toMatchObject({ ok: true, rows: 2, documents: 2, splitRows: 0, failures: [], absent });
   expect(report.engines).toEqual([{ name: 'same', prompts: 4 }]);
   expect(report.learnedTokens).toBeGreaterThan(0);
@@ -53,7 +68,7 @@ test('(g) an engine that sees another prompt is named, with the token it is at',
     engineOf('other', async (body) => [...(await same(encoder).promptIds(body)), 13]),
     engineOf('shy', () => Promise.reject(new MartletError('too-much', 'it has a headache'))),
   ];
-  const report = await runGate({ encoder, samples: [talk(1)], engines });
+  const report = await runGate({ encoder, documents: whole(encoder), samples: [talk(1)], engines });
   expect(report.ok).toBe(false);
   // The system message of the recipe stands in front of the row's own.
   expect(report.failures.map(({ check, code, turn }) => [check, code, turn])).toEqual([
@@ -79,6 +94,7 @@ test('(g) holds where tools are written as text and their results joined', async
   ]);
   const report = await runGate({
     encoder: agent,
+    documents: whole(agent),
     samples: [row],
     engines: [same(agent)],
   });
@@ -88,7 +104,7 @@ test('(g) holds where tools are written as text and their results joined', async
 
 test('a failure names row, turn and tokens, and stops what asks for the gate', async () => {
   const silent = sample(7, [{ role: 'user', content: 'Sky?' }]);
-  const report = await runGate({ encoder, samples: [talk(1), silent] });
+  const report = await runGate({ encoder, documents: whole(encoder), samples: [talk(1), silent] });
   expect(report.failures).toMatchObject([{ check: 'f', row: { line: 7 }, turn: null }]);
   expect(formatFailure(report.failures[0] as (typeof report.failures)[number])).toContain('rows.jsonl:7');
   expect(() => requireGate(report)).toThrow(/1 of 2 rows/);
@@ -96,7 +112,9 @@ test('a failure names row, turn and tokens, and stops what asks for the gate', a
 
 test('rows that become no document are left to the account of the shards', async () => {
   const silent = sample(7, [{ role: 'user', content: 'Sky?' }]);
-  expect((await runGate({ encoder, samples: [talk(1), silent], trainedOnly: true })).ok).toBe(true);
+  expect(
+    (await runGate({ encoder, documents: whole(encoder), samples: [talk(1), silent], trainedOnly: true })).ok,
+  ).toBe(true);
 });
 
 test('rows are drawn evenly, in order, and the same for a seed', async () => {

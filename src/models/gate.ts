@@ -1,7 +1,7 @@
 import { MartletError } from '../core/error.ts';
 import { formatPath } from '../core/issue.ts';
 import { randomStream, streamKey } from '../core/random.ts';
-import type { Finding, GateCheck, TokenWindow } from '../render/index.ts';
+import type { EncodedPart, EncodedSample, Finding, GateCheck, TokenWindow } from '../render/index.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
 import type { Encoder } from './encoder.ts';
@@ -29,13 +29,37 @@ export interface GateReport {
   readonly rows: number;
   readonly documents: number;
   readonly splitRows: number;
+  /** Rows cut to `render.lengthTokens`. */
+  readonly cutRows: number;
   readonly tokens: number;
   readonly learnedTokens: number;
+  /** Rows that become no document. */
+  readonly lost: readonly LostRow[];
   /** The engines that were asked (g), and of how many prompts. */
   readonly engines: readonly { readonly name: string; readonly prompts: number }[];
   /** Engines that could not be asked, each with the reason: nothing is known of them. */
   readonly absent: readonly AbsentEngine[];
   readonly failures: readonly GateFailure[];
+}
+
+type Lost = {
+  readonly fate: 'too-long' | 'no-supervision' | 'not-rendered';
+  readonly reason: string;
+  readonly longestTokens?: number;
+};
+type Kept = {
+  readonly documents: readonly (EncodedPart & { readonly whole: EncodedSample })[];
+  readonly cutTokens: number;
+  readonly split?: boolean;
+};
+
+/** What shards hold of a row (`shard/documents.ts`), or why they hold nothing of it. */
+export type DocumentsOfRow = (sample: Sample) => Promise<Kept | Lost>;
+
+interface LostRow extends Lost {
+  readonly id: string;
+  /** `file:line` */
+  readonly place: string;
 }
 
 export interface AbsentEngine {
@@ -45,6 +69,7 @@ export interface AbsentEngine {
 
 export interface GateRequest {
   readonly encoder: Encoder;
+  readonly documents: DocumentsOfRow;
   readonly samples: AsyncIterable<Sample> | Iterable<Sample>;
   readonly engines?: readonly PromptEngine[];
   readonly absent?: readonly AbsentEngine[];
@@ -55,25 +80,51 @@ export interface GateRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Runs the conformance gate (`render/conformance.ts`) over rows, and asks each engine for its prompts (g). */
+/**
+ * Runs the conformance gate (`render/conformance.ts`) over what shards hold of rows, and asks each engine for its prompts (g).
+ * Rows are checked whole; of what is cut off them, that it is missing is all that is said.
+ */
 export async function runGate(request: GateRequest): Promise<GateReport> {
-  const { encoder, samples, engines = [], absent = [], warnOnly = [], trainedOnly = false, signal } = request;
-  const counts = { rows: 0, documents: 0, splitRows: 0, tokens: 0, learnedTokens: 0 };
+  const {
+    encoder,
+    documents: documentsOf,
+    samples,
+    engines = [],
+    absent = [],
+    warnOnly = [],
+    trainedOnly = false,
+    signal,
+  } = request;
+  const counts = { rows: 0, documents: 0, splitRows: 0, cutRows: 0, tokens: 0, learnedTokens: 0 };
+  const lost: LostRow[] = [];
   const asked = engines.map((engine) => ({ engine, prompts: 0 }));
   const failures: GateFailure[] = [];
   for await (const sample of samples) {
     signal?.throwIfAborted();
-    const row = encoder.row(sample);
-    if (!row.ok && trainedOnly) continue;
+    const made = await documentsOf(sample);
+    if ('fate' in made && trainedOnly) continue;
     counts.rows++;
-    const documents = row.ok ? row.documents : [];
-    if (row.ok && row.split) counts.splitRows++;
-    for (const { value } of documents) {
-      counts.documents++;
-      counts.tokens += value.ids.length;
-      counts.learnedTokens += value.learnedTokens;
+    if ('fate' in made) {
+      const { file, line } = sample.provenance;
+      lost.push({ ...made, id: sample.id, place: `${file}:${line}` });
+      for (const finding of lostFindings(made, encoder.check(sample))) failures.push(failureOf(finding, sample));
+      continue;
     }
-    const findings: Finding[] = encoder.check(sample).filter(({ code }) => !trainedOnly || code !== 'no-supervision');
+    if (made.split) counts.splitRows++;
+    if (made.cutTokens > 0) counts.cutRows++;
+    for (const { ids, weights } of made.documents) {
+      counts.documents++;
+      counts.tokens += ids.length;
+      for (const weight of weights) if (weight > 0) counts.learnedTokens++;
+    }
+    const row = encoder.row(sample);
+    const documents = row.ok ? row.documents : [];
+    const findings: Finding[] = [
+      ...encoder
+        .check(sample)
+        .filter((found) => isLeft(found, made) && !(trainedOnly && found.code === 'no-supervision')),
+      ...cutFindings(made),
+    ];
     for (const each of asked) {
       const served = await engineFindings({ engine: each.engine, encoder, sample, documents });
       each.prompts += served.prompts;
@@ -85,10 +136,49 @@ export async function runGate(request: GateRequest): Promise<GateReport> {
   return {
     ok: failures.every(({ severity }) => severity !== 'error'),
     ...counts,
+    lost,
     engines: asked.map(({ engine, prompts }) => ({ name: engine.name, prompts })),
     absent,
     failures,
   };
+}
+
+/** Too long a row is only named: whether that refuses the shards is theirs to say. */
+function lostFindings({ fate, reason }: Lost, found: readonly Finding[]): readonly Finding[] {
+  const check = fate === 'no-supervision' ? 'f' : null;
+  const own = { check, code: fate, path: [], message: reason, document: 0, window: null } as const;
+  if (fate === 'too-long') return [{ ...own, severity: 'warning' }];
+  return found.some(({ severity }) => severity === 'error') ? found : [...found, { ...own, severity: 'error' }];
+}
+
+/** Whether the tokens of a finding are among those that are left of the row. */
+function isLeft({ document, window }: Finding, { documents, cutTokens }: Kept): boolean {
+  const part = documents[document];
+  if (cutTokens === 0 || window === null || part === undefined) return true;
+  return window.first < part.from + part.ids.length && window.first + window.tokens.length > part.from;
+}
+
+/** What a row lacks that was cut to length, as the recipe asks for. */
+function cutFindings({ documents, cutTokens }: Kept): readonly Finding[] {
+  if (cutTokens === 0) return [];
+  return documents.flatMap(({ whole, from, ids }, document): Finding[] => {
+    const to = from + ids.length;
+    const found = { severity: 'warning', document, window: null } as const;
+    const prompt: Finding = {
+      ...{ ...found, check: 'a', code: 'prompt-cut', path: [] },
+      message: `the first ${from} tokens are cut off, as render.overflow asks: serving does not cut them off the prompt`,
+    };
+    const answers = whole.turns
+      .filter(({ endToken }) => endToken > to)
+      .map(({ message, firstToken }): Finding => {
+        const what = firstToken < to ? 'is cut before its end' : 'is cut off';
+        return {
+          ...{ ...found, check: 'b', code: 'stop-cut', path: ['messages', message] },
+          message: `this answer ${what}, as render.overflow asks: that it ends is not learned`,
+        };
+      });
+    return from > 0 ? [prompt, ...answers] : answers;
+  });
 }
 
 function failureOf(finding: Finding, { id, provenance }: Sample): GateFailure {

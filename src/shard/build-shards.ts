@@ -1,18 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import { takenRows } from '../core/lost-rows.ts';
-import { formatCount, formatPercent, shareAbove } from '../core/units.ts';
 import type { Dataset } from '../schema/dataset.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Packing } from '../schema/recipe.ts';
 import type { Shards } from '../schema/shards.ts';
 import { requireLittleEndian } from '../store/shards/shard-layout.ts';
-import type { EncodeBlock, LostRow } from './encode-block.ts';
+import type { EncodeBlock } from './encode-block.ts';
 import { encodeInOrder } from './encode-in-order.ts';
 import { openBuild } from './open-build.ts';
 import { packRows } from './pack.ts';
+import { refuseLosses } from './refuse-losses.ts';
 import { type ScheduledRows, scheduleSteps } from './schedule.ts';
 
 export interface BuildShardsRequest {
@@ -62,12 +60,8 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
     request.onProgress?.(index + 1);
   }
   const { lost, truncated, rows } = build;
-  refuseTooLong(lost, values.render);
-  checkBudget({ lost, truncated: truncated(), dataset: request.dataset, budget: values.data.budget });
-  if (rows('train') === 0)
-    throw new MartletError('nothing-to-train', 'no row is left to train on', {
-      hint: 'Look at data.split and at the ledger of the dataset.',
-    });
+  const { fates } = request.dataset;
+  refuseLosses({ lost, truncated: truncated(), fates, trainRows: rows('train'), ...values });
 
   let scheduled = 0;
   const packed = (rows: readonly number[], { tokens }: ScheduledRows): readonly (readonly number[])[] => {
@@ -103,53 +97,4 @@ export async function buildShards(request: BuildShardsRequest): Promise<Shards> 
   await build.finish();
   await writeFile(join(folder, 'shards.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
-}
-
-const shownRows = 8;
-
-const listRows = (lost: readonly LostRow[]): string => {
-  const lines = lost.slice(0, shownRows).map(({ place, fate, reason }) => `  ${place} ${fate}: ${reason}`);
-  if (lost.length > shownRows) lines.push(`  and ${formatCount(lost.length - shownRows)} more`);
-  return lines.join('\n');
-};
-
-function refuseTooLong(lost: readonly LostRow[], { overflow, lengthTokens }: PlanValues['render']): void {
-  const long = lost.filter((row) => row.fate === 'too-long');
-  if (overflow !== 'refuse' || long.length === 0) return;
-  const longest = long.reduce((most, row) => Math.max(most, row.longestTokens ?? 0), 0);
-  throw new MartletError(
-    'row-too-long',
-    `${formatCount(long.length)} row${long.length === 1 ? ' is' : 's are'} longer than ${lengthTokens} tokens:\n${listRows(long)}`,
-    {
-      hint: `Set render.lengthTokens: ${longest} to keep them all, or choose render.overflow: drop, truncate-prompt, truncate-answer or, for plain text, split.`,
-    },
-  );
-}
-
-interface BudgetCheck {
-  readonly lost: readonly LostRow[];
-  readonly truncated: number;
-  readonly dataset: Dataset;
-  readonly budget: PlanValues['data']['budget'];
-}
-
-/** Over dataset and shards together, so that a budget cannot be spent twice. */
-function checkBudget({ lost, truncated, dataset: { fates }, budget }: BudgetCheck): void {
-  const kept = fates.train + fates.heldout;
-  const taken = takenRows(fates);
-  const losses = lost.length + fates.invalid;
-  if (lost.length > 0 && losses > budget.dropped * taken) {
-    const before = fates.invalid > 0 ? ` (and ${formatCount(fates.invalid)} were invalid before)` : '';
-    throw new MartletError(
-      'loss-budget',
-      `${formatCount(lost.length)} of ${formatCount(kept)} samples become no document${before}; the budget allows ${formatPercent(budget.dropped)} in all:\n${listRows(lost)}`,
-      { hint: `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(losses / taken)}.` },
-    );
-  }
-  if (truncated > budget.truncated * kept)
-    throw new MartletError(
-      'loss-budget',
-      `${formatCount(truncated)} of ${formatCount(kept)} samples are cut to length; the budget allows ${formatPercent(budget.truncated)}`,
-      { hint: `Raise render.lengthTokens, or data.budget.truncated: ${shareAbove(truncated / kept)}.` },
-    );
 }

@@ -1,4 +1,6 @@
 import { formatIssue, type Issue } from '../core/issue.ts';
+import { methodNamed } from '../methods/index.ts';
+import { type EncodedSample, type Encoder, encodeDocuments } from '../models/encoder.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Message, Sample } from '../schema/sample.ts';
 import type { Shards } from '../schema/shards.ts';
@@ -43,6 +45,15 @@ export interface DocumentRules<Whole extends Tokens = Tokens> {
   readonly layout: Shards['layout'];
   readonly encode: EncodeSample<Whole>;
   readonly render: Pick<PlanValues['render'], 'lengthTokens' | 'overflow'>;
+}
+
+/** The documents of rows, for the checks that look at them before training. */
+export function rowDocuments(
+  encoder: Encoder,
+  { method, render }: Pick<PlanValues, 'method' | 'render'>,
+): (sample: Sample) => Promise<RowDocuments<EncodedSample>> {
+  const rules = { layout: methodNamed(method.name).layout, encode: encodeDocuments(encoder), render };
+  return (sample) => documentsOf(sample, rules);
 }
 
 /** The documents of one row, in the order the layout asks for, or why there are none. */

@@ -3,7 +3,7 @@ import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { stoppedError } from '../core/stopped.ts';
 import { type Encoder, openEncoder } from '../models/encoder.ts';
-import { drawRows, requireGate, runGate } from '../models/gate.ts';
+import { type DocumentsOfRow, drawRows, requireGate, runGate } from '../models/gate.ts';
 import type { Plan } from '../schema/plan.ts';
 import { shards as shardsDocument } from '../schema/shards.ts';
 import type { PromptEngine } from '../spec/prompt-engine.ts';
@@ -24,6 +24,8 @@ export interface TrainInputs {
   readonly shards: Artefact;
   /** Opens the windows of streamed shards in a folder; undefined where all tokens are kept. */
   readonly stream: (folder: string) => Promise<StepWindows | undefined>;
+  /** What the shards hold of a row, which is what is checked. */
+  readonly rowDocuments: (encoder: Encoder, values: Plan['values']) => DocumentsOfRow;
   /** The prompts of serving, which the rows are held against before the first step. */
   readonly servedPrompts: (encoder: Encoder) => PromptEngine;
 }
@@ -39,7 +41,7 @@ const windowsFolder = '.windows';
  */
 export async function trainStage(
   deps: StageDeps,
-  { plan, base, planned, rows, shards, stream, servedPrompts }: TrainInputs,
+  { plan, base, planned, rows, shards, stream, rowDocuments, servedPrompts }: TrainInputs,
 ): Promise<Artefact> {
   const { name } = plan.values;
   const inputs = [artefactInput(planned), artefactInput(shards), baseInput(base)];
@@ -51,7 +53,7 @@ export async function trainStage(
   }
   if (deps.resume)
     await requireCheckpoint({ store: deps.store, plan, key, made: `${shards.address} on ${base.address}` });
-  await checkTokens(deps, { plan, base, rows, servedPrompts });
+  await checkTokens(deps, { plan, base, rows, rowDocuments, servedPrompts });
   const begun = await deps.store.beginRun({ name, key });
   const document = {
     schema: 'run/1',
@@ -100,8 +102,9 @@ export async function trainStage(
 /** The gate before the first step, on rows drawn from the dataset. */
 async function checkTokens(
   deps: StageDeps,
-  { plan, base, rows, servedPrompts }: Pick<TrainInputs, 'plan' | 'base' | 'rows' | 'servedPrompts'>,
+  inputs: Pick<TrainInputs, 'plan' | 'base' | 'rows' | 'rowDocuments' | 'servedPrompts'>,
 ) {
+  const { plan, base, rows, rowDocuments, servedPrompts } = inputs;
   const { checkRows } = plan.execution;
   if (checkRows === 0) return;
   const { render, train: values } = plan.values;
@@ -109,7 +112,8 @@ async function checkTokens(
   const trained = rows.samples({ split: 'train', signal: deps.signal });
   const samples = await drawRows(trained, checkRows, values.seed);
   const engines = [servedPrompts(encoder)];
-  const report = await runGate({ encoder, samples, engines, trainedOnly: true, signal: deps.signal });
+  const documents = rowDocuments(encoder, plan.values);
+  const report = await runGate({ encoder, documents, samples, engines, trainedOnly: true, signal: deps.signal });
   requireGate(report);
   const warnings = report.failures.map(({ code }) => code);
   for (const code of new Set(warnings))

@@ -162,7 +162,7 @@ test('verify render passes sound rows, and names what is wrong with others', asy
   await writeFile(join(scratch, 'recipe.yaml'), 'name: tiny\nbase: ./model\ndata: {sources: [{from: talk.jsonl}]}\n');
   const sound = await martlet('verify', 'render', 'recipe.yaml');
   expect(sound.out).toContain('control-token');
-  expect(sound.out).toContain('what is trained is what will be served, 1 warnings');
+  expect(sound.out).toContain('what is trained is what will be served, 1 warning (1 control-token)');
   expect(sound.exit).toBe(0);
   await writeFile(
     join(scratch, 'shy.jinja'),
@@ -178,4 +178,61 @@ test('verify render passes sound rows, and names what is wrong with others', asy
     row: { line: 1 },
     window: { tokens: expect.any(Array) },
   });
+});
+
+test('verify render looks at what the shards will hold: cut, dropped and refused rows are counted and named', async () => {
+  const talk = (question: string, answer: string) =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content: question },
+        { role: 'assistant', content: answer },
+      ],
+    });
+  const rows = [talk('Sky?', 'Blue.'), talk('Grass?', 'Green, '.repeat(12)), talk('Why? '.repeat(12), 'So.')];
+  await writeFile(join(scratch, 'long.jsonl'), rows.join('\n'));
+  await writeFile(
+    join(scratch, 'long.yaml'),
+    'name: tiny\nbase: ./model\ndata: {sources: [{from: long.jsonl}], split: {share: 0}, budget: {dropped: 1, truncated: 1}}\neval: {tasks: []}\n',
+  );
+  const verify = async (...set: string[]) => {
+    const flags = set.flatMap((each) => ['--set', each]);
+    const { exit, out } = await martlet('verify', 'render', 'long.yaml', ...flags, '--json');
+    return { exit, report: JSON.parse(out), text: (await martlet('verify', 'render', 'long.yaml', ...flags)).out };
+  };
+  const counted = async (...set: string[]) => {
+    const flags = set.flatMap((each) => ['--set', each]);
+    const { out } = await martlet('tokens', 'long.yaml', '--summary', '--json', ...flags);
+    const { documents, tokens, learnedTokens, truncatedRows } = JSON.parse(out);
+    return { documents, tokens, learnedTokens, cutRows: truncatedRows };
+  };
+  const codes = ({ failures }: { failures: { code: string; row: { line: number } }[] }) =>
+    failures.map(({ code, row }) => `${code} ${row.line}`);
+
+  const kept = await verify();
+  expect(kept).toMatchObject({ exit: 0, report: { rows: 3, cutRows: 0, lost: [], failures: [], refused: null } });
+  expect(kept.report).toMatchObject(await counted());
+
+  const length = 'render.lengthTokens=40';
+  const cutAnswers = await verify(length, 'render.overflow=truncate-answer');
+  expect(cutAnswers.exit).toBe(0);
+  expect(cutAnswers.report).toMatchObject({ rows: 3, ...(await counted(length, 'render.overflow=truncate-answer')) });
+  expect(cutAnswers.report.cutRows).toBe(1);
+  expect(codes(cutAnswers.report).toSorted()).toEqual(['stop-cut 2', 'too-long 3']);
+  expect(cutAnswers.text).toContain('1 row cut, 1 row lost');
+  expect(cutAnswers.text).toContain('what is trained is what will be served, but for what is cut off 1 row');
+
+  const cutPrompts = await verify(length, 'render.overflow=truncate-prompt');
+  expect(cutPrompts.report).toMatchObject({ rows: 3, ...(await counted(length, 'render.overflow=truncate-prompt')) });
+  expect(codes(cutPrompts.report)).toContain('prompt-cut 3');
+
+  const dropped = await verify(length, 'render.overflow=drop');
+  expect(dropped).toMatchObject({ exit: 0, report: { rows: 3, documents: 1, lost: [{}, {}], refused: null } });
+  expect(codes(dropped.report)).toEqual(['too-long 2', 'too-long 3']);
+  const overBudget = await verify(length, 'render.overflow=drop', 'data.budget.dropped=0.1');
+  expect(overBudget).toMatchObject({ exit: 1, report: { ok: false, refused: { code: 'loss-budget' } } });
+  const nothing = await verify('render.lengthTokens=8', 'render.overflow=drop');
+  expect(nothing).toMatchObject({ exit: 1, report: { documents: 0, refused: { code: 'nothing-to-train' } } });
+  const refused = await verify(length);
+  expect(refused).toMatchObject({ exit: 1, report: { refused: { code: 'row-too-long' } } });
+  expect(refused.text).toContain('shards would be refused: 2 rows are longer than 40 tokens');
 });

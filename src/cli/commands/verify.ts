@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { GateFailure, GateReport } from '../../models/gate.ts';
+import type { GateFailure } from '../../models/gate.ts';
+import { formatCounted } from '../../core/units.ts';
 import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { collect } from '../option-values.ts';
 import { palette } from '../print/palette.ts';
+import type { VerifyRenderReport } from '../verify-render.ts';
 import type { ResumeVerdict } from '../verify-resume.ts';
 
 interface ResumeFlags {
@@ -70,17 +72,23 @@ function addRender(render: Command, context: CliContext): void {
 const shownFailures = 20;
 
 function formatReport(
-  report: GateReport,
+  report: VerifyRenderReport,
   ...[format, context]: [(failure: GateFailure) => string, CliContext]
 ): string {
   const { green, red, dim } = palette(context);
-  const { rows, documents, splitRows, tokens, learnedTokens, engines, absent, failures } = report;
+  const { rows, documents, splitRows, cutRows, lost, tokens, learnedTokens, engines, absent, failures, refused } =
+    report;
   const lines = failures
     .slice(0, shownFailures)
     .map((failure) => format({ ...failure, fix: failure.fix && withCommands(failure.fix, context) }));
   if (failures.length > lines.length) lines.push(`and ${failures.length - lines.length} more (--json lists them all)`);
-  const split = splitRows > 0 ? `, ${splitRows} rows split` : '';
-  lines.push(dim(`${rows} rows, ${documents} documents, ${tokens} tokens, ${learnedTokens} learned${split}`));
+  const counts = [
+    `${rows} rows, ${documents} documents, ${tokens} tokens, ${learnedTokens} learned`,
+    ...(splitRows > 0 ? [`${formatCounted(splitRows, 'row')} split`] : []),
+    ...(cutRows > 0 ? [`${formatCounted(cutRows, 'row')} cut`] : []),
+    ...(lost.length > 0 ? [`${formatCounted(lost.length, 'row')} lost`] : []),
+  ];
+  lines.push(dim(counts.join(', ')));
   for (const { name, prompts } of engines) {
     const differing = failures.filter(({ check, message }) => check === 'g' && message.startsWith(`${name} `)).length;
     lines.push(
@@ -90,13 +98,19 @@ function formatReport(
   for (const { name, reason } of absent)
     lines.push(dim(`(g) ${name}: absent, not compared: ${withCommands(reason, context)}`));
   const wrong = new Set(failures.filter(({ severity }) => severity === 'error').map(({ row }) => row.id)).size;
-  const warned = failures.filter(({ severity }) => severity === 'warning').length;
-  const warnings = warned > 0 ? `, ${warned} warnings` : '';
-  lines.push(
-    report.ok
-      ? green(`what is trained is what will be served${warnings}`)
-      : red(`${wrong} of ${rows} rows are not fit to train on${warnings}`),
+  const warned = failures.filter(({ severity }) => severity === 'warning');
+  const byCode = Array.from(
+    Map.groupBy(warned, ({ code }) => code),
+    ([code, found]) => `${found.length} ${code}`,
   );
+  const warnings = warned.length > 0 ? `, ${formatCounted(warned.length, 'warning')} (${byCode.join(', ')})` : '';
+  const cut = cutRows > 0 ? `, but for what is cut off ${formatCounted(cutRows, 'row')}` : '';
+  if (refused) {
+    lines.push(red(`shards would be refused: ${refused.message} [${refused.code}]`));
+    if (refused.fix !== null) lines.push(`  ${withCommands(refused.fix, context)}`);
+  }
+  if (report.ok) lines.push(green(`what is trained is what will be served${cut}${warnings}`));
+  else if (wrong > 0 || !refused) lines.push(red(`${wrong} of ${rows} rows are not fit to train on${warnings}`));
   return `${lines.join('\n')}\n`;
 }
 
