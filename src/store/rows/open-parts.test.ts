@@ -54,8 +54,8 @@ describe('files of many', () => {
   });
 
   test('a split alone, or of the default subset, is one of all files', async () => {
-    for (const split of ['train', 'validation', 'test']) save(`../split/${split}.jsonl`, `{"a":"${split}"}\n`);
-    const splits = join(folder, 'split');
+    for (const split of ['train', 'validation', 'test']) save(`../side/${split}.jsonl`, `{"a":"${split}"}\n`);
+    const splits = join(folder, 'side');
     expect(await names(`${splits}:train`)).toEqual(['train.jsonl']);
     expect(await names(`${splits}:test`)).toEqual(['test.jsonl']);
     expect(await names(`${splits}:dev`)).toEqual(['validation.jsonl']);
