@@ -258,7 +258,7 @@ test('of rows too few for the usual share one is held out; a share that was give
   const { values, origins, predictions } = JSON.parse(out) as Plan;
   expect(predictions.rows).toBe(9);
   expect(origins['predictions.rows']?.reason).toBe('learned, 1 held out; every row read');
-  expect(origins['data.split.share']?.reason).toBe('holds out one row: 0.05 of these 10 is none');
+  expect(origins['data.split.share']?.reason).toBe('holds out one row: none of these 10 falls within the usual 0.05');
   expect(await countRows({ values: values.data, today: '2026-01-01' })).toMatchObject({ train: 9, heldout: 1 });
 
   const streamed = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'execution.diskGiB=0.5');
@@ -267,7 +267,14 @@ test('of rows too few for the usual share one is held out; a share that was give
 
   const given = await martlet(cwd, 'plan', 'recipes/recipe.yaml', '--set', 'data.split.share=0.01');
   expect(given.exit).toBe(0);
-  expect(given.out).toContain('0.01 of 10 rows is none. Write data: { split: { share: 0.2 } }.');
+  expect(given.out).toContain(
+    `and none of these 10 falls within 0.01. Write data: { split: { share: ${values.data.split.share} } }.`,
+  );
+  const bySource = ['--set', 'data.split.by=towns', '--set', 'data.split.share=0.01'];
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), rows.map((row) => row.replace('{', '{"towns":"x",')).join('\n'));
+  expect((await martlet(cwd, 'plan', 'recipes/recipe.yaml', ...bySource)).out).toContain(
+    'No value of towns falls within a share of 0.01',
+  );
   const refused = await martlet(cwd, 'run', 'recipes/recipe.yaml', '--set', 'data.split.share=0');
   expect(refused.exit).toBe(2);
   expect(refused.err).toContain('No row is held out; eval and export need some. Expected a share above 0.');

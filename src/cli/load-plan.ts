@@ -144,7 +144,7 @@ async function collectFacts(request: CollectRequest): Promise<Facts> {
     }
   });
   const rows = counted && heldOutRows(counted, request.origins);
-  if (rows?.oneRow)
+  if (rows?.oneRow && isShareDerived(request.origins))
     values = { ...values, data: { ...values.data, split: { ...values.data.split, share: rows.oneRow.share } } };
   // A base model may have to be fetched: not for rows that cannot be used.
   refuse([...wrong, ...(rows ? request.errorsOf({ rows }) : [])]);
@@ -167,9 +167,12 @@ async function collectFacts(request: CollectRequest): Promise<Facts> {
   };
 }
 
+const isShareDerived = (origins: Plan['origins']): boolean => origins['data.split.share']?.origin === 'derived';
+
 /** A share that a person gave is kept, even when it is none. */
 function heldOutRows({ oneRow, ...rows }: Rows, origins: Plan['origins']): Rows {
-  if (!oneRow || origins['data.split.share']?.origin !== 'derived') return rows;
+  if (!oneRow) return rows;
+  if (!isShareDerived(origins)) return { ...rows, oneRow };
   const { sources, train } = rows;
   const of = sources?.[oneRow.source];
   return {

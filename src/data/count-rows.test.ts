@@ -72,3 +72,21 @@ test('what a step drops that has to see all rows is not known beforehand', async
   expect(counted).toMatchObject({ train: 50, undecided: ['near-duplicates'] });
   expect(counted.sources).toBeUndefined();
 });
+
+test('of few rows one can be held out after steps too: its side hangs on what was read', async () => {
+  const rows = Array.from({ length: 12 }, (_, index) => chat(`q ${index}`, `  a${index}`, { group: index }));
+  const from = [source(files.write('few.jsonl', rows))];
+  const steps = [
+    stepValues({ step: 'clean' }),
+    stepValues({ step: 'map', set: { answer: "'a ' ~ group" } }),
+    stepValues({ step: 'filter', keep: 'group > 2' }),
+  ];
+  const { oneRow } = await countRows(request(dataValues(from, { steps })));
+  const share = oneRow?.share ?? 0;
+  const held = dataValues(from, { steps, split: { by: null, heldOut: null, share } });
+  const folder = join(files.folder, 'few');
+  mkdirSync(folder);
+  const { dataset } = await buildDataset({ ...request(held), folder });
+  expect(dataset.fates).toMatchObject({ train: 8, heldout: 1, filtered: 3 });
+  expect(await countRows(request(held))).toMatchObject({ train: 8, heldout: 1 });
+});

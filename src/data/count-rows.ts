@@ -53,7 +53,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   const lostByCode = new Map<string, number>();
   const fractions: { readonly fraction: number; readonly source: string }[] = [];
   const through = await rowStepsOf(request.values);
-  for await (const { source, fate, issues: found, id } of readOpenedSources(sources, {
+  for await (const { source, fate, issues: found, id, readId = id } of readOpenedSources(sources, {
     ...request,
     share,
     steps: through,
@@ -62,8 +62,8 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     counts.set(source, count);
     count.rows++;
     if (fate === 'train' || fate === 'heldout') count[fate]++;
-    if (fate === 'train' && id !== null && fractions.length <= fewRows)
-      fractions.push({ fraction: splitFraction(id), source });
+    if (fate === 'train' && readId !== null && fractions.length <= fewRows)
+      fractions.push({ fraction: splitFraction(readId), source });
     // A source that has reached its limit gives no more rows, however long it is.
     if (fate === 'limited') count.full = true;
     fates[fate] = (fates[fate] ?? 0) + 1;
@@ -84,9 +84,9 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   );
   const total = (side: 'train' | 'heldout'): number => Math.round(once.reduce((sum, count) => sum + count[side], 0));
   const { split, steps } = request.values;
-  // Steps change what a row's side hangs on, and may drop the very row.
-  const isSimple = share === 1 && steps.length === 0 && split.by === null && split.heldOut === null;
-  const isFew = isSimple && total('heldout') === 0 && fractions.length <= fewRows;
+  // A step that has to see all rows first may yet drop the very row.
+  const isByRow = share === 1 && split.by === null && split.heldOut === null;
+  const isFew = isByRow && total('heldout') === 0 && fractions.length <= fewRows;
   const one = isFew ? oneRowShare(fractions.map(({ fraction }) => fraction)) : undefined;
   const holdsOut = fractions.find(({ fraction }) => one !== undefined && fraction < one);
   const { undecided = [] } = through ?? {};

@@ -31,6 +31,8 @@ export interface RowOutcome {
   readonly sample: Sample | null;
   /** The id of the content, also of a row that was not kept; null when it could not be read. */
   readonly id: string | null;
+  /** The id of what was read, before any step: its side of the split hangs on that. Absent where no step was taken. */
+  readonly readId?: string | null;
   readonly reason: string | null;
   readonly changes: readonly string[];
   /** The day it may be used from, when the fate is `embargoed`. */
@@ -84,7 +86,7 @@ export async function* readOpenedSources(
       const { fate, reason } = left.drop;
       const issues = fate === 'invalid' ? [stepIssue(outcome, { step: left.step, ...left.drop })] : [];
       yield { ...outcome, changes, fate, reason, issues, sample: null };
-    } else yield { ...outcome, changes, sample: left.sample, id: left.sample.id };
+    } else yield { ...outcome, changes, sample: left.sample, id: left.sample.id, readId: outcome.id };
   }
   if ((request.share ?? 1) === 1) accounts.finish();
 }

@@ -40,7 +40,12 @@ export function deriveShare(heldOut: readonly string[] | undefined, rows: Facts[
   const usual = 0.05;
   if (rows?.oneRow === undefined) return { value: usual, reason: 'heldOut is absent' };
   const count = rows.train + rows.heldout;
-  return { value: rows.oneRow.share, reason: `holds out one row: ${usual} of these ${count} is none` };
+  const dropping = rows.undecided ?? [];
+  const unless = dropping.length > 0 ? `, unless ${dropping.join(' or ')} drops it` : '';
+  return {
+    value: rows.oneRow.share,
+    reason: `holds out one row: none of these ${count} falls within the usual ${usual}${unless}`,
+  };
 }
 
 export function deriveLengthTokens(model: Facts['model']): Derived<number> {

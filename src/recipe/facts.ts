@@ -16,7 +16,7 @@ export interface Facts {
     readonly sources?: BySource<'train' | 'heldout'>;
     /** Steps that have to see all rows before they drop one: what they drop is not known yet. */
     readonly undecided?: readonly string[];
-    /** The share that holds out one row, where the default holds out none, and its source: the counts are those with this share. */
+    /** The share that holds out one row, where the one of the recipe holds out none, and its source: of a default, the counts are those with this share. */
     readonly oneRow?: { readonly share: number; readonly source: string };
     /** Columns that steps take and none of the rows has. */
     readonly absent?: readonly Issue[];

@@ -67,10 +67,20 @@ function mayHoldOut({ values: { data }, facts }: Parameters<Check>[0]): boolean 
   return heldOut?.length !== 0 && (heldOut !== null || share !== 0) && facts.rows?.heldout !== 0;
 }
 
-function fixOfNone(rows: number, share: number): string {
-  return rows === 1
-    ? 'One row cannot be both learned and held out: add rows.'
-    : `${share} of ${rows} rows is none. Write data: { split: { share: ${share < 0.2 ? 0.2 : 0.5} } }.`;
+interface NoneHeldOut {
+  readonly rows: NonNullable<Parameters<Check>[0]['facts']['rows']>;
+  readonly share: number;
+  /** The column whose values are drawn, and not rows by themselves. */
+  readonly by: string | null;
+}
+
+/** Which rows fall within a share, a hash of each (or of its value) decides: of few, none may. */
+function fixOfNone({ rows: { train, oneRow }, share, by }: NoneHeldOut): string {
+  if (by !== null)
+    return `No value of ${by} falls within a share of ${share}: each is held out whole or not at all. Raise data.split.share, or name values in data.split.heldOut.`;
+  if (train === 1) return 'One row cannot be both learned and held out: add rows.';
+  const enough = oneRow?.share ?? (share < 0.2 ? 0.2 : 0.5);
+  return `A hash of each row decides, and none of these ${train} falls within ${share}. Write data: { split: { share: ${enough} } }.`;
 }
 
 /** Training can do without held-out rows; what measures cannot. */
@@ -83,8 +93,8 @@ export const measuringNeedsHeldOut: Check = (context) => {
   const needs = [...(execution.evalEvery === null ? [] : ['train.evalEvery']), ...stages];
   if (needs.length === 0 || mayHoldOut(context)) return [];
   const isRefused = execution.evalEvery !== null || stages.some((stage) => walked.includes(stage));
-  const { heldOut, share } = values.data.split;
-  const rows = facts.rows?.train;
+  const { heldOut, share, by } = values.data.split;
+  const { rows } = facts;
   const isNone = heldOut === null && share !== null && share > 0 && rows !== undefined;
   const need = `${needs.join(', ').replace(/, (?=\w+$)/, ' and ')} need${needs.length === 1 ? 's' : ''} some`;
   const finding = {
@@ -92,7 +102,7 @@ export const measuringNeedsHeldOut: Check = (context) => {
     path: ['data', 'split', heldOut === null ? 'share' : 'heldOut'],
     message: `No row is held out; ${need}.`,
     ...(isNone
-      ? { fix: fixOfNone(rows, share) }
+      ? { fix: fixOfNone({ rows, share, by }) }
       : {
           expected: heldOut === null ? 'a share above 0' : 'values that occur in the rows',
           fix:
