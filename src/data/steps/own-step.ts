@@ -1,6 +1,6 @@
 import { MartletError } from '../../core/error.ts';
-import { formatPath } from '../../core/issue.ts';
-import { sample as sampleSchema } from '../../schema/sample.ts';
+import { shown } from '../row-notes.ts';
+import { checkedDecision, wrongVerdict } from './own-verdict.ts';
 import type { Drop, OpenStep, RowVerdict, StepDefinition } from './step.ts';
 
 /**
@@ -24,11 +24,15 @@ export async function openOwnStep(definition: StepDefinition<never>, options: ne
   } catch (cause) {
     throw failure(cause);
   }
+  requireStep(step, failure);
   if (step.kind === 'whole')
     return {
       ...step,
       ...(step.feature && { feature: (sample, into) => failing(() => step.feature?.(sample, into)) }),
-      decide: (rows) => failing(() => step.decide(rows)),
+      decide(rows) {
+        const { drops, ...more } = failing(() => checkedDecision(step.decide(rows), rows.count));
+        return { ...more, drops: { [Symbol.iterator]: () => failingEach(drops, failing) } };
+      },
     };
   return {
     ...step,
@@ -45,20 +49,25 @@ export async function openOwnStep(definition: StepDefinition<never>, options: ne
   };
 }
 
+/** What is thrown while drops are told is thrown by the step. */
+function* failingEach<T>(items: Iterable<T>, failing: <R>(work: () => R) => R): Generator<T> {
+  const each = items[Symbol.iterator]();
+  for (let next = failing(() => each.next()); !next.done; next = failing(() => each.next())) yield next.value;
+}
+
+/** What types would not have let be opened. */
+function requireStep(step: OpenStep, failure: (cause: unknown) => MartletError): void {
+  const { kind, apply, decide, featureBytes, notes = [] } = (step ?? {}) as unknown as Record<string, unknown>;
+  const isRows = kind === 'rows' && typeof apply === 'function';
+  const isWhole = kind === 'whole' && typeof decide === 'function' && Number.isInteger(featureBytes);
+  if (!isRows && !isWhole)
+    throw failure(
+      `open gives ${shown(step)}; expected { kind: 'rows', apply } or { kind: 'whole', featureBytes, feature, decide }`,
+    );
+  if (!Array.isArray(notes) || notes.some((note) => typeof note !== 'string'))
+    throw failure(`open gives notes ${shown(notes)}; expected a list of texts`);
+}
+
 const failed = (reason: string): Drop => ({ fate: 'invalid', code: 'step-failed', reason });
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** What is wrong with an answer that types would not have let pass. */
-function wrongVerdict(verdict: RowVerdict | null | undefined): string | undefined {
-  if (verdict === null || verdict === undefined) return undefined;
-  if (verdict instanceof Promise) return 'answers with a promise: write apply without async';
-  if (typeof verdict !== 'object')
-    return `answers with a ${typeof verdict}, not with { sample, changes, drop } or null`;
-  if (verdict.sample === undefined) return undefined;
-  const [issue] = sampleSchema.safeParse(verdict.sample).error?.issues ?? [];
-  return (
-    issue &&
-    `makes a row that is none: ${formatPath(issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key)))}: ${issue.message}`
-  );
-}

@@ -9,7 +9,6 @@ import { cleanText } from './clean.ts';
 import { htmlToText } from './html-text.ts';
 import { mendEncoding } from './mend-encoding.ts';
 import { agreement, bandRows, minHash } from './minhash.ts';
-import { openSteps } from './open-steps.ts';
 import { findPersonal, isCard, isChineseId, isFrenchId, isIban, isItalianCode, isSpanishId } from './personal-data.ts';
 import { quotasOf } from './sample.ts';
 import { comparedWords } from './texts.ts';
@@ -338,54 +337,4 @@ describe('sampling', () => {
   test('names the nearest where no source is called so', () => {
     expect(() => parts({ weights: { 'd.jsonl': 1 } })).toThrow(expect.objectContaining({ code: 'source-unknown' }));
   });
-});
-
-test('a step of your own is a module beside the recipe', async () => {
-  const module = files.write(
-    'own-step.mjs',
-    [
-      `import { z } from ${JSON.stringify(import.meta.resolve('zod'))};`,
-      "export const step = ({ name: 'shout', version: 1, options: z.object({ mark: z.string() }), open: ({ mark }) => ({ kind: 'rows', apply: (sample) => ({ changes: ['shouted ' + mark] }) }) });",
-    ].join('\n'),
-  );
-  const [step] = await openSteps([{ step: module, module, options: { mark: '!' } }]);
-  expect(step?.step.kind === 'rows' && step.step.apply(chat('q', 'a'))).toEqual({ changes: ['shouted !'] });
-  await expect(openSteps([{ step: module, module, options: { mark: 3 } }])).rejects.toMatchObject({
-    code: 'invalid-input',
-  });
-  const none = files.write('no-step.mjs', 'export const x = 1;');
-  await expect(openSteps([{ step: none, module: none, options: null }])).rejects.toMatchObject({
-    issues: [{ code: 'step-unreadable', path: ['data', 'steps', 0] }],
-  });
-});
-
-test('what a step of your own gets wrong is the fate of the row, and never a crash', async () => {
-  const opened = async (name: string, open: string) => {
-    const module = files.write(
-      `${name}.mjs`,
-      `import { z } from ${JSON.stringify(import.meta.resolve('zod'))};
-export const step = { name: '${name}', version: 1, options: z.any(), open: ${open} };`,
-    );
-    return openSteps([{ step: module, module, options: {} }]);
-  };
-  const verdict = async (name: string, apply: string) => {
-    const [own] = await opened(name, `() => ({ kind: 'rows', apply: ${apply} })`);
-    return own?.step.kind === 'rows' ? own.step.apply(chat('q', 'a')) : undefined;
-  };
-  const fate = (reason: string) => ({ drop: { fate: 'invalid', code: 'step-failed', reason } });
-  expect(await verdict('thrower', "() => { throw new TypeError('no such thing'); }")).toEqual(
-    fate('the step thrower fails: no such thing'),
-  );
-  expect(await verdict('late', 'async () => null')).toEqual(
-    fate('the step late answers with a promise: write apply without async'),
-  );
-  expect(await verdict('loose', '(sample) => ({ sample: { ...sample, messages: [{ role: "me" }] } })')).toMatchObject(
-    fate(expect.stringMatching(/^the step loose makes a row that is none: messages\[0\]\.role: /)),
-  );
-  expect(await verdict('silent', '() => undefined')).toBeNull();
-  await expect(opened('closed', "async () => { throw new Error('no key'); }")).rejects.toMatchObject({
-    issues: [{ code: 'step-failed', path: ['data', 'steps', 0], message: 'the step closed fails: no key.' }],
-  });
-  const [whole] = await opened('whole', "() => ({ kind: 'whole', featureBytes: 0, decide: () => { throw 'odd'; } })");
-  expect(() => whole?.step.kind === 'whole' && whole.step.decide({} as never)).toThrow('the step whole fails: odd');
 });
