@@ -48,10 +48,10 @@ async function showRows(
   const encoder = await openEncoder({ folder, render: values.render, now });
   if (flags.summary) return showSummary(context, { outcomes, values, encoder, json: flags.json ?? false });
 
-  const first = Number(flags.row);
+  const first = Number(flags.row ?? 1);
+  const count = Number(flags.rows ?? 1);
   const shown: ShownRow[] = [];
-  for await (const sample of keptRows(outcomes, first, Number(flags.rows)))
-    shown.push(await shownRow(sample, { encoder, values }));
+  for await (const sample of keptRows(outcomes, first, count)) shown.push(await shownRow(sample, { encoder, values }));
   if (flags.html !== undefined) {
     const page = tokensPage(shown.flatMap(pageRows), (id) => encoder.tokenizer.tokenOf(id));
     return context.err(`wrote ${await writePage(flags.html, page, context)}\n`);
@@ -135,7 +135,7 @@ function pageRows(row: ShownRow): Parameters<typeof tokensPage>[0] {
 }
 
 /** The plan of a recipe that says no more than the flags do. */
-function planWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: CliContext): ShownPlan {
+function planWithoutRecipe({ messages, model, set, learn = 'assistant' }: TokensFlags, { cwd }: CliContext): ShownPlan {
   if (messages === undefined || model === undefined)
     throw new MartletError('argument-missing', 'there is no recipe, and no rows with a model instead', {
       hint: 'Write martlet tokens recipe.yaml, or martlet tokens --messages rows.jsonl --model <address>.',
@@ -149,7 +149,7 @@ function planWithoutRecipe({ messages, model, learn }: TokensFlags, { cwd }: Cli
     eval: { tasks: [] },
   };
   const what = '--messages, --model and --learn';
-  const read = readRecipe({ text: JSON.stringify(recipe), file: what, flags: [] });
+  const read = readRecipe({ text: JSON.stringify(recipe), file: what, flags: set });
   if (!read.ok) throw issuesError(what, read.issues);
   const plan = resolvePlan({ ...read.value, facts: {}, resolvePath: (path) => resolve(cwd, path) });
   if (!plan.ok) throw issuesError(what, plan.issues);

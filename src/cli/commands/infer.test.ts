@@ -39,6 +39,24 @@ test('every format of a source is asked, also rows that say the same, and an ans
   );
 });
 
+test('a limit counts the rows that are asked, and what questions have no use for is named', async () => {
+  const rows = 'query,response\nthe price,\nand\nthe price,\n';
+  const set = (...values: string[]) => values.flatMap((value) => ['--set', value]);
+  const limited = await infer('limit.csv', rows, '--max-tokens', '2', ...set('data.sources[0].limit=1'));
+  expect(limited.answers.map(({ line }) => line)).toEqual([2]);
+  expect(limited.err).not.toContain('warning');
+  const more = ['data.steps=[duplicates]', 'data.sources[0].limit=2', 'train.epochs=2'];
+  const stepped = await infer(
+    'steps.csv',
+    'query\nthe price\nthe price\nthe price\n',
+    '--max-tokens',
+    '2',
+    ...set(...more),
+  );
+  expect(stepped.answers.map(({ line }) => line)).toEqual([2, 3]);
+  expect(stepped.err).toContain('warning not applied: data.steps, train.epochs.');
+});
+
 test('a table that waits for its answers is asked, in every form; an empty answer before the end is refused', async () => {
   const forms: Readonly<Record<string, string>> = {
     'query.csv': 'query,response\nthe price,\nthe price,known\n',

@@ -34,7 +34,7 @@ export const command: CommandModule = {
       )
       .option(
         '--set <path=value>',
-        'how the rows are read, such as data.sources[0].format=query; may be repeated',
+        'how the rows are read, such as data.sources[0].limit=20; steps are not applied; may be repeated',
         collect,
         [],
       )

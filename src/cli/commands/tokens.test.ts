@@ -228,3 +228,35 @@ test('what is missing is named', async () => {
   expect(err).toContain('--messages');
   expect(exit).not.toBe(0);
 });
+
+test('flags of which one would be ignored are refused, both named', async () => {
+  for (const [words, both, fix] of [
+    [
+      ['recipe.yaml', '--learn', 'nonsense'],
+      '--learn has no effect beside the recipe recipe.yaml',
+      '--set render.learn=nonsense',
+    ],
+    [
+      ['recipe.yaml', '--model', 'hf:nope/nope'],
+      '--model has no effect beside the recipe recipe.yaml',
+      '--base hf:nope/nope',
+    ],
+    [['recipe.yaml', '--messages', 'gone.jsonl'], '--messages has no effect', '--set data.sources[0].from=gone.jsonl'],
+    [['--messages', 'rows.jsonl', '--base', 'model'], '--base has no effect beside --messages', '--model model'],
+    [['recipe.yaml', '--summary', '--row', '2'], '--row has no effect beside --summary', 'all rows'],
+    [['recipe.yaml', '--html', 'page.html', '--json'], '--json has no effect beside --html', 'leave out'],
+  ] as const) {
+    const { err, out, exit } = await martlet('tokens', ...words);
+    expect({ out, exit }).toEqual({ out: '', exit: 2 });
+    expect(err).toContain(both);
+    expect(err).toContain(fix);
+  }
+});
+
+test('without a recipe, values of one can be given all the same', async () => {
+  await writeFile(join(scratch, 'odd.jsonl'), '{"frage": "Sky?", "antwort": "blue"}\n');
+  const rows = ['tokens', '--messages', 'odd.jsonl', '--model', 'model', '--json'];
+  expect((await martlet(...rows)).exit).not.toBe(0);
+  const { out } = await martlet(...rows, '--set', 'data.sources[0].columns={frage: query, antwort: response}');
+  expect(JSON.parse(out).text).toContain('blue');
+});

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { GateFailure } from '../../models/gate.ts';
 import { formatCounted } from '../../core/units.ts';
+import type { GateFailure } from '../../models/gate.ts';
 import { withCommands } from '../called-as.ts';
 import type { CommandModule } from '../command.ts';
 import type { CliContext } from '../context.ts';
