@@ -357,3 +357,23 @@ test('a flag that alone is wrong is blamed, and not the file', async () => {
   await writeFile(join(cwd, 'recipes', 'rows.jsonl'), chatRow(0));
   expect(await said('--base', 'gone')).toMatch(/^error --base gone has 1 problem:\n {2}--base: .*no such file/);
 });
+
+test('mixing that leaves out most rows of a source is warned of, with its reason', async () => {
+  const cwd = await recipeFolder(recipe.replace('./tiny', 'hf:org/model@main'));
+  const rowsFrom = (first: number, count: number) =>
+    Array.from({ length: count }, (_, index) => chatRow(first + index));
+  await writeFile(join(cwd, 'recipes', 'rows.jsonl'), rowsFrom(0, 30).join('\n'));
+  await writeFile(join(cwd, 'recipes', 'few.jsonl'), rowsFrom(100, 3).join('\n'));
+  const mixed = (weights: string) =>
+    martlet(
+      cwd,
+      ...['plan', 'recipes/recipe.yaml', '--set', 'data.mix=interleave'],
+      ...['--set', `data.sources=[{from: rows.jsonl${weights}}, {from: few.jsonl}]`],
+    );
+  const { out } = await mixed(', weight: 0.9');
+  expect(out).toMatch(
+    /data\.mixStop: Mixing leaves out \d+ of 30 rows of \S+rows\.jsonl: it ends with the first source to run out, and a source without a weight has 1\./,
+  );
+  expect(out).toContain('Give every source a weight, or set data.mixStop: all-exhausted');
+  expect((await mixed('')).out).toContain('Give sources a weight by their rows');
+});

@@ -34,7 +34,10 @@ export function tellLost({ fates, byCode, issues }: LostRows, allowed: number) {
   return {
     message: `${formatCount(invalid)} of ${formatCount(takenRows(fates))} rows cannot be used (${codes.join(', ')}); the budget allows ${formatPercent(allowed)}${beside && ` (not counted: ${beside})`}`,
     fix:
-      `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(invalid / Math.max(1, takenRows(fates)))}.` +
+      // A loss of most rows for a name that is wrong is none to allow.
+      (2 * (byCode[lackingSplit] ?? 0) > takenRows(fates)
+        ? 'Mend data.split.by: most rows have no such column.'
+        : `Mend the rows, or allow the loss: data.budget.dropped: ${shareAbove(invalid / Math.max(1, takenRows(fates)))}.`) +
       (more > 0 ? ' Built so, `martlet data ledger <recipe> --rows invalid` lists them all.' : ''),
     lines: [...issues.map(formatIssue), ...(more > 0 ? [`and ${formatCount(more)} more`] : [])],
   };

@@ -186,6 +186,7 @@ describe('counting', () => {
     expect(counts).toEqual({
       ...sides,
       exact: true,
+      unmixed: [],
       undecided: [],
       sources: { [values().sources[0]?.from ?? '']: sides },
       absent: [],

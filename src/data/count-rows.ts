@@ -5,6 +5,7 @@ import type { Fate } from '../schema/fates.ts';
 import { lostRows } from './lost-rows.ts';
 import type { OpenedSource } from './opened-source.ts';
 import { type ReadSourcesRequest, readOpenedSources, rowStepsOf } from './read-sources.ts';
+import { mixEnded } from './source-rows.ts';
 import { openSources } from './sources.ts';
 import { oneRowShare, splitFraction } from './split.ts';
 import { absentColumns } from './steps/lacking-columns.ts';
@@ -20,6 +21,8 @@ export interface RowCounts {
   readonly undecided: readonly string[];
   /** Where rows by themselves are split and none is held out: the share that would hold out one, and of which source. */
   readonly oneRow?: { readonly share: number; readonly source: string };
+  /** Sources of which mixing leaves out more than half. */
+  readonly unmixed: readonly { readonly source: string; readonly rows: number; readonly of: number }[];
   /** Columns that steps take and none of the rows read has; errors when all rows were read. */
   readonly absent: readonly Issue[];
   /** Of the rows read. */
@@ -47,20 +50,21 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   );
   const { readBytes = 64 * 2 ** 20 } = request;
   const share = all <= readBytes ? 1 : readBytes / 4 / all;
-  const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number }>();
+  const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number; unmixed: number }>();
   const issues: Issue[] = [];
   const fates: Partial<Record<Fate, number>> = {};
   const lostByCode = new Map<string, number>();
   const fractions: { readonly fraction: number; readonly source: string }[] = [];
   const through = await rowStepsOf(request.values);
-  for await (const { source, fate, issues: found, id, readId = id } of readOpenedSources(sources, {
+  for await (const { source, fate, issues: found, reason, id, readId = id } of readOpenedSources(sources, {
     ...request,
     share,
     steps: through,
   })) {
-    const count = counts.get(source) ?? { train: 0, heldout: 0, full: false, rows: 0 };
+    const count = counts.get(source) ?? { train: 0, heldout: 0, full: false, rows: 0, unmixed: 0 };
     counts.set(source, count);
     count.rows++;
+    if (reason?.startsWith(mixEnded)) count.unmixed++;
     if (fate === 'train' || fate === 'heldout') count[fate]++;
     if (fate === 'train' && readId !== null && fractions.length <= fewRows)
       fractions.push({ fraction: splitFraction(readId), source });
@@ -99,6 +103,9 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
       undecided.length === 0 && {
         sources: Object.fromEntries([...counts].map(([from, { train, heldout }]) => [from, { train, heldout }])),
       }),
+    unmixed: [...counts]
+      .filter(([, { unmixed, rows }]) => 2 * unmixed > rows)
+      .map(([source, { unmixed, rows }]) => ({ source, rows: unmixed, of: rows })),
     absent: absentColumns(through?.lacking() ?? [], steps, share === 1 ? 'error' : 'warning'),
     lost: lostRows({ fates, lost: issues, lostByCode }, request.values),
     ...(one !== undefined && holdsOut && { oneRow: { share: one, source: holdsOut.source } }),

@@ -100,13 +100,15 @@ async function* interleaved(
     for (const [source, reel] of reels.entries()) {
       // What it began to give again is no row that was left out.
       while (reel.next && reel.copy === 1) {
-        yield { source, raw: { ...reel.next, left: `interleaving ended with the last row of ${first}` } };
+        yield { source, raw: { ...reel.next, left: `${mixEnded} ${first}` } };
         yield* advance(source);
       }
     }
   }
 }
 
+/** Why a row that mixing did not come to is left out; the source that ended it follows. */
+export const mixEnded = 'interleaving ended with the last row of';
 const mixStream = 0x6d6978;
 const drawStream = 0x64726177;
 

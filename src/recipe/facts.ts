@@ -18,6 +18,8 @@ export interface Facts {
     readonly undecided?: readonly string[];
     /** The share that holds out one row, where the one of the recipe holds out none, and its source: of a default, the counts are those with this share. */
     readonly oneRow?: { readonly share: number; readonly source: string };
+    /** Sources of which mixing leaves out more than half. */
+    readonly unmixed?: readonly { readonly source: string; readonly rows: number; readonly of: number }[];
     /** Columns that steps take and none of the rows has. */
     readonly absent?: readonly Issue[];
     /** What became of the rows that were read, and what is wrong with those that cannot be used. */

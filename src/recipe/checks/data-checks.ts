@@ -156,6 +156,19 @@ export const documentsWithinBudget: Check = ({ values: { data, render }, facts: 
   return [walked.includes('shard') ? error(finding) : warning(finding)];
 };
 
+/** Mixing ends with a source: what others have left then is not learned. */
+export const mixingReaches: Check = ({ values: { data }, facts: { rows } }) =>
+  (rows?.unmixed ?? []).map(({ source, rows: left, of }) => {
+    const weights = data.sources.map(({ weight }) => weight);
+    const isPartly = weights.some((weight) => weight !== null) && weights.includes(null);
+    return warning({
+      code: 'mix-leaves-out',
+      path: ['data', 'mixStop'],
+      message: `Mixing leaves out ${left} of ${of} rows of ${source}: it ends with the ${data.mixStop === 'first-exhausted' ? 'first' : 'last'} source to run out${isPartly ? ', and a source without a weight has 1' : ''}.`,
+      fix: `${isPartly ? 'Give every source a weight' : 'Give sources a weight by their rows'}, or set data.mixStop: all-exhausted, or data.mix: concat.`,
+    });
+  });
+
 export const columnsThere: Check = ({ facts }) => facts.rows?.absent ?? [];
 
 export const sourcesOnce: Check = ({ values: { data } }) =>

@@ -1,6 +1,7 @@
 import type { Check } from './check.ts';
 import {
   columnsThere,
+  mixingReaches,
   documentsWithinBudget,
   heldOutNeedsColumn,
   heldOutOrShare,
@@ -40,6 +41,7 @@ export const checks: readonly Check[] = [
   measuringNeedsHeldOut,
   rowsUsable,
   columnsThere,
+  mixingReaches,
   documentsWithinBudget,
   sourcesOnce,
   stepsStream,
