@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import type { Issue } from '../core/issue.ts';
-import { nearestName } from '../core/nearest.ts';
 import { martletHome } from '../envs/home.ts';
+import { templateIssues } from '../models/template-issues.ts';
 import type { PlanValues } from '../schema/plan.ts';
 import type { Sample } from '../schema/sample.ts';
 import type { CliContext } from './context.ts';
@@ -130,22 +129,6 @@ export function factSources(context: CliContext, { keep = false }: { readonly ke
       );
     },
   };
-}
-
-/** What is wrong with `render.template`, so far as no model is needed to tell. */
-async function templateIssues(file: string): Promise<readonly Issue[]> {
-  if (existsSync(file)) return [];
-  const near = nearestName(basename(file), await readdir(dirname(file)).catch(() => []));
-  return [
-    {
-      ...{ code: 'file-unreadable', severity: 'error', path: ['render', 'template'] },
-      message: `there is no ${file}.`,
-      fix:
-        near === undefined
-          ? 'Check the path, which starts at the recipe; `model` is the own one of the base.'
-          : `Did you mean ${near}?`,
-    },
-  ];
 }
 
 /** `org/name` without a scheme is read as a path; where not even `org` is there, a model of the hub was meant. */

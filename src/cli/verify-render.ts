@@ -36,7 +36,9 @@ export async function verifyRender(context: CliContext, request: VerifyRenderReq
   const log = (line: string): void => context.err(`${line}\n`);
   const { folder } = await resolveModel({ addresses: base, home: martletHome(env), env, cwd, log, signal });
   const now = context.now();
-  const encoder = await openEncoder({ folder, render, now });
+  const encoder = await openEncoder({ folder, render, now }).catch((error: unknown) => {
+    throw atPlaces(error);
+  });
   const outcomes = readSources({ ...sourceReading(context, plan.execution), values: data });
   const read = { kept: 0, invalid: 0 };
   const samples = await drawRows(kept(outcomes, read), request.rows, train.seed).catch((error: unknown) => {

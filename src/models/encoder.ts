@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MartletError } from '../core/error.ts';
+import { issuesError, MartletError } from '../core/error.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import {
   applyAgent,
@@ -27,6 +27,7 @@ import type { ChatBody } from '../spec/prompt-engine.ts';
 import type { Tokenizer } from '../spec/tokenizer.ts';
 import { type ChatTemplate, readChatTemplate, readSpecialTokens } from './chat-template.ts';
 import { readJsonObject, readModelConfig } from './config.ts';
+import { templateIssues } from './template-issues.ts';
 import { openTokenizer } from './tokenizer.ts';
 
 /** What of a sample is rendered. */
@@ -146,6 +147,8 @@ export type EncodedDocuments =
 
 async function openTemplate(folder: string, template: string): Promise<ChatTemplate> {
   if (template === 'model') return readChatTemplate(folder);
+  const issues = await templateIssues(template);
+  if (issues.length > 0) throw issuesError('render.template', issues);
   const source = await readFile(template, 'utf8');
   const specialTokens = await readSpecialTokens(folder);
   return { source, specialTokens, fingerprint: fingerprint({ source, specialTokens }) };

@@ -260,3 +260,14 @@ test('without a recipe, values of one can be given all the same', async () => {
   const { out } = await martlet(...rows, '--set', 'data.sources[0].columns={frage: query, antwort: response}');
   expect(JSON.parse(out).text).toContain('blue');
 });
+
+test('a template that is not there is told with its place and the nearest file', async () => {
+  await writeFile(join(scratch, 'chat.jinja'), '{{ messages }}');
+  for (const command of [['tokens'], ['verify', 'render']]) {
+    const flag = await martlet(...command, 'recipe.yaml', '--set', 'render.template=chta.jinja');
+    expect(flag.exit).toBe(2);
+    expect(flag.err).toMatch(
+      /--set:1:\d+ render\.template: there is no .*chta\.jinja\. Did you mean chat\.jinja\? \[file-unreadable\]/,
+    );
+  }
+});
