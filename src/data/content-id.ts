@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { canonicalJson } from '../core/canonical-json.ts';
+import { isAnswered } from '../core/is-answered.ts';
 import type { RowContent } from './columns.ts';
 
 /**
@@ -10,6 +11,5 @@ export function contentId(
   content: RowContent & Partial<Record<'terms' | 'id' | 'split' | 'provenance', unknown>>,
 ): string {
   const { terms: _, id: __, split: ___, provenance: ____, extra, margin: _____, ...taught } = content;
-  const isAnswered = taught.messages.some(({ role }) => role === 'assistant');
-  return hash('sha256', canonicalJson({ ...taught, ...(!isAnswered && { extra }) }));
+  return hash('sha256', canonicalJson({ ...taught, ...(!isAnswered(taught) && { extra }) }));
 }

@@ -40,7 +40,7 @@ export function checkConversation(messages: readonly Message[], place: Conversat
 
     if (message.role === 'assistant') {
       const isAsked = notes.isQuestion && index === messages.length - 1;
-      if (isNew && !isAsked && isEmpty(message.content) && !message.tool_calls)
+      if (isNew && !isAsked && isEmptyAnswer(message))
         notes.problem({
           code: 'empty-answer',
           ...(isText
@@ -100,6 +100,10 @@ function indexOfCall(open: readonly (string | null)[], id: string): number {
   const exact = open.indexOf(id);
   return exact >= 0 ? exact : open.indexOf(null);
 }
+
+/** A turn of the assistant that says nothing and calls nothing. */
+export const isEmptyAnswer = ({ role, content, tool_calls: calls }: Message): boolean =>
+  role === 'assistant' && !calls && isEmpty(content);
 
 function isEmpty(content: Message['content']): boolean {
   if (content === null) return true;

@@ -1,3 +1,4 @@
+import { isAnswered } from '../core/is-answered.ts';
 import { formatCount } from '../core/units.ts';
 import { methodNamed } from '../methods/index.ts';
 import type { Sample } from '../schema/sample.ts';
@@ -46,5 +47,3 @@ export async function unusedParts(request: {
     return `${formatCount(found)} of ${of} ${holds}: ${method} ${then}; the first: ${first}`;
   });
 }
-
-const isAnswered = ({ messages }: Sample): boolean => messages.some(({ role }) => role === 'assistant');

@@ -1,3 +1,4 @@
+import { isAnswered } from '../core/is-answered.ts';
 import { formatIssue, type Issue } from '../core/issue.ts';
 import { methodNamed } from '../methods/index.ts';
 import { type EncodedSample, type Encoder, encodeDocuments } from '../models/encoder.ts';
@@ -69,7 +70,7 @@ export async function documentsOf<Whole extends Tokens>(
     const encoded = await encode(branch);
     if (!encoded.ok) return { fate: 'not-rendered', reason: encoded.issues.map(formatIssue).join('; ') };
     const parts = [encoded.value, ...(encoded.more ?? [])].filter((part) => firstLearned(part) !== -1);
-    if (parts.length === 0) return { fate: 'no-supervision', reason: 'no token of it is learned' };
+    if (parts.length === 0) return { fate: 'no-supervision', reason: whyUnlearned(sample) };
     if (layout !== 'sequence' && parts.length > 1)
       return { fate: 'not-rendered', reason: 'the template rewrites the row, and rows to compare cannot be split' };
     split ||= parts.length > 1;
@@ -79,6 +80,9 @@ export async function documentsOf<Whole extends Tokens>(
   if (render.overflow === 'split' && sample.plain === true) return splitText(documents, render.lengthTokens);
   return fitTogether(documents, render);
 }
+
+const whyUnlearned = (sample: Sample): string =>
+  isAnswered(sample) ? 'no token of it is learned' : 'it has no answer, so that no token of it is learned';
 
 /** The documents of a row within its length, each in the same way, so that they keep their common prompt. */
 function fitTogether<Whole extends Tokens>(

@@ -1,3 +1,4 @@
+import { isAnswered } from '../../core/is-answered.ts';
 import { formatCount } from '../../core/units.ts';
 import { type DatasetDiff, placeOf, type RowStory, stepLabels } from '../../pipeline.ts';
 import type { Dataset, LedgerEntry } from '../../schema/dataset.ts';
@@ -76,7 +77,7 @@ export function printStory(
   const kept = entry.step === null;
   const end = kept
     ? colours.green(
-        `kept: ${entry.fate === 'heldout' ? 'held out' : 'to train on'}${entry.truncated ? ', cut to a limit' : ''}`,
+        `kept: ${entry.fate === 'heldout' ? 'held out' : 'to train on'}${entry.truncated ? ', cut to a limit' : ''}${sample && !isAnswered(sample) ? '; it has no answer: sft learns nothing from it' : ''}`,
       )
     : colours.red(`${entry.fate} at ${entry.step}${entry.code === entry.fate ? '' : ` (${entry.code})`}`);
   const lines = [

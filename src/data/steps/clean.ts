@@ -18,17 +18,7 @@ export const clean = defineStep({
         if (done.length > 0) changes.push(`${path}: ${done.join(', ')}`);
         return mended;
       });
-      if (now === sample) return null;
-      const answers = now.messages.filter(({ role }) => role === 'assistant');
-      const emptied = answers.some(
-        ({ content, tool_calls }, index) =>
-          content === '' &&
-          !tool_calls &&
-          sample.messages.filter(({ role }) => role === 'assistant')[index]?.content !== '',
-      );
-      return emptied
-        ? { drop: { fate: 'invalid', code: 'empty-answer', reason: 'nothing is left of an answer once it is cleaned' } }
-        : { sample: now, changes };
+      return now === sample ? null : { sample: now, changes };
     },
   }),
 });

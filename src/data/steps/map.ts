@@ -14,7 +14,7 @@ const fields = new Set(Object.keys(sampleSchema.shape).filter((name) => !fixed.h
 /** Sets columns by expression, renames them, takes them out. All expressions see the row as it was before. */
 export const map = defineStep({
   name: 'map',
-  version: 2,
+  version: 3,
   options: optionsOf('map'),
   open({ set, rename, remove }) {
     for (const name of [...Object.keys(set), ...Object.keys(rename), ...Object.values(rename), ...remove])
@@ -103,7 +103,8 @@ function withText(sample: Sample, ...[role, value]: [role: Message['role'], valu
     role === 'system'
       ? sample.messages.findIndex((message) => message.role === role)
       : sample.messages.findLastIndex((message) => message.role === role);
-  const content = typeof value === 'string' ? value : JSON.stringify(value ?? null);
+  const content =
+    typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
   const before = sample.messages[index];
   if (value === undefined)
     return role === 'system' && before ? { ...sample, messages: sample.messages.toSpliced(index, 1) } : sample;

@@ -12,6 +12,7 @@ import { moduleFiles } from '../../store/module-files.ts';
 import { importOwnModule } from '../../store/own-module.ts';
 import { fileMeant } from '../../store/rows/file-meant.ts';
 import { steps as known } from './index.ts';
+import { withAnswersKept } from './kept-answers.ts';
 import { placeInStep } from './lacking-columns.ts';
 import { openOwnStep } from './own-step.ts';
 import type { OpenStep, StepDefinition } from './step.ts';
@@ -27,7 +28,10 @@ export interface OpenedStep {
 export async function openSteps(values: readonly StepValues[]): Promise<readonly OpenedStep[]> {
   return await eachStep(values, async (definition, options, { module }) => ({
     name: definition.name,
-    step: module === null ? await definition.open(options) : await openOwnStep(definition, options),
+    step: withAnswersKept(
+      module === null ? await definition.open(options) : await openOwnStep(definition, options),
+      definition.name,
+    ),
   }));
 }
 

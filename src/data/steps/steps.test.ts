@@ -237,6 +237,23 @@ describe('personal data', () => {
   });
 });
 
+test('a step that leaves an answer without a word loses the row', async () => {
+  const lost = (where: string) => ({
+    drop: { fate: 'invalid', code: 'empty-answer', reason: expect.stringContaining(where) },
+  });
+  for (const set of ['""', '" "', 'none'])
+    expect((await opened({ step: 'map', set: { answer: set } })).apply(chat('q', 'a')), set).toMatchObject(
+      lost('map leaves the answer empty: messages[1]'),
+    );
+  const rejected = [say('assistant', '\u200b')];
+  expect((await opened({ step: 'clean' })).apply(chat('q', 'a', { rejected }))).toMatchObject(lost('rejected[0]'));
+  const calls = chat('q', '\u200b');
+  const [asked, answer] = calls.messages as [Message, Message];
+  const call = { type: 'function' as const, function: { name: 'f', arguments: {} } };
+  const called = row([asked, { ...answer, tool_calls: [call] }]);
+  expect((await opened({ step: 'clean' })).apply(called)?.drop).toBeUndefined();
+});
+
 test('personal data in calls of tools is masked value by value: names and JSON stay', async () => {
   const call = (given: Json): Message => ({
     ...say('assistant', ''),
