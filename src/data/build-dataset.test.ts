@@ -190,7 +190,7 @@ describe('counting', () => {
       undecided: [],
       sources: { [values().sources[0]?.from ?? '']: sides },
       absent: [],
-      lost: { fates: sides, byCode: {}, issues: [] },
+      lost: { fates: sides, byCode: {}, issues: [], alike: [] },
     });
   });
 

@@ -1,6 +1,6 @@
 import type { BySource } from '../core/forecast.ts';
 import type { Issue } from '../core/issue.ts';
-import type { LostRows } from '../core/lost-rows.ts';
+import { addLost, type LostReason, type LostRows } from '../core/lost-rows.ts';
 import type { Fate } from '../schema/fates.ts';
 import { lostRows } from './lost-rows.ts';
 import type { OpenedSource } from './opened-source.ts';
@@ -29,7 +29,6 @@ export interface RowCounts {
   readonly lost: LostRows;
 }
 
-const shownIssues = 8;
 /** Of more rows than these, none held out is what was asked for. */
 const fewRows = 1000;
 
@@ -51,7 +50,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
   const { readBytes = 64 * 2 ** 20 } = request;
   const share = all <= readBytes ? 1 : readBytes / 4 / all;
   const counts = new Map<string, { train: number; heldout: number; full: boolean; rows: number; unmixed: number }>();
-  const issues: Issue[] = [];
+  const lost: LostReason[] = [];
   const fates: Partial<Record<Fate, number>> = {};
   const lostByCode = new Map<string, number>();
   const fractions: { readonly fraction: number; readonly source: string }[] = [];
@@ -74,7 +73,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
     const [issue] = found;
     if (fate !== 'invalid' || !issue) continue;
     lostByCode.set(issue.code, (lostByCode.get(issue.code) ?? 0) + 1);
-    if (issues.length < shownIssues) issues.push(issue);
+    addLost(lost, { issue, rows: 1 });
   }
   const scaled = sources.map((source, index) => {
     const count = counts.get(source.values.from);
@@ -107,7 +106,7 @@ export async function countRows(request: ReadSourcesRequest & { readonly readByt
       .filter(([, { unmixed, rows }]) => 2 * unmixed > rows)
       .map(([source, { unmixed, rows }]) => ({ source, rows: unmixed, of: rows })),
     absent: absentColumns(through?.lacking() ?? [], steps, share === 1 ? 'error' : 'warning'),
-    lost: lostRows({ fates, lost: issues, lostByCode }, request.values),
+    lost: lostRows({ fates, lost, lostByCode }, request.values),
     ...(one !== undefined && holdsOut && { oneRow: { share: one, source: holdsOut.source } }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Issue } from '../core/issue.ts';
-import { type LostRows, lackingSplit } from '../core/lost-rows.ts';
+import { type LostReason, type LostRows, lackingSplit } from '../core/lost-rows.ts';
 import { formatCounted } from '../core/units.ts';
 import type { Fate } from '../schema/fates.ts';
 import type { DataValues } from './opened-source.ts';
@@ -7,17 +7,18 @@ import { isObject, type JsonObject } from './strict-json.ts';
 
 interface Counted {
   readonly fates: Readonly<Partial<Record<Fate, number>>>;
-  /** The first. */
-  readonly lost: readonly Issue[];
+  readonly lost: readonly LostReason[];
   readonly lostByCode: ReadonlyMap<string, number>;
 }
 
 /** What was lost, with one problem for all rows that lack the column of the split: it is the recipe's, not each row's. */
 export function lostRows({ fates, lost, lostByCode }: Counted, values: DataValues): LostRows {
   const byCode = Object.fromEntries(lostByCode);
-  const lacking = lost.filter(({ code }) => code === lackingSplit);
+  const others = lost.filter(({ issue }) => issue.code !== lackingSplit);
+  const lacking = lost.flatMap(({ issue }) => (issue.code === lackingSplit ? [issue] : []));
+  const told = { fates, byCode, issues: others.map(({ issue }) => issue), alike: others.map(({ rows }) => rows) };
   const [first] = lacking;
-  if (!first) return { fates, byCode, issues: lost };
+  if (!first) return told;
   const { by } = values.split;
   const places = lacking.slice(0, 3).flatMap(({ place }) => (place ? [`${place.file}:${place.line}`] : []));
   const issue: Issue = {
@@ -29,7 +30,7 @@ export function lostRows({ fates, lost, lostByCode }: Counted, values: DataValue
       ? { fix: `The steps make ${by}, and a split looks at the columns that rows came with: split by one of those.` }
       : first.fix !== undefined && { fix: first.fix }),
   };
-  return { fates, byCode, issues: [issue, ...lost.filter(({ code }) => code !== lackingSplit)] };
+  return { ...told, issues: [issue, ...told.issues], alike: [1, ...told.alike] };
 }
 
 /** Whether a step of the recipe writes this column. */

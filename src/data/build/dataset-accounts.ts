@@ -1,4 +1,5 @@
 import type { Issue } from '../../core/issue.ts';
+import { addLost, type LostReason } from '../../core/lost-rows.ts';
 import type { LedgerEntry, StepAccount } from '../../schema/dataset.ts';
 import { type Fate, fates } from '../../schema/fates.ts';
 import { stepIssue } from '../row-notes.ts';
@@ -15,8 +16,8 @@ export interface DatasetAccounts {
   readonly truncated: number;
   /** The first day on which a row held back now may be used. */
   readonly changesOn: string | null;
-  /** The first rows that were lost, and all of them by code. */
-  readonly lost: readonly Issue[];
+  /** What the first rows were lost for, and all of them by code. */
+  readonly lost: readonly LostReason[];
   readonly lostByCode: ReadonlyMap<string, number>;
   /** What was changed in rows or found in them while they were read, by kind; the commonest first. */
   readonly remarks: readonly Remark[];
@@ -30,7 +31,6 @@ export interface Remark {
   readonly first: string;
 }
 
-const shownLosses = 8;
 /** Kinds of remarks that are counted; names of keys make as many as there are names. */
 const mostKinds = 1000;
 
@@ -48,7 +48,7 @@ export interface AccountTotals {
   readonly steps: readonly StepTotals[];
   truncated: number;
   changesOn: string | null;
-  readonly lost: Issue[];
+  readonly lost: LostReason[];
   readonly lostByCode: Map<string, number>;
   /** By kind. */
   readonly remarks: Map<string, { rows: number; readonly first: string }>;
@@ -141,7 +141,7 @@ export function openAccounts(names: readonly string[]) {
         (reading?.issue as Issue | null | undefined) ??
         stepIssue(entry, { step: (endStep ?? 1) - 1, code: entry.code ?? entry.fate, reason: entry.reason ?? '' });
       lostByCode.set(issue.code, (lostByCode.get(issue.code) ?? 0) + 1);
-      if (lost.length < shownLosses) lost.push(issue);
+      addLost(lost, { issue, rows: 1 });
     },
     /** What was counted of rows that follow. */
     addAll(more: AccountTotals): void {
@@ -156,7 +156,7 @@ export function openAccounts(names: readonly string[]) {
       }
       totals.truncated += more.truncated;
       totals.changesOn = earlier(totals.changesOn, more.changesOn);
-      lost.push(...more.lost.slice(0, shownLosses - lost.length));
+      for (const reason of more.lost) addLost(lost, reason);
       for (const [code, rows] of more.lostByCode) lostByCode.set(code, (lostByCode.get(code) ?? 0) + rows);
       addRows(remarks, more.remarks, mostKinds);
       addRows(totals.lacking, more.lacking);

@@ -4,6 +4,7 @@ import { TemplateError } from '../../render/jinja/error.ts';
 import { globalNames } from '../../render/jinja/globals.ts';
 import { parseTemplate } from '../../render/jinja/parser.ts';
 import { compileJinja } from '../../render/jinja/program.ts';
+import { isStr, textOf } from '../../render/jinja/text.ts';
 import { sourceTable, type TemplateData } from '../../render/messages.ts';
 import type { Json } from '../../schema/common.ts';
 import type { Message, Sample } from '../../schema/sample.ts';
@@ -35,7 +36,7 @@ export function compileRowExpression(source: string): RowExpression {
         `the expression ${JSON.stringify(source)} cannot be read: ${cause.message}`,
         {
           cause,
-          hint: 'Expressions are those of chat templates, such as answer | length > 20 and score >= 3.',
+          hint: "Expressions are those of chat templates, such as answer | length > 20 and score >= 3. A column whose name is no word is row['Ref No.'].",
         },
       );
     }
@@ -44,8 +45,11 @@ export function compileRowExpression(source: string): RowExpression {
   const asTruth = compiled(`{% if (${source}\n) %}1{% endif %}`);
   const run = (program: ReturnType<typeof compileJinja>, columns: Columns): string => {
     const table = sourceTable();
+    // A column whose name is no word can be reached: row['Ref No.'].
+    const all =
+      Object.hasOwn(columns, 'row') || !/\brow\b/.test(source) ? columns : { ...columns, row: rowOf(columns) };
     const variables = new Map(
-      Object.entries(columns).flatMap(([name, value]) =>
+      Object.entries(all).flatMap(([name, value]) =>
         value === undefined ? [] : [[name, table.variable(name, value as TemplateData)] as const],
       ),
     );
@@ -58,6 +62,9 @@ export function compileRowExpression(source: string): RowExpression {
   };
 }
 
+const rowOf = (columns: Columns): Json =>
+  Object.fromEntries(Object.entries(columns).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+
 const asking: Readonly<Record<'filter' | 'test', readonly string[]>> = {
   filter: ['default', 'd'],
   test: ['defined', 'undefined', 'none'],
@@ -69,13 +76,23 @@ function namesIn(source: string): readonly string[] {
   const asked = new Set<string>();
   const globals = globalNames(noTime);
   const walk = (node: Expr | Stmt): void => {
-    if (node.type === 'name' && node.context === 'load' && !globals.has(node.name)) read.add(node.name);
+    if (node.type === 'name' && node.context === 'load' && node.name !== 'row' && !globals.has(node.name))
+      read.add(node.name);
+    const column = columnIn(node);
+    if (column !== undefined) read.add(column);
     if ((node.type === 'filter' || node.type === 'test') && asking[node.type].includes(node.name))
       if (node.object?.type === 'name') asked.add(node.object.name);
+      else if (node.object) asked.add(columnIn(node.object) ?? '');
     for (const child of children(node)) walk(child);
   };
   for (const node of parseTemplate(`{{ (${source}\n) }}`)) walk(node);
   return [...read].filter((name) => !asked.has(name));
+}
+
+/** The column that `row['Ref No.']` reads. */
+function columnIn(node: Expr | Stmt): string | undefined {
+  if (node.type !== 'getitem' || node.object.type !== 'name' || node.object.name !== 'row') return undefined;
+  return node.index.type === 'const' && isStr(node.index.value) ? textOf(node.index.value) : undefined;
 }
 
 /** What an expression sees: the fields of a row, its other columns beside them, and the texts most asked for. */

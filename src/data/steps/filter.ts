@@ -23,7 +23,7 @@ export const filter = defineStep({
         try {
           return expression.holds(columns) ? (told ?? null) : { ...told, ...drop };
         } catch (error) {
-          if (error instanceof TemplateError) return { ...told, drop: failed(error) };
+          if (error instanceof TemplateError) return { ...told, drop: failed(error, keep) };
           throw error;
         }
       },

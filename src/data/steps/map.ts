@@ -30,11 +30,15 @@ export const map = defineStep({
         const told = lackingOf(before, taken);
         const changes = told?.changes ?? [];
         const wanted = new Map<string, Json | undefined>();
+        let tried = '';
         try {
-          for (const [name, expression] of expressions) wanted.set(name, expression.value(before));
+          for (const [name, expression] of expressions) {
+            tried = set[name] ?? '';
+            wanted.set(name, expression.value(before));
+          }
         } catch (error) {
           if (!(error instanceof TemplateError)) throw error;
-          return { ...told, drop: failed(error) };
+          return { ...told, drop: failed(error, tried) };
         }
         for (const [from, to] of Object.entries(rename)) {
           if (before[from] === undefined) continue;
@@ -81,8 +85,27 @@ export function lackingOf(
   };
 }
 
-export function failed(error: TemplateError): Drop {
-  return { fate: 'invalid', code: 'expression-failed', reason: `the expression fails: ${error.message}` };
+export function failed(error: TemplateError, source: string): Drop {
+  const hint = hintFor(error.message, source);
+  return {
+    fate: 'invalid',
+    code: 'expression-failed',
+    reason: `the expression fails: ${error.message}${hint && `; write ${hint}`}`,
+  };
+}
+
+/** What may be written instead, of the two slips that are made most. */
+function hintFor(message: string, source: string): string {
+  const [, missing] = /^'(\w+)' is undefined$/.exec(message) ?? [];
+  const compared = /([\w.]+|\w+\['[^']*'\])\s*([<>]=?)\s*(-?\d+(\.\d+)?)/.exec(source);
+  if (missing !== undefined)
+    return /[<>=]/.test(source)
+      ? `${missing} is not defined or ${/ (?:and|or|if) /.test(source) ? `(${source})` : source}`
+      : `${missing} | default('')`;
+  if (!/ not supported between instances of .*'str'/.test(message)) return '';
+  if (!compared) return 'texts as numbers: name | float';
+  const [, name, sign, number, decimals] = compared;
+  return `a text as a number: ${name} | ${decimals ? 'float' : 'int'} ${sign} ${number}`;
 }
 
 function withColumn(sample: Sample, ...[name, value]: [name: string, value: Json | undefined]): Sample {

@@ -38,6 +38,33 @@ describe('map', () => {
     expect(none.apply(chat('q', 'a'))?.drop).toMatchObject({ fate: 'invalid', code: 'not-a-row' });
   });
 
+  test('says what may be written where a column is not there, or a text is compared with a number', async () => {
+    const reason = async (keep: string, extra: Sample['extra']) =>
+      (await opened({ step: 'filter', keep })).apply(chat('q', 'a', { extra }))?.drop?.reason;
+    expect(await reason('score >= 3', {})).toMatch(/'score' is undefined; write score is not defined or score >= 3$/);
+    expect(await reason("score > 1 and answer != 'x'", {})).toMatch(
+      /write score is not defined or \(score > 1 and answer != 'x'\)$/,
+    );
+    expect(await reason('rating >= 3', { rating: '4' })).toMatch(/write a text as a number: rating \| int >= 3$/);
+    const { drop } = (await opened({ step: 'map', set: { a: 'b + 1' } })).apply(chat('q', 'a')) ?? {};
+    expect(drop?.reason).toMatch(/write b \| default\(''\)$/);
+  });
+
+  test("reads a column whose name is no word as row['its name'], and knows when no row has it", async () => {
+    const filter = await opened({ step: 'filter', keep: "row['Ref No.'] | int > 2 and row.town == 'x'" });
+    expect(filter.apply(chat('q', 'a', { extra: { 'Ref No.': '3', town: 'x' } }))).toBeNull();
+    expect(filter.apply(chat('q', 'a', { extra: { 'Ref No.': '1', town: 'x' } }))?.drop?.fate).toBe('filtered');
+    const asked = await opened({ step: 'filter', keep: "row['Ref No'] is not defined" });
+    expect(asked.apply(chat('q', 'a', { extra: { 'Ref No.': '3' } }))).toBeNull();
+    const missed = await opened({ step: 'filter', keep: "row['Ref No'] != 3" });
+    expect(missed.apply(chat('q', 'a', { extra: { 'Ref No.': '3' } }))?.lacks).toEqual({
+      'Ref No': 'Did you mean Ref No.?',
+    });
+    // A column of that name is itself.
+    const own = await opened({ step: 'filter', keep: 'row == 7' });
+    expect(own.apply(chat('q', 'a', { extra: { row: 7 } }))).toBeNull();
+  });
+
   test('does not touch where a row came from, and refuses what is no expression', async () => {
     await expect(opened({ step: 'map', set: { source: '"x"' } })).rejects.toMatchObject({
       issues: [{ code: 'column-fixed', path: ['data', 'steps', 0] }],
