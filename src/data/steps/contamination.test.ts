@@ -57,6 +57,14 @@ describe('contamination reads its files as sources are read', () => {
   });
 });
 
+test('contamination names every file that it cannot read, each with its fix', async () => {
+  const [empty, wide] = [files.write('none.jsonl', ''), join(files.folder, 'wide.csv')];
+  writeFileSync(wide, Buffer.from('\ufeffa,b', 'utf16le'));
+  await expect(opened({ step: 'contamination', against: [empty, wide] })).rejects.toThrow(
+    /none\.jsonl holds no text .*\(Fill it, or take it out\); .*wide\.csv is a UTF-16 file.*\(Convert it: iconv/,
+  );
+});
+
 test('contamination compares rows of an exam without a passage as a whole, and says which it cannot', async () => {
   const against = files.write(
     'short-exam.jsonl',

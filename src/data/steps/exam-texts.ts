@@ -18,18 +18,24 @@ export interface ExamRow {
  */
 export async function readExams(files: readonly string[]): Promise<readonly ExamRow[]> {
   const exams: ExamRow[] = [];
-  const wrong: { readonly message: string; readonly hint: string | undefined }[] = [];
+  const wrong: Pick<MartletError, 'message' | 'hint'>[] = [];
   for (const [file, name] of files.entries())
     try {
       const rows = await Array.fromAsync(rowsOf(name));
-      if (rows.every(({ texts }) => texts.length === 0)) throw unreadable(`${name} holds no text to compare with`);
+      if (rows.every(({ texts }) => texts.length === 0))
+        throw unreadable(`${name} holds no text to compare with`, 'Fill it, or take it out.');
       exams.push(...rows.map((row) => ({ ...row, file })));
     } catch (error) {
       if (!MartletError.is(error)) throw error;
       wrong.push({ message: error.message, hint: error.hint });
     }
-  if (wrong.length > 0) throw unreadable(wrong.map(({ message }) => message).join('; '), wrong[0]?.hint);
-  return exams;
+  const [first, ...more] = wrong;
+  if (!first) return exams;
+  if (more.length === 0) throw unreadable(first.message, first.hint);
+  // Each file has a fix of its own.
+  throw unreadable(
+    wrong.map(({ message, hint }) => `${message} (${hint?.replace(/\.$/, '') ?? 'check it'})`).join('; '),
+  );
 }
 
 const unreadable = (message: string, hint = 'Check data.steps: contamination.'): MartletError =>
