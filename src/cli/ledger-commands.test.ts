@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { runMartlet } from './test-context.ts';
 
@@ -116,4 +117,50 @@ test('the rows of a fate are listed, each with its reason', async () => {
   const wrong = await martlet('data', 'ledger', 'a', '--rows', 'invalit');
   expect(wrong.exit).toBe(2);
   expect(wrong.err).toContain('invalid');
+});
+
+test('rows that are new, gone or edited are told by what they say', async () => {
+  const { cwd, martlet, build } = await folder();
+  await build([]);
+  const edited = row(2).replace('a 2', 'another answer');
+  await writeFile(join(cwd, 'rows.jsonl'), [row(1), edited, row(3)].join('\n'));
+  await build([]);
+  const { out } = await martlet('data', 'diff', 'a@1', 'a@2');
+  expect(out).toMatch(/^1 gone: train\n {2}\S*rows\.jsonl:4 {2}q 4 \| a 4$/m);
+  expect(out).toMatch(/^1 edited: train\n {2}\S*rows\.jsonl:2 {2}q 2 \| a 2 → q 2 \| another answer$/m);
+  expect(out).toContain('2 rows as before');
+  expect(out).not.toContain('new:');
+  const back = await martlet('data', 'diff', 'a@2', 'a@1', '--json');
+  expect(JSON.parse(back.out)).toMatchObject({
+    same: 2,
+    groups: [
+      { what: 'added', rows: 1, examples: [{ text: 'q 4 | a 4' }] },
+      { what: 'edited', rows: 1, examples: [{ text: 'q 2 | another answer → q 2 | a 2' }] },
+    ],
+  });
+});
+
+test('a row tells how it was read, and is found by the address of its source', async () => {
+  const { cwd, martlet } = await folder();
+  const database = new DatabaseSync(join(cwd, 'news.db'));
+  database.exec("create table t(ask text, tell text); insert into t values ('q 1', 'a 1'), ('q 2', 'a 2')");
+  database.close();
+  await writeFile(
+    join(cwd, 'recipe.yaml'),
+    [
+      'name: a',
+      'base: hf:org/model',
+      'data:',
+      "  sources: [{ from: 'sqlite:news.db', query: SELECT * FROM t, columns: { ask: query, tell: response } }]",
+      '  split: { share: 0 }',
+    ].join('\n'),
+  );
+  expect((await martlet('data', 'build', 'recipe.yaml')).exit).toBe(0);
+  for (const place of ['news.db:2', 'sqlite:news.db:2', 'sqlite:./news.db:2']) {
+    const { exit, out } = await martlet('data', 'why', place);
+    expect(exit, place).toBe(0);
+    expect(out).toMatch(/^ {2}read as {3}query; columns: ask as query, tell as response$/m);
+    expect(out).toContain('user: q 2');
+  }
+  expect((await martlet('data', 'why', 'postgres:news.db:2')).exit).toBe(1);
 });

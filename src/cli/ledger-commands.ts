@@ -4,9 +4,11 @@ import { MartletError } from '../core/error.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { RowPlace } from '../pipeline.ts';
 import { type Fate, fates } from '../schema/fates.ts';
+import type { Artefact } from '../store/store.ts';
 import type { CliContext } from './context.ts';
 import { writePage } from './given-file.ts';
 import { loadPlan } from './load-plan.ts';
+import type { RowReading } from './print/ledger.ts';
 
 interface LedgerFlags {
   readonly rows?: Fate | 'all';
@@ -69,12 +71,17 @@ export function addLedgerCommands(data: Command, context: CliContext): void {
       const place = parsePlace(text);
       const found = [];
       const looked = dataset === undefined ? await newestDatasets(context) : [await datasetNamed(context, dataset)];
-      for (const { address, folder } of looked)
-        for (const story of await storiesOf(folder, place, sourceReading(context))) {
+      for (const artefact of looked) {
+        const { address, folder } = artefact;
+        const stories = await storiesOf(folder, place, sourceReading(context));
+        const readingOf = stories.length > 0 ? await readingsOf(artefact) : undefined;
+        for (const story of stories) {
           const { id } = story.sample ?? {};
           const shards = id === undefined ? undefined : await shardStory(store, { dataset: address, id });
-          found.push({ dataset: address, ...story, shards: shards ?? null });
+          const read = readingOf?.(story.entry.source) ?? { format: null, columns: null };
+          found.push({ dataset: address, read, ...story, shards: shards ?? null });
         }
+      }
       if (json) context.out(`${JSON.stringify(found)}\n`);
       else context.out(found.map((story) => printStory(story.dataset, story, context)).join('\n'));
       if (found.length > 0) return;
@@ -123,6 +130,15 @@ async function storeOf(context: CliContext) {
     import('./store-root.ts'),
   ]);
   return openStore({ root: storeRoot(context), clock: context.now, who: '' });
+}
+
+/** How the rows of each source of a dataset are read. */
+async function readingsOf({ folder, lineage }: Artefact): Promise<(source: string) => RowReading> {
+  const { readDataset } = await import('../pipeline.ts');
+  const { formats } = await readDataset(folder);
+  // Datasets of earlier versions do not say.
+  const columns = lineage.facts.columns as Readonly<Record<string, RowReading['columns']>> | undefined;
+  return (source) => ({ format: formats[source] ?? null, columns: columns?.[source] ?? null });
 }
 
 async function placeMeant({ source, line }: RowPlace, looked: readonly { readonly folder: string }[]): Promise<string> {

@@ -6,7 +6,7 @@ import type { Forecast } from '../core/forecast.ts';
 import { formatBytes, formatCounted } from '../core/units.ts';
 import { streamedDataset } from '../schema/dataset.ts';
 import type { LineageInput } from '../schema/lineage.ts';
-import type { Plan } from '../schema/plan.ts';
+import type { Plan, PlanValues } from '../schema/plan.ts';
 import { diskBudget, type FetchedBytes, readingWithin } from '../store/dataset/disk-budget.ts';
 import { feedbackRows } from '../store/dataset/feedback-rows.ts';
 import { inWorkFolder, type WorkRequest } from '../store/files/work-folder.ts';
@@ -80,7 +80,8 @@ export async function dataStage(deps: StageDeps, { plan, forecast }: DataInputs)
       const samples = datasetRows(folder, access).samples();
       const unused = await unusedParts({ samples, method: plan.values.method.name });
       for (const warning of [...built.warnings, ...unused]) deps.log(warning);
-      return { rowsIn: built.dataset.rowsIn, fates: { ...built.dataset.fates }, changesOn: built.changesOn };
+      const { rowsIn, fates } = built.dataset;
+      return { rowsIn, fates: { ...fates }, changesOn: built.changesOn, columns: columnsOf(values.sources) };
     },
   );
   if (held && !isBuilt) await holdToForecast({ ...held, folder: dataset.folder, found: dataset });
@@ -125,4 +126,13 @@ function requireRoom(bytes: number, { largest }: FetchedBytes): void {
   if (largest <= bytes) return;
   const needs = `the largest file of each data set that is fetched must stand on the disk: ${formatBytes(largest)}`;
   throw diskBudget({ needs, bytes, enough: largest * 1.25 });
+}
+
+/** Columns that are read under another name, by source; of several at one address nobody can tell which one a row is of. */
+function columnsOf(sources: PlanValues['data']['sources']): Record<string, Record<string, string>> {
+  const named = sources.flatMap(({ from, columns }) => {
+    const isOnly = sources.filter((other) => other.from === from).length === 1;
+    return columns !== null && isOnly ? [[from, { ...columns }] as const] : [];
+  });
+  return Object.fromEntries(named);
 }

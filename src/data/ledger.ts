@@ -42,10 +42,13 @@ export function parsePlace(text: string): RowPlace {
   });
 }
 
-/** Whether a source of a ledger is meant: its whole address, or the end of it from a folder on (`../rows.jsonl` too). */
+/**
+ * Whether a source of a ledger is meant: its whole address, or the end of it from a folder on (`../rows.jsonl` too), as the
+ * recipe may write it (`sqlite:news.db`).
+ */
 export function isSource(source: string, given: string): boolean {
-  const plain = given.replace(/^(?:[a-z]+:)?(?:\.{1,2}\/)+/, '');
-  return source === given || source.replaceAll('\\', '/').endsWith(`/${plain}`);
+  const [, scheme = '', plain = given] = /^([a-z]{2,}:)?(?:\.{1,2}\/)*(.*)$/s.exec(given) ?? [];
+  return source === given || (source.startsWith(scheme) && source.replaceAll('\\', '/').endsWith(`/${plain}`));
 }
 
 export interface RowStory {
@@ -90,7 +93,8 @@ export interface DiffExample {
 }
 
 export interface DiffGroup {
-  readonly what: 'added' | 'removed' | 'changed' | 'moved';
+  /** `edited`: at its line stands another row now. */
+  readonly what: 'added' | 'removed' | 'edited' | 'changed' | 'moved';
   /** Such as `train` for a row that is new, or `train → duplicate` for one whose fate is another. */
   readonly fates: string;
   readonly rows: number;
@@ -105,14 +109,20 @@ export interface DatasetDiff {
 
 const shownExamples = 3;
 
+/** An example, and the ids of rows whose text it is to show, where they were kept. */
+interface OpenExample extends DiffExample {
+  readonly before?: string | null | undefined;
+  readonly after?: string | null | undefined;
+}
+
 interface Known extends Pick<LedgerEntry, 'fate' | 'id' | 'reason' | 'changes'> {
   readonly place: string;
 }
 
 /**
  * What differs between two datasets, raw row by raw row (by the hash of its bytes, so that a line put in before it moves
- * nothing): rows that came and went, rows whose fate is another, rows kept that say something else now. Memory: one entry a
- * row of the first.
+ * nothing): rows that came and went, rows that were edited where they stand, rows whose fate is another, rows kept that say
+ * something else now. Memory: one entry a row of the first, and of those that came.
  */
 export async function diffDatasets(...[before, after, access]: [string, string, SourceAccess]): Promise<DatasetDiff> {
   const known = new Map<string, Known[]>();
@@ -131,9 +141,9 @@ export async function diffDatasets(...[before, after, access]: [string, string, 
   }
   const groups = new Map<
     string,
-    { group: Omit<DiffGroup, 'rows' | 'examples'>; rows: number; examples: DiffExample[] }
+    { group: Omit<DiffGroup, 'rows' | 'examples'>; rows: number; examples: OpenExample[] }
   >();
-  const add = (group: Omit<DiffGroup, 'rows' | 'examples'>, example: DiffExample): void => {
+  const add = (group: Omit<DiffGroup, 'rows' | 'examples'>, example: OpenExample): void => {
     const key = `${group.what} ${group.fates}`;
     const found = groups.get(key) ?? { group, rows: 0, examples: [] };
     groups.set(key, found);
@@ -141,26 +151,84 @@ export async function diffDatasets(...[before, after, access]: [string, string, 
     if (found.examples.length < shownExamples) found.examples.push(example);
   };
   let same = 0;
+  const came: Known[] = [];
   for await (const entry of ledgerOf(after, access)) {
     count(entry.fate, 'after');
     const place = placeOf(entry);
     const was = known.get(entry.sha256)?.shift();
-    const text = (was ? whyOther(was, entry) : entry.reason) ?? '';
-    if (!was) add({ what: 'added', fates: entry.fate }, { place, text });
-    else if (was.fate !== entry.fate) add({ what: 'moved', fates: `${was.fate} → ${entry.fate}` }, { place, text });
+    if (!was) {
+      const { fate, id, reason, changes } = entry;
+      came.push({ fate, id, reason, changes, place });
+      continue;
+    }
+    const text = whyOther(was, entry) ?? '';
+    if (was.fate !== entry.fate) add({ what: 'moved', fates: `${was.fate} → ${entry.fate}` }, { place, text });
     else if (was.id !== entry.id && isKept(entry.fate)) add({ what: 'changed', fates: entry.fate }, { place, text });
     else same++;
   }
-  for (const left of known.values())
-    for (const { fate, place, reason } of left) add({ what: 'removed', fates: fate }, { place, text: reason ?? '' });
-  const order = ['added', 'removed', 'moved', 'changed'];
+  const went = Map.groupBy([...known.values()].flat(), ({ place }) => place);
+  const textId = ({ fate, id }: Known): string | null => (isKept(fate) ? id : null);
+  for (const row of came) {
+    const { place, fate, reason } = row;
+    const was = went.get(place)?.shift();
+    const text = reason ?? '';
+    if (!was) add({ what: 'added', fates: fate }, { place, text, after: textId(row) });
+    else {
+      const fates = was.fate === fate ? fate : `${was.fate} → ${fate}`;
+      add({ what: 'edited', fates }, { place, text, before: textId(was), after: textId(row) });
+    }
+  }
+  for (const left of went.values())
+    for (const row of left)
+      add({ what: 'removed', fates: row.fate }, { place: row.place, text: row.reason ?? '', before: textId(row) });
+  const open = [...groups.values()].flatMap(({ examples }) => examples);
+  const textsBefore = await textsOf(before, access, new Set(open.flatMap((example) => example.before ?? [])));
+  const textsAfter = await textsOf(after, access, new Set(open.flatMap((example) => example.after ?? [])));
+  const told = ({ place, text, before: was, after: is }: OpenExample): DiffExample => {
+    const said = difference(textsBefore.get(was ?? ''), textsAfter.get(is ?? ''));
+    return { place, text: [text, said].filter(Boolean).join('  ') };
+  };
+  const order = ['added', 'removed', 'edited', 'moved', 'changed'];
   return {
     groups: [...groups.values()]
-      .map(({ group, rows, examples }) => ({ ...group, rows, examples }))
+      .map(({ group, rows, examples }) => ({ ...group, rows, examples: examples.map(told) }))
       .sort((a, b) => order.indexOf(a.what) - order.indexOf(b.what) || b.rows - a.rows),
     same,
     fates: [...counts].flatMap(([fate, pair]) => (pair.before + pair.after > 0 ? [{ fate, ...pair }] : [])),
   };
+}
+
+/** What rows say, by id. */
+async function textsOf(
+  folder: string,
+  ...[access, ids]: [SourceAccess, ReadonlySet<string>]
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  if (ids.size === 0) return found;
+  for await (const { id, messages } of datasetRows(folder, access).samples()) {
+    if (!ids.has(id)) continue;
+    found.set(id, messages.map(({ content }) => saidIn(content)).join(' | '));
+    if (found.size === ids.size) break;
+  }
+  return found;
+}
+
+const saidIn = (content: Sample['messages'][number]['content']): string =>
+  typeof content === 'string' ? content : (content ?? []).map((part) => ('text' in part ? part.text : '')).join('');
+
+const shownText = 72;
+/** Characters in front of the first one that differs. */
+const shownBefore = 12;
+
+/** The beginning of a text; of two, from where they part. */
+function difference(was: string | undefined, is: string | undefined): string {
+  const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  if (was === undefined || is === undefined) return cut(is ?? was ?? '', shownText);
+  let same = 0;
+  while (same < was.length && was[same] === is[same]) same++;
+  const from = Math.max(0, same - shownBefore);
+  const side = (text: string): string => cut(`${from > 0 ? '…' : ''}${text.slice(from)}`, shownText / 2);
+  return `${side(was)} → ${side(is)}`;
 }
 
 /** Why a row is not what it was: the reason of its end, or of the one it met before; what was done to it now, or then alone. */

@@ -68,10 +68,26 @@ export function printLedger(address: string, ...[dataset, look]: [Dataset, Look]
   return lines.join('\n');
 }
 
+/** How the rows of a source are read. */
+export interface RowReading {
+  /** Null where the dataset does not say. */
+  readonly format: string | null;
+  /** Theirs to ours; null where they are read under their own names. */
+  readonly columns: Readonly<Record<string, string>> | null;
+}
+
+function readingOf({ format, columns }: RowReading): string {
+  const renamed = Object.entries(columns ?? {}).map(([theirs, ours]) => `${theirs} as ${ours}`);
+  return renamed.length > 0 ? `${format}; columns: ${renamed.join(', ')}` : String(format);
+}
+
 /** One row's story, in the order in which it happened. */
 export function printStory(
   address: string,
-  ...[{ entry, sample, shards }, look]: [RowStory & { readonly shards: ShardStory | null }, Look]
+  ...[{ entry, sample, shards, read }, look]: [
+    RowStory & { readonly shards: ShardStory | null; readonly read: RowReading },
+    Look,
+  ]
 ): string {
   const colours = palette(look);
   const kept = entry.step === null;
@@ -84,6 +100,7 @@ export function printStory(
     `${colours.bold(printable(placeOf(entry)))} in ${address}`,
     `  raw row   ${entry.sha256}`,
     ...(entry.id === null ? [] : [`  content   ${entry.id}`]),
+    ...(read.format === null ? [] : [`  read as   ${printable(readingOf(read))}`]),
     ...entry.changes.map((change) => `  ${printable(change)}`),
     `  ${end}`,
     ...(entry.reason === null ? [] : [`  ${printable(entry.reason)}`]),
@@ -149,10 +166,20 @@ export function printDiff([before, after]: readonly [string, string], ...[diff, 
       signed(fate.after - fate.before),
     ]),
   );
-  const words = { added: 'new', removed: 'gone', moved: 'another fate', changed: 'says something else' } as const;
+  const words = {
+    added: 'new',
+    removed: 'gone',
+    edited: 'edited',
+    moved: 'another fate',
+    changed: 'says something else',
+  } as const;
   const groups = diff.groups.flatMap(({ what, fates, rows, examples }) => [
     `${colours.bold(formatCount(rows))} ${words[what]}: ${fates}`,
-    ...examples.map(({ place, text }) => `  ${clip(`${place}  ${text}`, look.columns - 2)}`),
+    ...examples.flatMap(({ place, text }) => {
+      const whole = `${place}  ${text}`;
+      if (text === '' || whole.length <= look.columns - 2) return [`  ${clip(whole.trimEnd(), look.columns - 2)}`];
+      return [`  ${clip(place, look.columns - 2)}`, `    ${clip(text, look.columns - 4)}`];
+    }),
   ]);
   return `${table}\n${groups.join('\n')}${groups.length > 0 ? '\n' : ''}${formatCount(diff.same)} rows as before\n`;
 }
