@@ -120,7 +120,7 @@ function withColumn(sample: Sample, ...[name, value]: [name: string, value: Json
   return Object.keys(extra).length > 0 ? { ...sample, extra } : (bare as Sample);
 }
 
-/** The system text, the last question or the last answer; a system text that is not there is put first. */
+/** The system text, the last question or the last answer; a system text that is not there is put first, and what is undefined goes. */
 function withText(sample: Sample, ...[role, value]: [role: Message['role'], value: Json | undefined]): Sample {
   const index =
     role === 'system'
@@ -129,8 +129,7 @@ function withText(sample: Sample, ...[role, value]: [role: Message['role'], valu
   const content =
     typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
   const before = sample.messages[index];
-  if (value === undefined)
-    return role === 'system' && before ? { ...sample, messages: sample.messages.toSpliced(index, 1) } : sample;
+  if (value === undefined) return before ? { ...sample, messages: sample.messages.toSpliced(index, 1) } : sample;
   if (before) return { ...sample, messages: sample.messages.with(index, { ...before, content }) };
   const added: Message = { role, content };
   return { ...sample, messages: role === 'system' ? [added, ...sample.messages] : [...sample.messages, added] };

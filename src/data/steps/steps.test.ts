@@ -30,6 +30,14 @@ describe('map', () => {
     expect(verdict?.changes).toEqual(['theme is now topic', 'answer set', 'level set', 'score set', 'junk taken out']);
   });
 
+  test('takes out an answer, or makes it another column', async () => {
+    const removed = (await opened({ step: 'map', remove: ['answer'] })).apply(chat('q', 'a'));
+    expect(removed).toMatchObject({ sample: { messages: [say('user', 'q')] }, changes: ['answer taken out'] });
+    const renamed = (await opened({ step: 'map', rename: { answer: 'solution' } })).apply(chat('q', 'a'));
+    expect(renamed?.sample).toMatchObject({ messages: [say('user', 'q')], solution: 'a' });
+    expect(renamed?.sample?.messages).toHaveLength(1);
+  });
+
   test('leaves a row alone that stays the same, and loses one loudly whose expression fails', async () => {
     expect((await opened({ step: 'map', set: { answer: 'answer' } })).apply(chat('q', 'a'))).toBeNull();
     const failing = await opened({ step: 'map', set: { x: 'question + 1' } });
