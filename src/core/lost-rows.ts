@@ -73,7 +73,7 @@ export function tellLost({ fates, byCode, issues, alike = [] }: LostRows, allowe
     lines: [
       ...issues.map((issue, index) => {
         const rows = alike[index] ?? 1;
-        return rows > 1 ? `${formatCount(rows)} rows so, the first: ${formatIssue(issue)}` : formatIssue(issue);
+        return rows > 1 ? `${formatIssue(issue)} (${formatCount(rows)} rows so)` : formatIssue(issue);
       }),
       ...(more > 0 ? [`and ${formatCount(more)} more`] : []),
     ],

@@ -32,6 +32,15 @@ describe('the format', () => {
     });
   });
 
+  test('of files that differ names them', async () => {
+    files.write('several/a.jsonl', [{ question: 'q', answer: 'a' }]);
+    files.write('several/b.jsonl', [{ instruction: 'i', output: 'o' }]);
+    const found = outcomes(dataValues([source(`${files.folder}/several`)])).catch((error: unknown) => error);
+    expect(await found).toMatchObject({
+      issues: [{ message: expect.stringMatching(/as query \(a\.jsonl:1\): .*; as alpaca \(b\.jsonl:1\): /) }],
+    });
+  });
+
   test('is one where the readings say the same, or one was made from the other', async () => {
     const same: readonly object[] = [
       { ...chat('q', 'a'), prompt: 'q', completion: 'a' },

@@ -19,6 +19,8 @@ export const peekRows = 64;
 /** One of the first rows of a source. */
 export interface PeekedRow {
   readonly line: number;
+  /** Its file, where the source has several. */
+  readonly file?: string | undefined;
   /** Null when it cannot be parsed. */
   readonly row: JsonObject | null;
   /** Why it cannot. */
@@ -48,13 +50,13 @@ export interface TrialReading extends FormatReading {
 export async function recogniseFormat(request: Recognition): Promise<RowFormat | undefined> {
   const { file, index, issues } = request;
   const source = `data.sources[${index}]`;
-  const found = new Map<string, TrialReading & { readonly line: number }>();
+  const found = new Map<string, TrialReading & { readonly place: string }>();
   const search = columnSearch(request.columns);
   const { columns } = search;
   let rows = 0;
   let firstProblem = '';
   const meant = columnsMeant();
-  for await (const { line, row: written, problem } of request.rows) {
+  for await (const { line, row: written, problem, file: part } of request.rows) {
     rows++;
     if (written) search.saw(written);
     // A column may come late: whether no row has it, only all rows tell.
@@ -68,7 +70,8 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
         // Two readings in one format, of one row, are told apart by their columns.
         const isAlone = readings.every((other) => other === reading || other.format !== reading.format);
         const key = isAlone ? reading.format.name : reading.how;
-        if (!found.has(key)) found.set(key, { ...reading, line });
+        if (!found.has(key))
+          found.set(key, { ...reading, place: part === undefined ? `line ${line}` : `${basename(part)}:${line}` });
       }
     } else firstProblem ||= problem;
     if (rows === peekRows && search.isOver()) break;
@@ -102,7 +105,7 @@ export async function recogniseFormat(request: Recognition): Promise<RowFormat |
     readings.filter((other) => other.format === format).length === 1;
   const ways = readings.map((reading) => {
     const way = isAlone(reading) ? reading.format.name : reading.how;
-    return `as ${way} (line ${reading.line}): ${reading.text}`;
+    return `as ${way} (${reading.place}): ${reading.text}`;
   });
   // A format decides between formats; between two readings in one format, columns do.
   const formatNames = readings.filter(isAlone).map(({ format }) => format.name);

@@ -124,7 +124,7 @@ async function* peek(rows: AsyncIterable<RawRow>, source: string): AsyncGenerato
   for await (const raw of rows) {
     const notes = rowNotes({ file: raw.file ?? source, line: raw.line });
     const row = parseRow(raw, notes);
-    yield { line: raw.line, row, problem: formatIssues(notes.issues) };
+    yield { line: raw.line, file: raw.file, row, problem: formatIssues(notes.issues) };
   }
 }
 

@@ -34,10 +34,18 @@ export function csvSplitter({ file, delimiter, maxRowBytes = defaultMaxRowBytes 
   const rowsOf = (found: readonly FoundRecord[]): RawRow[] =>
     found.flatMap(({ row, separator }) => {
       if (read) return [read(row)];
+      if (isSeparatorLine(row, separator)) return [];
       read = recordReader(headerOf(row, separator, file), separator);
       return [];
     });
   return { push: (chunk) => rowsOf(records.push(chunk)), end: () => rowsOf(records.end()) };
+}
+
+/** `sep=;`: Excel's word on the separator, before the header. */
+function isSeparatorLine({ bytes, line }: RawRow, separator: string): boolean {
+  if (bytes === null || line > 1) return false;
+  const text = bytes.toString('utf8', byteOrderMarkLength(bytes)).trimEnd();
+  return text.toLowerCase() === `sep=${separator}` || text.toLowerCase() === `"sep=${separator}"`;
 }
 
 interface FoundRecord {

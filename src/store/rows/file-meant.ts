@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { nearestName } from '../../core/nearest.ts';
 import { dataFiles } from './dataset-files.ts';
+import { isPlugin } from './plugin-rows.ts';
 
 /** Files that are named where none is like what was asked for. */
 const shownFiles = 5;
@@ -11,8 +12,14 @@ export async function fileMeant(place: string): Promise<string> {
   const [folder, name] = [dirname(place), basename(place)];
   const names = await namesIn(folder);
   if (!names) return folderMeant(folder, name);
-  const near = nearestName(name, names) ?? names.find((known) => stem(known) === stem(name));
-  return near === undefined ? filesThere(folder, names) : `Did you mean ${near}?`;
+  // A module is meant only by the name of one.
+  const wanted = names.filter((known) => !isPlugin(known) || isPlugin(name));
+  const near = nearestName(name, wanted) ?? wanted.find((known) => stem(known) === stem(name));
+  if (near !== undefined) return `Did you mean ${near}?`;
+  const maker = names.find((known) => isPlugin(known) && stem(known) === stem(name));
+  if (maker === undefined) return filesThere(folder, names);
+  const guide = names.includes('README.md') ? `; ${join(folder, 'README.md')} may say how` : '';
+  return `${maker} beside it seems to make it${guide}.`;
 }
 
 /** The files of rows in a folder, in words. */
@@ -22,6 +29,8 @@ export async function filesIn(folder: string): Promise<string> {
 }
 
 async function folderMeant(folder: string, name: string): Promise<string> {
+  if (/^(hf|ms|modelscope):/i.test(basename(folder)) || /^(hf|ms|modelscope):/i.test(folder))
+    return 'Data sets of hubs are read as data.sources[].from; here, name a file or folder of rows on this machine.';
   const above = (await namesIn(dirname(folder))) ?? [];
   if (above.includes(name)) return `Did you mean ${join(dirname(folder), name)}?`;
   const near = nearestName(basename(folder), above);

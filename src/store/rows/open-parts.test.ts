@@ -112,10 +112,18 @@ test.each([
   ['a folder that is not there', 'elsewhere/rows.csv', 'There is no folder HERE/elsewhere.'],
   ['a hub', 'org/name', 'There is no folder HERE/org. A data set of the hub is hf:org/name.'],
   ['a folder without rows', 'model/rows.csv', 'HERE/model has no file of rows.'],
+  [
+    'rows that a module makes',
+    'made/briefs.jsonl',
+    'briefs.ts beside it seems to make it; HERE/made/README.md may say how.',
+  ],
+  ['a module', 'made/brief.ts', 'Did you mean briefs.ts?'],
 ])('what was meant by a path at which nothing stands: %s', async (_, from, hint) => {
   const here = join(folder, 'meant');
   mkdirSync(join(here, 'model'), { recursive: true });
-  for (const name of ['part-10.jsonl', 'questions.csv', 'recipe.yaml']) writeFileSync(join(here, name), 'a\n1\n');
+  mkdirSync(join(here, 'made'), { recursive: true });
+  for (const name of ['part-10.jsonl', 'questions.csv', 'recipe.yaml', 'made/briefs.ts', 'made/README.md'])
+    writeFileSync(join(here, name), 'a\n1\n');
   await expect(openParts({ from: join(here, from) })).rejects.toMatchObject({
     code: 'file-unreadable',
     hint: hint.replaceAll('HERE', here),

@@ -30,6 +30,22 @@ const texts = async (...request: Parameters<typeof rowsOf>): Promise<string[]> =
   );
 
 describe('tables', () => {
+  test("take Excel's word on the separator for no header", async () => {
+    expect(await texts('sep.csv', '\ufeffsep=;\r\na;b\r\n1;"x;y"\r\n')).toEqual(['3 {"a":"1","b":"x;y"}']);
+    expect(await texts('sep-later.csv', 'a,b\nsep=;,2\n')).toEqual(['2 {"a":"sep=;","b":"2"}']);
+  });
+
+  test('are told apart from spreadsheets, and from text of two bytes a character', async () => {
+    await expect(rowsOf('sheet.xlsx', 'PK\u0003\u0004...')).rejects.toMatchObject({ hint: 'Save it as CSV or JSON.' });
+    const wide = Buffer.from('question,answer\nWhat?,That.\n', 'utf16le');
+    await expect(rowsOf('le.csv', wide)).rejects.toMatchObject({
+      code: 'source-unsupported',
+      message: expect.stringMatching(/looks like UTF-16LE/),
+      hint: 'Convert it: iconv -f UTF-16LE -t UTF-8.',
+    });
+    await expect(rowsOf('be.jsonl', wide.swap16())).rejects.toThrow(/looks like UTF-16BE/);
+  });
+
   test('name their columns by the first line, and keep line ends and quotes inside quotes', async () => {
     const text = '\ufeffa,"b ""x"""\r\n1,"two\r\nlines, ""quoted"""\r\n\r\n,last';
     expect(await texts('a.csv', text)).toEqual([

@@ -124,9 +124,18 @@ const foreignFiles: readonly (readonly [start: readonly number[], kind: string, 
 
 function splitterFor(file: string, first: Buffer, { maxRowBytes, textRows = 'file' }: ReadRowsOptions): RowSplitter {
   for (const [start, kind, fix] of foreignFiles) {
-    if (start.every((byte, index) => first[index] === byte))
+    if (start.every((byte, index) => first[index] === byte) && !isSheet(file))
       throw new MartletError('source-unsupported', `${file} is a ${kind}, which is not read`, { hint: fix });
   }
+  if (isSheet(file))
+    throw new MartletError('source-unsupported', `${file} is a spreadsheet, which is not read`, {
+      hint: 'Save it as CSV or JSON.',
+    });
+  const wide = wideText(first);
+  if (wide)
+    throw new MartletError('source-unsupported', `${file} looks like ${wide} without a mark of it, which is not read`, {
+      hint: `Convert it: iconv -f ${wide} -t UTF-8.`,
+    });
   const kind = fileKind(file);
   if (kind === 'lines') return lineSplitter(maxRowBytes);
   if (kind === 'csv') return csvSplitter({ file, maxRowBytes });
@@ -134,6 +143,21 @@ function splitterFor(file: string, first: Buffer, { maxRowBytes, textRows = 'fil
   if (kind === 'text') return textSplitter(textRows, maxRowBytes);
   const opening = first.subarray(byteOrderMarkLength(first)).find((byte) => !isSpace(byte));
   return opening === openBracket ? arraySplitter(maxRowBytes) : lineSplitter(maxRowBytes);
+}
+
+const isSheet = (file: string): boolean => /\.(xlsx?|xlsm|ods|numbers)$/i.test(file);
+
+/** Bytes that are looked at for their width. */
+const widthBytes = 64;
+
+/** What Latin text of two bytes a character is in, of which every second is 0. */
+function wideText(first: Buffer): 'UTF-16LE' | 'UTF-16BE' | undefined {
+  const start = first.subarray(0, widthBytes);
+  const [even, odd] = [0, 1].map((from) => start.filter((byte, index) => index % 2 === from && byte === 0).length);
+  const half = Math.floor(start.length / 2);
+  if (half < 4) return undefined;
+  if (even === 0 && Number(odd) > 0.8 * half) return 'UTF-16LE';
+  return odd === 0 && Number(even) > 0.8 * half ? 'UTF-16BE' : undefined;
 }
 
 const openBracket = 91;
