@@ -113,6 +113,11 @@ test.each([
   ['a hub', 'org/name', 'There is no folder HERE/org. A data set of the hub is hf:org/name.'],
   ['a folder without rows', 'model/rows.csv', 'HERE/model has no file of rows.'],
   [
+    'a hub where files are read',
+    'hf:a/b',
+    'Data sets of hubs are read as data.sources[].from; here, name a file or folder of rows on this machine.',
+  ],
+  [
     'rows that a module makes',
     'made/briefs.jsonl',
     'briefs.ts beside it seems to make it; HERE/made/README.md may say how.',
