@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     isolate: false,
+    // Left to itself it leaves one core to the terminal: half of what two cores do.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     projects: [
       {
