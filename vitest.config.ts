@@ -17,6 +17,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'whole',
+          // After the unit tests: they have the machine to themselves.
+          sequence: { groupOrder: 1 },
           include: ['tests/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
@@ -27,6 +29,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'soak',
+          sequence: { groupOrder: 2 },
           include: ['{src,tests}/**/*.soak.ts'],
           testTimeout: 0,
           hookTimeout: 0,
