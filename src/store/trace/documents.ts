@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join, normalize, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { MartletError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
@@ -166,11 +166,16 @@ async function checkServed(request: {
   if (exported === undefined) return;
   if (exported.planHash !== entry.planHash)
     problems.push(`deployment.json states another plan hash than models/${address}`);
-  const homes = [store.folder('model', address), store.folder('run', exported.run)];
-  if (entry.adapter !== null && !homes.some((home) => isInside(home, entry.adapter ?? '')))
-    problems.push(`deployment.json serves the adapter ${entry.adapter}, which is no part of models/${address}`);
-  const known = isInside(homes[0] ?? '', entry.base) || entry.base === exported.base;
-  if (!known) problems.push(`deployment.json serves the base ${entry.base}, which models/${address} does not name`);
+  const { adapter, base } = entry;
+  if (adapter !== null && !isPartOf('model', address, adapter) && !isPartOf('run', exported.run, adapter))
+    problems.push(`deployment.json serves the adapter ${adapter}, which is no part of models/${address}`);
+  const known = isPartOf('model', address, base) || base === exported.base;
+  if (!known) problems.push(`deployment.json serves the base ${base}, which models/${address} does not name`);
+}
+
+/** Whether a path leads into an artefact, wherever the store stood when it was written down: its files have fingerprints of their own. */
+function isPartOf(kind: ArtefactKind, address: string, path: string): boolean {
+  return `${normalize(path).replaceAll(sep, '/')}/`.includes(`/${artefactSubject(kind, address)}/`);
 }
 
 /** A link that a document states must be an input of the lineage too: only there it has a fingerprint. */

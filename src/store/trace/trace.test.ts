@@ -1,12 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { planHash } from '../../core/plan-hash.ts';
 import { randomStream } from '../../core/random.ts';
 import { listFiles } from '../files/files.ts';
+import { openStore } from '../open-store.ts';
 import { checkDocuments } from './documents.ts';
 import { type ChainFixture, writeChain } from './fixture.ts';
 import { type Trace, traceAnswer } from './trace.ts';
@@ -55,6 +56,16 @@ describe('an untouched chain', () => {
       [chain.source, 1, true, 'AAA closed at 12, up from 10.'],
       [chain.source, 2, true, 'BBB closed at 12, up from 10.'],
     ]);
+  });
+
+  test('is complete where its store was moved to', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'martlet-moved-'));
+    onTestFinished(() => rm(root, { recursive: true }));
+    await cp(chain.store.root, root, { recursive: true });
+    const store = await openStore({ root, clock: () => new Date(0), who: 'test' });
+    const trace = await traceAnswer(store, chain.answer);
+    expect(problemsOf(trace)).toEqual([]);
+    expect(trace.complete).toBe(true);
   });
 
   test('a plan of a version with other recipes is held to the hash of what stands in it', async () => {
