@@ -232,6 +232,13 @@ describe('what facts forbid', () => {
       {},
       ['warning no-effect'],
     ],
+    [
+      'a weight and an end of mixing where nothing is mixed',
+      ['data.sources[0].weight=2', 'data.mixStop=all-exhausted'],
+      {},
+      ['warning no-effect', 'warning no-effect'],
+    ],
+    ['a weight where sources are mixed', ['data.sources[0].weight=2', 'data.mix=interleave'], {}, []],
   ])('%s', (_, flags, facts, expected) => {
     expect(codes(issuesWith(flags, facts))).toEqual(expected);
   });

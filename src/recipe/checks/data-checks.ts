@@ -29,6 +29,23 @@ export const heldOutOrShare: Check = ({ values: { data }, given }) =>
       ]
     : [];
 
+/** Keys that only interleaving looks at. */
+export const mixKeysMix: Check = ({ values: { data }, given }) => {
+  if (data.mix === 'interleave') return [];
+  const unused = [
+    ...data.sources.flatMap(({ weight }, index) => (weight === null ? [] : [['data', 'sources', index, 'weight']])),
+    ...(given.has('data.mixStop') ? [['data', 'mixStop']] : []),
+  ];
+  return unused.map((path) =>
+    warning({
+      code: 'no-effect',
+      path,
+      message: 'Sources are read one after the other, so that this decides nothing.',
+      fix: 'Set data.mix: interleave, or remove it.',
+    }),
+  );
+};
+
 export const somethingToTrain: Check = ({ values: { data }, facts }) => {
   if (data.split.share === 1)
     return [

@@ -1,11 +1,12 @@
 import type { Check } from './check.ts';
 import {
   columnsThere,
-  mixingReaches,
   documentsWithinBudget,
   heldOutNeedsColumn,
   heldOutOrShare,
   measuringNeedsHeldOut,
+  mixingReaches,
+  mixKeysMix,
   rowsUsable,
   somethingToTrain,
   sourcesOnce,
@@ -41,6 +42,7 @@ export const checks: readonly Check[] = [
   measuringNeedsHeldOut,
   rowsUsable,
   columnsThere,
+  mixKeysMix,
   mixingReaches,
   documentsWithinBudget,
   sourcesOnce,
