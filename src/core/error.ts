@@ -52,3 +52,6 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition)
     throw new MartletError('bug', `Martlet is wrong here: ${message}`, { hint: 'Report it with this message.' });
 }
+
+/** What any thrown value says. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

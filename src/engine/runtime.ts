@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { MartletError } from '../core/error.ts';
+import { MartletError, messageOf } from '../core/error.ts';
 import { ensureOnnxRuntime, loadOnnxRuntime, type OnnxRuntime } from '../envs/onnxruntime.ts';
 import { copyBarrier, type Emitted } from './graph.ts';
 import type { Feed } from './layout.ts';
@@ -97,10 +97,6 @@ async function create(
   try {
     return await ort.InferenceSession.create(emitted.bytes, options);
   } catch (cause) {
-    throw new MartletError(
-      'bug',
-      `ONNX Runtime refuses a graph: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new MartletError('bug', `ONNX Runtime refuses a graph: ${messageOf(cause)}`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { MartletError } from '../core/error.ts';
+import { MartletError, messageOf } from '../core/error.ts';
 import { type RandomStream, randomStream, streamKey } from '../core/random.ts';
 import type { EngineToken } from '../spec/engine.ts';
 import type { Sampling } from '../spec/train-engine.ts';
@@ -151,7 +151,7 @@ hostWorker((emit) => {
             emit({
               failed,
               code: MartletError.is(error) ? error.code : 'engine-failed',
-              message: error instanceof Error ? error.message : String(error),
+              message: messageOf(error),
             } satisfies ServeEvent);
           }
         }

@@ -1,4 +1,4 @@
-import { MartletError } from '../core/error.ts';
+import { MartletError, messageOf } from '../core/error.ts';
 import { systemFailure } from '../core/system-failure.ts';
 
 /** Why a run failed and what mends it: never empty. */
@@ -14,7 +14,7 @@ export function runFailure(error: unknown): RunFailure {
   const named = MartletError.is(error) ? error : undefined;
   const system = named && named.code !== 'bug' ? undefined : systemFailure(error);
   if (system) return system;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return {
     code: named?.code ?? 'run-failed',
     message: message === '' ? 'no reason was given' : message,

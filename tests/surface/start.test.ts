@@ -117,10 +117,8 @@ test('the bootstrap passes arguments, output and exit code on', () => {
   expect(run).toMatchObject({ status: 7, stdout: 'a,--b\n', stderr: '' });
 });
 
-test('the bootstrap passes signals on', async () => {
-  const root = smallCheckout(
-    "process.on('SIGTERM', () => { console.log('stopping'); process.exit(3); }); setInterval(() => {}, 1e6); console.log('up');",
-  );
+/** Starts `script.ts` by the bootstrap, which gets the signal once the script says `up`. */
+async function bootstrapSent(signal: NodeJS.Signals, root: string) {
   const child = spawn(process.execPath, ['tools/bootstrap.mjs', 'script.ts'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -128,10 +126,18 @@ test('the bootstrap passes signals on', async () => {
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text;
-    if (text.includes('up')) child.kill('SIGTERM');
+    if (text.includes('up')) child.kill(signal);
   });
+  // The stream ends with the last process that holds it.
   const [code] = await once(child, 'close');
-  expect({ code, said }).toEqual({ code: 3, said: 'up\nstopping\n' });
+  return { code, said };
+}
+
+test('the bootstrap passes signals on', async () => {
+  const root = smallCheckout(
+    "process.on('SIGTERM', () => { console.log('stopping'); process.exit(3); }); setInterval(() => {}, 1e6); console.log('up');",
+  );
+  expect(await bootstrapSent('SIGTERM', root)).toEqual({ code: 3, said: 'up\nstopping\n' });
 });
 
 test('a script whose bootstrap is killed is asked to end, and may do so in its own way', async () => {
@@ -139,18 +145,7 @@ test('a script whose bootstrap is killed is asked to end, and may do so in its o
     process.on('SIGTERM', () => { console.log('stopping'); process.exit(3); });
     setInterval(() => {}, 1e6);
     console.log('up');`);
-  const child = spawn(process.execPath, ['tools/bootstrap.mjs', 'script.ts'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-    if (text.includes('up')) child.kill('SIGKILL');
-  });
-  // The stream ends with the last process that holds it.
-  await once(child, 'close');
-  expect(said).toBe('up\nstopping\n');
+  expect(await bootstrapSent('SIGKILL', root)).toEqual({ code: null, said: 'up\nstopping\n' });
 });
 
 /** With a command line that prints what it is given. */

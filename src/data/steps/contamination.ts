@@ -132,6 +132,7 @@ function findExam(sample: Sample, { words, passages, shortTexts, short }: ExamIn
       const hash = startHash();
       for (let length = 1; length <= longest; length++) {
         hash.add(said[at + length - 1] ?? '');
+        if (length < words && shortTexts.size === 0) continue;
         const key = hash.value();
         const place = length === words ? passages.get(key) : undefined;
         if (place)

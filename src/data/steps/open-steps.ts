@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { issuesError, MartletError } from '../../core/error.ts';
+import { issuesError, MartletError, messageOf } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import type { Issue } from '../../core/issue.ts';
 import type { LineageInput } from '../../schema/lineage.ts';
@@ -103,8 +103,6 @@ async function definitionOf({ step, module }: StepValues): Promise<StepDefinitio
     hint: 'Write export const step = defineStep({ name, version, options, open }).',
   });
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function optionsOf(definition: StepDefinition<never>, ...[value, index]: [StepValues, number]): never {
   const result = definition.options.safeParse(value.options);

@@ -1,4 +1,4 @@
-import { MartletError } from '../../core/error.ts';
+import { MartletError, messageOf } from '../../core/error.ts';
 import { shown } from '../row-notes.ts';
 import { checkedDecision, wrongVerdict } from './own-verdict.ts';
 import type { Drop, OpenStep, RowVerdict, StepDefinition } from './step.ts';
@@ -69,5 +69,3 @@ function requireStep(step: OpenStep, failure: (cause: unknown) => MartletError):
 }
 
 const failed = (reason: string): Drop => ({ fate: 'invalid', code: 'step-failed', reason });
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -70,13 +70,15 @@ export const rateIsUsual: Check = ({ values: { adapter, train } }) => {
 export const stepsHoldRows: Check = ({ values: { train }, facts, given }) => {
   const rows = trainedRows(facts);
   if (rows === 0 || train.rowsPerStep <= rows) return [];
-  const isDefault = given.has('train.rowsPerStep') ? '' : ' by default';
+  const byDefault = given.has('train.rowsPerStep') ? '' : ' by default';
   return [
     warning({
       code: 'step-larger-than-data',
       path: ['train', 'rowsPerStep'],
-      message: `A step takes ${train.rowsPerStep} rows${isDefault}, where there are ${rows}: each pass is one step.`,
-      ...(isDefault && { fix: `Write train.rowsPerStep: ${Math.max(1, Math.floor(rows / 4))} for more of them.` }),
+      message: `A step takes ${train.rowsPerStep} rows${byDefault}, where there are ${rows}: each pass is one step.`,
+      ...(byDefault !== '' && {
+        fix: `Write train.rowsPerStep: ${Math.max(1, Math.floor(rows / 4))} for more of them.`,
+      }),
     }),
   ];
 };

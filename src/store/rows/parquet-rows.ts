@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
-import { MartletError } from '../../core/error.ts';
+import { MartletError, messageOf } from '../../core/error.ts';
 import { NotText, parquetJson, plainElement } from './parquet-json.ts';
 import type { Leaf } from './parquet-pages.ts';
 import { defaultMaxRowBytes, type RawRow, type RawRowProblem } from './raw-rows.ts';
@@ -278,5 +278,3 @@ async function slice(handle: FileHandle, start: number, end: number): Promise<Ar
   }
   return bytes.buffer;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { MartletError } from '../../core/error.ts';
+import { MartletError, messageOf } from '../../core/error.ts';
 import type { Json } from '../../schema/common.ts';
 import type { Source, SourceContext } from '../../spec/source.ts';
 import { importOwnModule } from '../own-module.ts';
@@ -76,5 +76,3 @@ const failed = (name: string, ...[file, what, cause]: [string, string, unknown])
     cause,
     hint: 'Mend it there, or take the source out.',
   });
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { MartletError } from '../../core/error.ts';
+import { MartletError, messageOf } from '../../core/error.ts';
 import { bytesJson, cellJson, floatJson } from './cell-json.ts';
 import { jsonRow } from './json-row.ts';
 import { mendQuery, placeInQuery, type QueryAddress } from './query-address.ts';
@@ -103,5 +103,3 @@ function valueJson(column: string, value: SQLOutputValue): string {
   if (typeof value === 'number') return floatJson(value);
   return typeof value === 'string' ? cellJson(column, value) : bytesJson(value);
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
